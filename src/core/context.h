@@ -1,0 +1,44 @@
+/* core/context.h: error text, stop flag and observers of one run.
+ *
+ * A BtContext is created by the caller, passed to every function that can fail, and owned by one thread. */
+#ifndef BITUNE_CORE_CONTEXT_H
+#define BITUNE_CORE_CONTEXT_H
+
+#include <signal.h>
+
+#include "core/event.h"
+#include "core/status.h"
+
+#define BT_ERROR_TEXT 1024
+#define BT_MAX_OBSERVERS 8
+
+typedef struct {
+  char error[BT_ERROR_TEXT];          /* text of the last error: "FILE: cause; cure", one line          */
+  const volatile sig_atomic_t *stop;  /* borrowed, may be NULL: non-zero asks every loop to end soon    */
+  BtObserver observers[BT_MAX_OBSERVERS];
+  int observer_count;
+} BtContext;
+
+/* An empty context: no error, no stop flag, no observer. */
+void bt_context_init(BtContext *ctx);
+
+/* Writes the text of an error into ctx (NULL is allowed) and returns `status`, so that `return bt_fail(…)` reads
+ * well. Line breaks in the text become blanks. */
+BtStatus bt_fail(BtContext *ctx, BtStatus status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* BT_ERR_MEMORY with the size that was asked for. */
+BtStatus bt_fail_memory(BtContext *ctx, const char *what, double bytes);
+
+/* Adds an observer; BT_ERR_ARG when BT_MAX_OBSERVERS are there already. */
+BtStatus bt_context_observe(BtContext *ctx, BtObserverFn *fn, void *user);
+
+/* Tells all observers; BT_STOPPED as soon as one of them wants the run to stop, else BT_OK. */
+BtStatus bt_emit(BtContext *ctx, const BtEvent *event);
+
+/* Emits a BT_EVENT_WARNING with formatted text. */
+void bt_warn(BtContext *ctx, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* True once the stop flag is set. */
+int bt_stop_requested(const BtContext *ctx);
+
+#endif

@@ -1,0 +1,57 @@
+/* core/event.h: typed events that a run tells its observers.
+ *
+ * The progress bar, the table on the terminal, the CSV log and the JSON record are observers; the library itself
+ * writes none of them. An observer returns non-zero to ask the run to stop. */
+#ifndef BITUNE_CORE_EVENT_H
+#define BITUNE_CORE_EVENT_H
+
+#include <stdint.h>
+
+#include "core/work.h"
+
+typedef enum {
+  BT_EVENT_WARNING,  /* text: something the user should know                                 */
+  BT_EVENT_PROGRESS, /* done of total units                                                  */
+  BT_EVENT_OUTER     /* one outer iteration of a bilevel method has ended                    */
+} BtEventType;
+
+typedef struct {
+  const char *unit; /* "images", "outer iterations"; static storage                         */
+  double done;
+  double total; /* 0 if unknown                                                              */
+} BtProgressEvent;
+
+typedef struct {
+  int64_t iteration;    /* 0 is the start                                                    */
+  double value;         /* f at the inexact lower-level solutions                            */
+  double lower, upper;  /* bounds of the true f                                              */
+  double eps, delta;    /* accuracies in force                                               */
+  double step;          /* accepted step size, 0 if none                                     */
+  double gradient_norm; /* ‖z‖                                                               */
+  double gradient_bound;    /* ω, bound of ‖z − ∇f‖                                          */
+  double gradient_estimate; /* estimate of ‖z − ∇f‖, NAN if none                             */
+  int accepted;         /* 1 if the step was accepted                                        */
+  int trials;           /* steps tried                                                       */
+  const double *theta;  /* [parameters], borrowed for the call                               */
+  int64_t parameters;
+  BtWork work;          /* cumulative                                                        */
+  double seconds;       /* wall time since the run began, earlier parts of a resumed run included */
+} BtOuterEvent;
+
+typedef struct {
+  BtEventType type;
+  union {
+    const char *warning;
+    BtProgressEvent progress;
+    BtOuterEvent outer;
+  } as;
+} BtEvent;
+
+typedef int BtObserverFn(void *user, const BtEvent *event);
+
+typedef struct {
+  BtObserverFn *fn;
+  void *user;
+} BtObserver;
+
+#endif

@@ -1,0 +1,51 @@
+/* core/file.h: paths, and files that are replaced whole or not at all.
+ *
+ * An atomic file is written under a temporary name in the same folder, flushed to disk (fsync) and renamed over the
+ * target, so that a reader or a crash sees the old content or the new, never a part. */
+#ifndef BITUNE_CORE_FILE_H
+#define BITUNE_CORE_FILE_H
+
+#include <stddef.h>
+#include <stdio.h>
+
+#include "core/context.h"
+
+typedef struct {
+  FILE *stream;    /* write here; NULL once committed or aborted                    */
+  char *path;      /* the target, owned                                             */
+  char *temporary; /* the name written under, owned                                 */
+} BtAtomicFile;
+
+/* Opens a temporary file beside `path`. Errors: BT_ERR_IO, BT_ERR_MEMORY. */
+BtStatus bt_atomic_open(BtContext *ctx, const char *path, BtAtomicFile *file);
+
+/* Flushes, syncs and renames; on any error removes the temporary file, leaves the target as it was, BT_ERR_IO.
+ * `file` is empty afterwards either way. */
+BtStatus bt_atomic_commit(BtContext *ctx, BtAtomicFile *file);
+
+/* Removes the temporary file; harmless on an empty or zeroed struct. */
+void bt_atomic_abort(BtAtomicFile *file);
+
+/* Writes `size` bytes atomically. */
+BtStatus bt_file_write(BtContext *ctx, const char *path, const void *bytes, size_t size);
+
+/* Reads a whole file, at most `limit` bytes, into *bytes (owned by the caller, free()); a zero byte is appended but
+ * not counted in *size. Errors: BT_ERR_IO, BT_ERR_FORMAT when larger than `limit`, BT_ERR_MEMORY. */
+BtStatus bt_file_read(BtContext *ctx, const char *path, size_t limit, char **bytes, size_t *size);
+
+/* Creates a folder and its missing parents. */
+BtStatus bt_make_folder(BtContext *ctx, const char *path);
+
+/* dir + "/" + name, malloc'ed; NULL if out of memory. */
+char *bt_path_join(const char *dir, const char *name);
+
+/* The part after the last slash, inside `path`. */
+const char *bt_path_base(const char *path);
+
+/* The extension without its dot ("png"), inside `path`; "" if there is none. */
+const char *bt_path_extension(const char *path);
+
+/* A malloc'ed copy; NULL if out of memory (strdup, which C11 lacks). */
+char *bt_copy_text(const char *text);
+
+#endif
