@@ -10,8 +10,8 @@ target_compile_definitions(bitune_build INTERFACE _POSIX_C_SOURCE=200809L)
 target_compile_options(bitune_build INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes -Wmissing-prototypes
   -Wvla -Wformat=2
-  # Vectorisable square roots and explicit `omp simd` reductions; IEEE semantics otherwise.
-  -fno-math-errno -fno-trapping-math -fopenmp-simd)
+  # Vectorisable square roots, fused multiply-add and explicit `omp simd` reductions; IEEE semantics otherwise.
+  -fno-math-errno -fno-trapping-math -ffp-contract=fast -fopenmp-simd)
 if(BITUNE_WERROR)
   target_compile_options(bitune_build INTERFACE -Werror)
 endif()

@@ -16,10 +16,13 @@ typedef struct {
   char *temporary; /* the name written under, owned                                 */
 } BtAtomicFile;
 
-/* Opens a temporary file beside `path`. Errors: BT_ERR_IO, BT_ERR_MEMORY. */
+/* Opens a temporary file beside `path`; it takes over the permissions of an existing target. A symbolic link is
+ * followed, so that its target is replaced. Devices, pipes and names of open descriptors (/dev/stdout) are written
+ * directly and without a temporary file. Errors: BT_ERR_IO, BT_ERR_MEMORY. */
 BtStatus bt_atomic_open(BtContext *ctx, const char *path, BtAtomicFile *file);
 
 /* Flushes, syncs and renames; on any error removes the temporary file, leaves the target as it was, BT_ERR_IO.
+ * (If only the folder's sync after the rename fails, the text says so and the new content is in place.)
  * `file` is empty afterwards either way. */
 BtStatus bt_atomic_commit(BtContext *ctx, BtAtomicFile *file);
 
@@ -33,7 +36,7 @@ BtStatus bt_file_write(BtContext *ctx, const char *path, const void *bytes, size
  * not counted in *size. Errors: BT_ERR_IO, BT_ERR_FORMAT when larger than `limit`, BT_ERR_MEMORY. */
 BtStatus bt_file_read(BtContext *ctx, const char *path, size_t limit, char **bytes, size_t *size);
 
-/* Creates a folder and its missing parents. */
+/* Creates a folder and its missing parents; BT_OK if it is there already. */
 BtStatus bt_make_folder(BtContext *ctx, const char *path);
 
 /* dir + "/" + name, malloc'ed; NULL if out of memory. */

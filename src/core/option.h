@@ -19,7 +19,7 @@ typedef struct {
   char letter;           /* short name, or 0                                                       */
   BtOptionKind kind;
   size_t offset;         /* of the field: double, int64_t, int (flag, choice index), const char *  */
-  double initial;        /* default of numbers, flags and choices (NAN: unset)                     */
+  double initial;        /* default of numbers, flags and choices (NAN: unset, INT64_MIN as an int) */
   const char *text;      /* default of a text (NULL: unset); the choices as "a|b|c"                */
   double lo, hi;         /* domain of numbers                                                      */
   int lo_open, hi_open;  /* whether the ends are excluded                                          */
@@ -56,13 +56,15 @@ typedef struct {
 /* Sets every field of `target` to its default. */
 void bt_options_default(const BtOption *table, void *target);
 
-/* Sets one option from text, validated. Errors: BT_ERR_ARG naming option, value and domain. */
+/* Sets one option from text, validated; a text option borrows it. A flag takes yes|no|true|false|on|off|1|0.
+ * Errors: BT_ERR_ARG naming option, value and domain; the field keeps its value. */
 BtStatus bt_option_set(BtContext *ctx, const BtOption *option, void *target, const char *text);
 
 /* Parses argv[1..argc) over `count` sets: "--name value", "--name=value", "-x value", "--flag", "--no-flag"; "--"
- * ends the options. Negative numbers are values ("--log-weight -5"). What is left goes to operands (argv's own
- * pointers, room for argc), their number to *operand_count. Unknown options are BT_ERR_ARG with the nearest known
- * name ("did you mean --sigma?"). Each set's target must hold its defaults already. */
+ * ends the options. Negative numbers are values ("--log-weight -5"); a value that looks like an option must be
+ * attached ("--output=-x.png"). Given twice, the last counts; texts point into argv. What is left goes to
+ * operands (argv's own pointers, room for argc), their number to *operand_count. Unknown options are BT_ERR_ARG
+ * with the nearest known name ("did you mean --sigma?"). Each set's target must hold its defaults already. */
 BtStatus bt_options_parse(BtContext *ctx, const BtOptionSet *sets, size_t count, int argc, char *const *argv,
                           const char **operands, size_t *operand_count);
 

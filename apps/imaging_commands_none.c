@@ -1,0 +1,3 @@
+#include "command.h"
+
+const BtCommand *const bt_imaging_commands[] = {NULL};

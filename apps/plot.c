@@ -1,0 +1,91 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "app.h"
+#include "core/file.h"
+#include "csv.h"
+#include "gnuplot.h"
+#include "plot_script.h"
+
+typedef struct {
+  const char *output, *title;
+} Plot;
+
+static const BtOption options[] = {
+    BT_OPT_TEXT("output", 'o', Plot, output, NULL, "FILE", "picture to write: .png, .svg or .pdf"),
+    BT_OPT_TEXT("title", 0, Plot, title, NULL, "TEXT", "line above the panels"), BT_OPT_END};
+
+static size_t plot_options(void *settings, BtOptionSet *sets) {
+  sets[0] = (BtOptionSet){options, settings, NULL};
+  return 1;
+}
+
+/* Index as in BtPictureFormat, -1 if unknown. */
+static int picture_format(const char *path) {
+  const char *extension = bt_path_extension(path);
+  return bt_choice_index("png|svg|pdf", extension, strlen(extension));
+}
+
+static BtStatus plot_check(BtApp *app, const void *settings) {
+  const Plot *plot = settings;
+  const BtStatus st = bt_app_require(app, plot->output != NULL, "output");
+  if (st < 0 || picture_format(plot->output) >= 0) return st;
+  return bt_fail(&app->ctx, BT_ERR_ARG, "--output must end in .png, .svg or .pdf, got \"%s\"", plot->output);
+}
+
+static BtStatus draw(BtApp *app, const Plot *plot, const char *script, size_t size) {
+  BtContext *ctx = &app->ctx;
+  BtAtomicFile picture = {0};
+  BtStatus st = bt_atomic_open(ctx, plot->output, &picture);
+  if (st >= 0) st = bt_gnuplot(ctx, script, size, picture.stream, plot->output);
+  if (st >= 0) return bt_atomic_commit(ctx, &picture);
+  bt_atomic_abort(&picture);
+  return st;
+}
+
+static BtStatus plot_run(BtApp *app, void *settings) {
+  const Plot *plot = settings;
+  const char *path = app->operands[0];
+  BtContext *ctx = &app->ctx;
+  BtCsv log;
+  char *script = NULL;
+  size_t size = 0;
+  BtStatus st = bt_csv_read(ctx, path, &log);
+  if (st < 0) return st;
+  FILE *out = open_memstream(&script, &size);
+  const int drawn = out && bt_plot_script(out, &log, (BtPictureFormat)picture_format(plot->output), plot->title);
+  if (!out || fclose(out) != 0)
+    st = bt_fail_memory(ctx, "the plot", (double)size);
+  else if (!drawn)
+    st = bt_fail(ctx, BT_ERR_FORMAT, "%s: has no rows of a log to plot; \"bitune learn --log FILE\" writes one", path);
+  else
+    st = draw(app, plot, script, size);
+  if (st >= 0) {
+    bt_app_print(app, "%s\n", plot->output);
+    bt_app_put_text(app, "output", plot->output);
+    bt_app_put_int(app, "rows", (int64_t)log.rows);
+  }
+  free(script);
+  bt_csv_clear(&log);
+  return st;
+}
+
+const BtCommand bt_cmd_plot = {
+    .name = "plot",
+    .group = BT_GROUP_IMAGES,
+    .summary = "draw the log of a learning run",
+    .usage = "-o FILE [--title TEXT] RUN.csv",
+    .help = "Four panels over the outer iterations: the loss with its certified bounds, the accuracies of the lower-level "
+            "and adjoint solves, the gradient norm with its error bound and the step size, and the cumulative work. Axes "
+            "are logarithmic where the values span more than a decade.\n\n"
+            "The log may still be growing. Drawing needs gnuplot (on Debian or Ubuntu: gnuplot-nox).",
+    .examples = {{"bitune plot run.csv -o run.png", "A picture of a run"},
+                 {"bitune plot run.csv -o run.svg --title \"TV, sigma 25\"", "The same as vector graphics, with a title"}},
+    .min_operands = 1,
+    .max_operands = 1,
+    .operands = "files",
+    .settings_size = sizeof(Plot),
+    .options = plot_options,
+    .check = plot_check,
+    .run = plot_run,
+};

@@ -1,0 +1,132 @@
+#include "progress.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#define REDRAW_SECONDS 0.1
+#define LINE_LIMIT 512
+#define BAR_LIMIT 40
+
+static double clock_now(void) {
+  struct timespec t = {0, 0};
+  (void)clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+void bt_progress_init(BtProgress *progress, int enabled) {
+  memset(progress, 0, sizeof *progress);
+  progress->enabled = enabled;
+}
+
+/* "0:07", "12:34", "3:04:05" */
+static const char *duration_text(double seconds, char *text, size_t size) {
+  const long s = seconds < 0 || !(seconds < 1e8) ? 0 : lround(seconds);
+  if (s >= 3600)
+    snprintf(text, size, "%ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60);
+  else
+    snprintf(text, size, "%ld:%02ld", s / 60, s % 60);
+  return text;
+}
+
+static size_t terminal_width(void) {
+  struct winsize window;
+  if (ioctl(STDERR_FILENO, TIOCGWINSZ, &window) != 0 || window.ws_col < 20) return 80;
+  return window.ws_col < LINE_LIMIT ? window.ws_col : LINE_LIMIT;
+}
+
+/* Time left, judged by the pace since this unit began; -1 while unknown. */
+static double time_left(const BtProgress *p, double now) {
+  const double gained = p->progress.done - p->progress_first;
+  const double left = p->progress.total - p->progress.done;
+  return gained > 0 && left > 0 ? (now - p->progress_start) / gained * left : -1;
+}
+
+/* "images [#####.....]  50%  5/10  0:12 left" */
+static void format_bar(const BtProgress *p, double now, size_t width, char *line, size_t size) {
+  const BtProgressEvent *e = &p->progress;
+  char left[48] = "", bar[BAR_LIMIT + 4] = "";
+  char time[24];
+  if (!(e->total > 0)) {
+    snprintf(line, size, "%s  %.0f  %s", e->unit, e->done, duration_text(now - p->progress_start, time, sizeof time));
+    return;
+  }
+  const double share = e->done < e->total ? e->done / e->total : 1;
+  const double seconds = time_left(p, now);
+  if (seconds >= 0) snprintf(left, sizeof left, "  %s left", duration_text(seconds, time, sizeof time));
+
+  const int text = snprintf(NULL, 0, "%s  %3.0f%%  %.0f/%.0f%s", e->unit, 100 * share, e->done, e->total, left);
+  const int room = (int)width - text - 5;
+  const int cells = room < BAR_LIMIT ? room : BAR_LIMIT;
+  if (cells >= 8) {
+    const int full = (int)(share * cells);
+    bar[0] = ' ', bar[1] = '[';
+    memset(bar + 2, '#', (size_t)full);
+    memset(bar + 2 + full, '.', (size_t)(cells - full));
+    bar[cells + 2] = ']';
+    bar[cells + 3] = '\0';
+  }
+  snprintf(line, size, "%s%s  %3.0f%%  %.0f/%.0f%s", e->unit, bar, 100 * share, e->done, e->total, left);
+}
+
+/* "iteration 12  loss 0.012340 in [0.012300, 0.012390]  eps 1e-03  delta 1e-04  |z| 2e-05  work 123456  1:02" */
+static void format_outer(const BtProgress *p, double now, char *line, size_t size) {
+  const BtOuterEvent *e = &p->outer;
+  char time[24], left[48] = "", left_time[24];
+  const double seconds = p->has_progress && p->progress.total > 0 ? time_left(p, now) : -1;
+  if (seconds >= 0)
+    snprintf(left, sizeof left, "  at most %s left", duration_text(seconds, left_time, sizeof left_time));
+  snprintf(line, size,
+           "iteration %lld  loss %.6g in [%.6g, %.6g]  eps %.1e  delta %.1e  |z| %.1e  work %lld  %s%s",
+           (long long)e->iteration, e->value, e->lower, e->upper, e->eps, e->delta, e->gradient_norm,
+           (long long)bt_work_total(&e->work), duration_text(e->seconds, time, sizeof time), left);
+}
+
+static void draw(BtProgress *p) {
+  char line[LINE_LIMIT];
+  const double now = clock_now();
+  if (p->shown && now - p->last_draw < REDRAW_SECONDS) return;
+  /* The last column stays free: writing into it makes some terminals wrap. */
+  const size_t width = terminal_width() - 1;
+  if (p->has_outer)
+    format_outer(p, now, line, sizeof line);
+  else
+    format_bar(p, now, width, line, sizeof line);
+  (void)fprintf(stderr, "\r%.*s\033[K", (int)width, line);
+  (void)fflush(stderr);
+  p->shown = 1;
+  p->last_draw = now;
+}
+
+void bt_progress_clear(BtProgress *progress) {
+  if (!progress->shown) return;
+  (void)fputs("\r\033[K", stderr);
+  (void)fflush(stderr);
+  progress->shown = 0;
+}
+
+static void take_progress(BtProgress *p, const BtProgressEvent *e) {
+  if (!p->has_progress || strcmp(p->progress.unit, e->unit) != 0 || e->done < p->progress.done) {
+    p->progress_start = clock_now();
+    p->progress_first = e->done;
+  }
+  p->progress = *e;
+  p->has_progress = 1;
+}
+
+int bt_progress_event(void *user, const BtEvent *event) {
+  BtProgress *p = user;
+  if (!p->enabled || event->type == BT_EVENT_WARNING) return 0;
+  if (event->type == BT_EVENT_OUTER) {
+    p->outer = event->as.outer;
+    p->outer.theta = NULL;
+    p->has_outer = 1;
+  } else {
+    take_progress(p, &event->as.progress);
+  }
+  draw(p);
+  return 0;
+}

@@ -1,0 +1,290 @@
+#include "core/team.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
+
+#define CHUNK 4096     /* doubles received at a time                       */
+#define EXIT_SECONDS 5 /* what children are given to exit before SIGKILL    */
+#define POLL_NANOSECONDS 2000000
+
+static BtStatus self_sum(BtTeam *team, BtContext *ctx, double *buffer, size_t n) {
+  (void)team, (void)ctx, (void)buffer, (void)n;
+  return BT_OK;
+}
+
+static void self_destroy(BtTeam *team) { (void)team; }
+
+void bt_team_self(BtTeam *team) { *team = (BtTeam){0, 1, self_sum, self_destroy, NULL}; }
+
+typedef enum { FATE_DIED, FATE_OUT_OF_STEP } Fate;
+
+typedef struct {
+  int fd;    /* socket to that process, -1 once closed            */
+  pid_t pid; /* known on rank 0; 0 elsewhere                      */
+} Peer;
+
+typedef struct {
+  int lost; /* rank of the process that ended the team, -1 while all are well */
+  Fate fate;
+  int count; /* of peers: size − 1 on rank 0, one on the others   */
+  Peer peers[];
+} Fork;
+
+/* Precedes a buffer in either direction; in an answer with lost >= 0 no buffer follows. */
+typedef struct {
+  uint64_t count;
+  int32_t lost, fate;
+} Header;
+
+static int send_all(int fd, const void *bytes, size_t size) {
+  const char *at = bytes;
+  while (size > 0) {
+    const ssize_t n = send(fd, at, size, MSG_NOSIGNAL);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return -1;
+    at += n;
+    size -= (size_t)n;
+  }
+  return 0;
+}
+
+static int receive_all(int fd, void *bytes, size_t size) {
+  char *at = bytes;
+  while (size > 0) {
+    const ssize_t n = recv(fd, at, size, 0);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return -1;
+    at += n;
+    size -= (size_t)n;
+  }
+  return 0;
+}
+
+static void close_peers(Fork *f) {
+  for (int i = 0; i < f->count; i++) {
+    if (f->peers[i].fd >= 0) (void)close(f->peers[i].fd);
+    f->peers[i].fd = -1;
+  }
+}
+
+static BtStatus fail_lost(const BtTeam *team, BtContext *ctx) {
+  const Fork *f = team->data;
+  if (!f) return bt_fail(ctx, BT_ERR_TEAM, "the team of processes has ended");
+  if (f->lost == 0) return bt_fail(ctx, BT_ERR_TEAM, "the main process died");
+  return bt_fail(ctx, BT_ERR_TEAM, "process %d of %d %s", f->lost, team->size,
+                 f->fate == FATE_DIED ? "died" : "is out of step with the main process");
+}
+
+/* After a loss nobody can be served any more: closed sockets make the others' calls return. */
+static BtStatus end_team(const BtTeam *team, BtContext *ctx, int lost, Fate fate) {
+  Fork *f = team->data;
+  f->lost = lost;
+  f->fate = fate;
+  close_peers(f);
+  return fail_lost(team, ctx);
+}
+
+/* buffer += what the peer sends; 0, or -1 with the peer's fate. */
+static int receive_add(int fd, double *buffer, size_t n, Fate *fate) {
+  double chunk[CHUNK];
+  Header header;
+  *fate = FATE_DIED;
+  if (receive_all(fd, &header, sizeof header) != 0) return -1;
+  if (header.count != n) {
+    *fate = FATE_OUT_OF_STEP;
+    return -1;
+  }
+  while (n > 0) {
+    const size_t m = n < CHUNK ? n : CHUNK;
+    if (receive_all(fd, chunk, m * sizeof *chunk) != 0) return -1;
+    for (size_t i = 0; i < m; i++) buffer[i] += chunk[i];
+    buffer += m;
+    n -= m;
+  }
+  return 0;
+}
+
+/* Rank 0: adds the buffers in the order of ranks, then answers everybody with the sum or who was lost. */
+static BtStatus main_sum(BtTeam *team, BtContext *ctx, double *buffer, size_t n) {
+  Fork *f = team->data;
+  Fate fate = FATE_DIED;
+  int lost = -1;
+  if (!f || f->lost >= 0) return fail_lost(team, ctx);
+
+  for (int i = 0; i < f->count && lost < 0; i++)
+    if (receive_add(f->peers[i].fd, buffer, n, &fate) != 0) lost = i + 1;
+  for (int i = 0; i < f->count; i++) {
+    const Header answer = {n, lost, (int32_t)fate};
+    const int fd = f->peers[i].fd;
+    const int sent = send_all(fd, &answer, sizeof answer) == 0 &&
+                     (lost >= 0 || send_all(fd, buffer, n * sizeof *buffer) == 0);
+    if (!sent && lost < 0) {
+      lost = i + 1;
+      fate = FATE_DIED;
+    }
+  }
+  return lost < 0 ? BT_OK : end_team(team, ctx, lost, fate);
+}
+
+static BtStatus child_sum(BtTeam *team, BtContext *ctx, double *buffer, size_t n) {
+  Fork *f = team->data;
+  if (!f || f->lost >= 0) return fail_lost(team, ctx);
+
+  const Header mine = {n, -1, 0};
+  const int fd = f->peers[0].fd;
+  /* A refused send does not stop the reading: the answer may tell who was lost. */
+  if (send_all(fd, &mine, sizeof mine) == 0) (void)send_all(fd, buffer, n * sizeof *buffer);
+  Header answer;
+  if (receive_all(fd, &answer, sizeof answer) != 0) return end_team(team, ctx, 0, FATE_DIED);
+  if (answer.lost >= 0) return end_team(team, ctx, answer.lost, (Fate)answer.fate);
+  if (receive_all(fd, buffer, n * sizeof *buffer) != 0) return end_team(team, ctx, 0, FATE_DIED);
+  return BT_OK;
+}
+
+static double now(void) {
+  struct timespec t = {0, 0};
+  (void)clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* Waits for one child until the deadline, then kills it; other children of the process are not touched. */
+static void await_exit(pid_t pid, double deadline) {
+  for (;;) {
+    const pid_t done = waitpid(pid, NULL, WNOHANG);
+    if (done == pid || (done < 0 && errno != EINTR)) return;
+    if (now() >= deadline) break;
+    (void)nanosleep(&(struct timespec){0, POLL_NANOSECONDS}, NULL);
+  }
+  (void)kill(pid, SIGKILL);
+  while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) continue;
+}
+
+static void fork_destroy(BtTeam *team) {
+  Fork *f = team->data;
+  if (!f) return;
+  close_peers(f);
+  const double deadline = now() + EXIT_SECONDS;
+  for (int i = 0; i < f->count; i++)
+    if (f->peers[i].pid > 0) await_exit(f->peers[i].pid, deadline);
+  free(f);
+  team->data = NULL;
+}
+
+static void die_with_parent(void) {
+#ifdef __linux__
+  /* Without it a child still notices at its next sum(). */
+  (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+#endif
+}
+
+/* The child's end of bt_team_fork: drops what belongs to rank 0 and waits until all processes are there. */
+static BtStatus join_as_child(BtContext *ctx, BtTeam *team, int rank, int fd) {
+  Fork *f = team->data;
+  char go;
+  die_with_parent();
+  close_peers(f);
+  f->count = 1;
+  f->peers[0] = (Peer){fd, 0};
+  team->rank = rank;
+  team->sum = child_sum;
+  if (receive_all(fd, &go, 1) != 0) return end_team(team, ctx, 0, FATE_DIED);
+  return BT_OK;
+}
+
+/* Forks rank `rank`; returns in both processes, in the child with team->rank set. */
+static BtStatus add_child(BtContext *ctx, BtTeam *team, int rank) {
+  Fork *f = team->data;
+  int pair[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0)
+    return bt_fail(ctx, BT_ERR_LIBRARY, "process %d of %d cannot be joined: %s", rank, team->size,
+                   strerror(errno));
+  const int marked = fcntl(pair[0], F_SETFD, FD_CLOEXEC) == 0 && fcntl(pair[1], F_SETFD, FD_CLOEXEC) == 0;
+  const pid_t pid = marked ? fork() : -1;
+  if (pid < 0) {
+    const int error = errno;
+    (void)close(pair[0]);
+    (void)close(pair[1]);
+    return bt_fail(ctx, BT_ERR_LIBRARY, "process %d of %d cannot be started: %s", rank, team->size,
+                   strerror(error));
+  }
+  if (pid == 0) {
+    (void)close(pair[0]);
+    return join_as_child(ctx, team, rank, pair[1]);
+  }
+  (void)close(pair[1]);
+  f->peers[f->count++] = (Peer){pair[0], pid};
+  return BT_OK;
+}
+
+BtStatus bt_team_fork(BtContext *ctx, int size, BtTeam *team) {
+  BtStatus st = BT_OK;
+  bt_team_self(team);
+  if (size < 1) return bt_fail(ctx, BT_ERR_ARG, "a team needs at least one process, got %d", size);
+  if (size == 1) return BT_OK;
+
+  Fork *f = calloc(1, sizeof *f + (size_t)(size - 1) * sizeof f->peers[0]);
+  if (!f) return bt_fail_memory(ctx, "a team of processes", (double)size * sizeof f->peers[0]);
+  f->lost = -1;
+  *team = (BtTeam){0, size, main_sum, fork_destroy, f};
+  /* What is buffered now must not be written once more by each child. */
+  (void)fflush(NULL);
+  for (int rank = 1; rank < size && team->rank == 0; rank++) BT_TRY(add_child(ctx, team, rank));
+  if (team->rank == 0)
+    for (int i = 0; i < f->count; i++)
+      if (send_all(f->peers[i].fd, "", 1) != 0) BT_TRY(end_team(team, ctx, i + 1, FATE_DIED));
+
+done:
+  if (st < 0) {
+    /* Children still wait for their start, so nothing of theirs is lost. */
+    for (int i = 0; i < f->count; i++)
+      if (f->peers[i].pid > 0) (void)kill(f->peers[i].pid, SIGKILL);
+    fork_destroy(team);
+    team->sum = self_sum;
+    team->destroy = self_destroy;
+  }
+  return st;
+}
+
+/* Errors before outcomes, the most negative first, then the largest outcome. */
+static int worse(double a, double b) { return a < 0 || b < 0 ? a < b : a > b; }
+
+/* Gives every rank the error text of rank `speaker`, one character in each number of a sum. */
+static BtStatus share_text(BtTeam *team, BtContext *ctx, int speaker) {
+  double text[BT_ERROR_TEXT] = {0};
+  if (ctx && team->rank == speaker)
+    for (size_t i = 0; ctx->error[i]; i++) text[i] = (unsigned char)ctx->error[i];
+  const BtStatus st = team->sum(team, ctx, text, BT_ERROR_TEXT);
+  if (st < 0 || !ctx) return st;
+  for (size_t i = 0; i < BT_ERROR_TEXT; i++) ctx->error[i] = (char)(unsigned char)text[i];
+  return st;
+}
+
+BtStatus bt_team_agree(BtTeam *team, BtContext *ctx, BtStatus local) {
+  BtStatus st = BT_OK;
+  int speaker = 0;
+  if (local >= 0 && bt_stop_requested(ctx)) local = BT_STOPPED;
+  double *all = calloc((size_t)team->size, sizeof *all);
+  if (!all) return bt_fail_memory(ctx, "the statuses of a team", (double)team->size * sizeof *all);
+  all[team->rank] = (double)local;
+  BT_TRY(team->sum(team, ctx, all, (size_t)team->size));
+  for (int rank = 1; rank < team->size; rank++)
+    if (worse(all[rank], all[speaker])) speaker = rank;
+  const BtStatus worst = (BtStatus)all[speaker];
+  if (worst < 0) BT_TRY(share_text(team, ctx, speaker));
+  st = worst;
+done:
+  free(all);
+  return st;
+}

@@ -1,0 +1,129 @@
+#include "hypergrad/adjoint.h"
+
+#include <petscksp.h>
+#include <stdlib.h>
+
+#include "lowerlevel/hessian.h"
+#include "lowerlevel/petsc_status.h"
+#include "lowerlevel/vector.h"
+
+struct BtAdjoint {
+  const BtProblem *problem;
+  BtHessian hessian;
+  size_t n, curvature_size;
+  KSP ksp;
+  Mat matrix;
+  Vec q, b;
+  double *residual; /* [n] */
+};
+
+static void release(BtAdjoint *adjoint) {
+  (void)KSPDestroy(&adjoint->ksp);
+  (void)MatDestroy(&adjoint->matrix);
+  (void)VecDestroy(&adjoint->q);
+  (void)VecDestroy(&adjoint->b);
+  free(adjoint->hessian.curvature);
+  free(adjoint->residual);
+  adjoint->hessian.curvature = adjoint->residual = NULL;
+  adjoint->n = 0;
+}
+
+BtStatus bt_adjoint_create(BtContext *ctx, const BtProblem *problem, BtAdjoint **out) {
+  BtAdjoint *adjoint = calloc(1, sizeof *adjoint);
+  *out = adjoint;
+  if (!adjoint) return bt_fail_memory(ctx, "an adjoint solver", sizeof *adjoint);
+  adjoint->problem = adjoint->hessian.problem = problem;
+  return BT_OK;
+}
+
+void bt_adjoint_destroy(BtAdjoint *adjoint) {
+  if (!adjoint) return;
+  release(adjoint);
+  free(adjoint);
+}
+
+static BtStatus build(BtAdjoint *adjoint, BtContext *ctx, size_t n, size_t curvature) {
+  BtStatus st = BT_OK;
+  PC pc;
+  if (adjoint->ksp && adjoint->n == n && adjoint->curvature_size == curvature) return BT_OK;
+  release(adjoint);
+  adjoint->hessian.curvature = malloc(curvature * sizeof(double));
+  adjoint->residual = malloc(n * sizeof(double));
+  if (!adjoint->hessian.curvature || !adjoint->residual) {
+    st = bt_fail_memory(ctx, "an adjoint solver", (double)(n + curvature) * sizeof(double));
+    goto done;
+  }
+  BT_PETSC(VecCreateSeqWithArray(PETSC_COMM_SELF, 1, (PetscInt)n, NULL, &adjoint->q));
+  BT_PETSC(VecCreateSeqWithArray(PETSC_COMM_SELF, 1, (PetscInt)n, NULL, &adjoint->b));
+  BT_PETSC(bt_hessian_mat(&adjoint->hessian, n, &adjoint->matrix));
+  BT_PETSC(KSPCreate(PETSC_COMM_SELF, &adjoint->ksp));
+  BT_PETSC(KSPSetOptionsPrefix(adjoint->ksp, "bt_adjoint_"));
+  BT_PETSC(KSPSetType(adjoint->ksp, KSPCG));
+  BT_PETSC(KSPSetNormType(adjoint->ksp, KSP_NORM_UNPRECONDITIONED));
+  BT_PETSC(KSPGetPC(adjoint->ksp, &pc));
+  BT_PETSC(PCSetType(pc, PCJACOBI));
+  BT_PETSC(KSPSetInitialGuessNonzero(adjoint->ksp, PETSC_TRUE));
+  BT_PETSC(KSPSetFromOptions(adjoint->ksp));
+  BT_PETSC(KSPSetOperators(adjoint->ksp, adjoint->matrix, adjoint->matrix));
+  adjoint->n = n;
+  adjoint->curvature_size = curvature;
+done:
+  if (st < 0) release(adjoint);
+  return st;
+}
+
+BtStatus bt_adjoint_prepare(BtAdjoint *adjoint, BtContext *ctx, size_t i, const double *theta, const double *x) {
+  BtStatus st = BT_OK;
+  const BtProblem *p = adjoint->problem;
+  BT_TRY(build(adjoint, ctx, p->ops->dimension(p, i), p->ops->curvature_size(p, i)));
+  adjoint->hessian.i = i;
+  p->ops->curvature(p, i, theta, x, adjoint->hessian.curvature);
+  BT_PETSC(bt_hessian_changed(adjoint->matrix));
+done:
+  return st;
+}
+
+void bt_adjoint_multiply(BtAdjoint *adjoint, const double *v, double *product) {
+  adjoint->problem->ops->hess_mult(adjoint->problem, adjoint->hessian.i, adjoint->hessian.curvature, v, product);
+  adjoint->hessian.products++;
+}
+
+int64_t bt_adjoint_products(const BtAdjoint *adjoint) { return adjoint->hessian.products; }
+
+/* ‖Hq − b‖ from a fresh product, into adjoint->residual. */
+static double true_residual(BtAdjoint *adjoint, const double *b, const double *q) {
+  bt_adjoint_multiply(adjoint, q, adjoint->residual);
+  for (size_t j = 0; j < adjoint->n; j++) adjoint->residual[j] -= b[j];
+  return bt_norm(adjoint->residual, adjoint->n);
+}
+
+BtStatus bt_adjoint_solve(BtAdjoint *adjoint, BtContext *ctx, const double *b, double absolute, double relative,
+                          double *q, double *residual, double *norm) {
+  BtStatus st = BT_OK;
+  int placed = 0;
+  const double goal = fmax(absolute, relative * bt_norm(b, adjoint->n));
+  BT_PETSC(VecPlaceArray(adjoint->q, q));
+  placed = 1;
+  BT_PETSC(VecPlaceArray(adjoint->b, b));
+  placed = 2;
+  *norm = true_residual(adjoint, b, q);
+  /* CG's recurrence drifts from the true residual; a restart from q makes up for it while that still helps. */
+  for (int attempt = 0; *norm > goal && attempt < 4; attempt++) {
+    const double before = *norm;
+    BT_PETSC(KSPSetTolerances(adjoint->ksp, 0.0, 0.9 * goal, PETSC_DEFAULT, PETSC_DEFAULT));
+    BT_PETSC(KSPSolve(adjoint->ksp, adjoint->b, adjoint->q));
+    *norm = true_residual(adjoint, b, q);
+    if (!isfinite(*norm)) {
+      st = bt_fail(ctx, BT_ERR_NUMERIC, "adjoint system of problem %zu: NaN or infinity", adjoint->hessian.i);
+      goto done;
+    }
+    if (*norm > 0.5 * before) break;
+  }
+  if (residual)
+    for (size_t j = 0; j < adjoint->n; j++) residual[j] = adjoint->residual[j];
+  if (*norm > goal) st = BT_NOT_CERTIFIED;
+done:
+  if (placed > 1) (void)VecResetArray(adjoint->b);
+  if (placed > 0) (void)VecResetArray(adjoint->q);
+  return st;
+}

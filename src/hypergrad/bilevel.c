@@ -1,0 +1,288 @@
+#include "hypergrad/bilevel.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hypergrad/bilevel_internal.h"
+#include "lowerlevel/vector.h"
+
+/* What each image contributes to a row of the team's sum. */
+enum { ROW_VALUE, ROW_LOWER, ROW_UPPER, ROW_EPS, ROW_PROOF, ROW_RESIDUAL, ROW_BOUND, ROW_FIXED };
+
+static int owns(const BtBilevel *b, size_t i) { return bt_team_owns(b->team, i); }
+
+static void free_slot(BtBilevel *b, BtSlot *slot) {
+  for (size_t i = 0; slot->points && i < b->problem->count; i++) {
+    free(slot->points[i].x);
+    free(slot->points[i].dual);
+  }
+  free(slot->points);
+  free(slot->certificates);
+  free(slot->theta);
+}
+
+void bt_bilevel_destroy(BtBilevel *b) {
+  if (!b) return;
+  for (int s = 0; s < 2; s++) free_slot(b, &b->slots[s]);
+  for (size_t i = 0; b->adjoints && i < b->problem->count; i++) free(b->adjoints[i]);
+  free(b->adjoints);
+  free(b->scratch);
+  free(b->rows);
+  bt_lower_destroy(b->lower);
+  bt_adjoint_destroy(b->adjoint);
+  free(b);
+}
+
+static BtStatus allocate_slot(BtBilevel *b, BtSlot *slot) {
+  const size_t count = b->problem->count;
+  slot->theta = calloc(b->problem->parameters, sizeof *slot->theta);
+  slot->points = calloc(count, sizeof *slot->points);
+  slot->certificates = calloc(count, sizeof *slot->certificates);
+  if (!slot->theta || !slot->points || !slot->certificates) return BT_ERR_MEMORY;
+  for (size_t i = 0; i < count; i++) {
+    const size_t n = b->problem->ops->dimension(b->problem, i), dual = bt_problem_dual_size(b->problem, i);
+    if (n > b->largest) b->largest = n;
+    if (dual > b->largest_dual) b->largest_dual = dual;
+    if (!owns(b, i)) continue;
+    slot->points[i].x = malloc(n * sizeof(double));
+    if (dual) slot->points[i].dual = calloc(dual, sizeof(double));
+    if (!slot->points[i].x || (dual && !slot->points[i].dual)) return BT_ERR_MEMORY;
+  }
+  return BT_OK;
+}
+
+static BtStatus allocate(BtBilevel *b, BtContext *ctx) {
+  const BtProblem *p = b->problem;
+  size_t norm_work = 0;
+  for (int s = 0; s < 2; s++)
+    if (allocate_slot(b, &b->slots[s]) < 0) goto fail;
+  b->adjoints = calloc(p->count, sizeof *b->adjoints);
+  if (!b->adjoints) goto fail;
+  for (size_t i = 0; i < p->count; i++) {
+    const size_t work = p->ops->cross_norm_work(p, i);
+    if (work > norm_work) norm_work = work;
+    if (owns(b, i) && !(b->adjoints[i] = calloc(p->ops->dimension(p, i), sizeof(double)))) goto fail;
+  }
+  b->row_length = ROW_FIXED + 2 * p->parameters;
+  b->scratch = malloc((6 * b->largest + norm_work) * sizeof(double));
+  b->rows = malloc((p->count * b->row_length + BT_WORK_FIELDS) * sizeof(double));
+  if (!b->scratch || !b->rows) goto fail;
+  return BT_OK;
+fail:
+  return bt_fail(ctx, BT_ERR_MEMORY, "out of memory: warm starts of %zu images; learn from fewer or smaller ones",
+                 p->count);
+}
+
+BtStatus bt_bilevel_create(BtContext *ctx, const BtProblem *problem, const BtUpperLoss *loss,
+                           const BtLowerSettings *settings, BtTeam *team, BtDomainTest *domain,
+                           const void *domain_data, BtBilevel **out) {
+  BtStatus st = BT_OK;
+  *out = NULL;
+  if (problem->count == 0) return bt_fail(ctx, BT_ERR_ARG, "no images to learn from");
+  BtBilevel *b = calloc(1, sizeof *b);
+  if (!b) return bt_fail_memory(ctx, "a bilevel problem", sizeof *b);
+  b->problem = problem;
+  b->loss = loss;
+  b->team = team;
+  b->domain = domain;
+  b->domain_data = domain_data;
+  st = allocate(b, ctx);
+  if (st >= 0) st = bt_lower_create(ctx, problem, settings, &b->lower);
+  if (st >= 0) st = bt_adjoint_create(ctx, problem, &b->adjoint);
+  st = bt_team_agree(team, ctx, st);
+  if (st < 0)
+    bt_bilevel_destroy(b);
+  else
+    *out = b;
+  return st;
+}
+
+/* The slot that holds θ, or the trial slot started from the accepted iterate. */
+static BtSlot *slot_for(BtBilevel *b, const double *theta) {
+  const BtProblem *p = b->problem;
+  const size_t bytes = p->parameters * sizeof *theta;
+  for (int s = 0; s < 2; s++)
+    if (b->slots[s].used && memcmp(b->slots[s].theta, theta, bytes) == 0) return &b->slots[s];
+  const BtSlot *from = &b->slots[b->accepted];
+  BtSlot *slot = &b->slots[from->used ? 1 - b->accepted : b->accepted];
+  for (size_t i = 0; i < p->count; i++) {
+    slot->certificates[i] = (BtCertificate){.bound = (double)INFINITY};
+    if (!owns(b, i)) continue;
+    if (from->used) {
+      memcpy(slot->points[i].x, from->points[i].x, p->ops->dimension(p, i) * sizeof(double));
+      if (slot->points[i].dual)
+        memcpy(slot->points[i].dual, from->points[i].dual, bt_problem_dual_size(p, i) * sizeof(double));
+    } else {
+      bt_lower_cold_start(p, i, slot->points[i]);
+    }
+  }
+  memcpy(slot->theta, theta, bytes);
+  slot->used = 1;
+  return slot;
+}
+
+static void accept(void *self, const double *theta) {
+  BtBilevel *b = self;
+  for (int s = 0; s < 2; s++)
+    if (b->slots[s].used && memcmp(b->slots[s].theta, theta, b->problem->parameters * sizeof *theta) == 0)
+      b->accepted = s;
+}
+
+static double *row(BtBilevel *b, size_t i) { return b->rows + i * b->row_length; }
+
+static void clear_rows(BtBilevel *b) {
+  memset(b->rows, 0, (b->problem->count * b->row_length + BT_WORK_FIELDS) * sizeof *b->rows);
+}
+
+/* U and Lo of one image: with ‖x̃ − x̂‖ ≤ ε and an L_g-smooth g, g(x̂) ≤ g + ‖∇g‖ε + ½L_gε², and for convex g
+ * g(x̂) ≥ g − ‖∇g‖ε (Salehi et al. 2023, lemma on U and Lo); widened by the rounding of the sums. */
+static void value_row(BtBilevel *b, size_t i, const BtSlot *slot) {
+  const size_t n = b->problem->ops->dimension(b->problem, i);
+  const double eps = slot->certificates[i].bound, square = 0.5 * b->loss->ops->lipschitz * eps * eps;
+  const double value = b->loss->ops->value_grad(b->loss, i, n, slot->points[i].x, b->scratch);
+  const double slope = bt_norm(b->scratch, n), rounding = 2 * bt_sum_rounding(n) * (fabs(value) + slope * eps);
+  double *out = row(b, i);
+  out[ROW_VALUE] = value;
+  out[ROW_LOWER] = value - slope * eps - (b->loss->ops->convex ? 0 : square) - rounding;
+  out[ROW_UPPER] = value + slope * eps + square + rounding;
+  out[ROW_EPS] = eps;
+  out[ROW_PROOF] = (double)slot->certificates[i].proof;
+}
+
+/* Sums rows over the team, agrees on the status, and brings the work counters up to date. */
+static BtStatus gather(BtBilevel *b, BtContext *ctx, BtStatus local) {
+  BtStatus st = bt_team_agree(b->team, ctx, local);
+  if (st < 0 || st == BT_STOPPED) return st;
+  const size_t fields = b->problem->count * b->row_length;
+  const BtWork work = bt_lower_work(b->lower);
+  double *counters = b->rows + fields;
+  counters[0] = (double)work.gradients;
+  counters[1] = (double)(work.hessian_products + bt_adjoint_products(b->adjoint));
+  counters[2] = (double)work.solves;
+  const BtStatus summed = b->team->sum(b->team, ctx, b->rows, fields + BT_WORK_FIELDS);
+  if (summed < 0) return summed;
+  b->total = b->earlier;
+  bt_work_add(&b->total, &(BtWork){.gradients = (int64_t)counters[0],
+                                   .hessian_products = (int64_t)counters[1],
+                                   .solves = (int64_t)counters[2],
+                                   .hypergradients = b->hypergradients});
+  return st;
+}
+
+/* Means over images in image order. */
+static void mean_value(BtBilevel *b, BtInexactValue *out) {
+  const double m = (double)b->problem->count;
+  *out = (BtInexactValue){.proof = BT_PROVEN};
+  for (size_t i = 0; i < b->problem->count; i++) {
+    const double *r = row(b, i);
+    out->value += r[ROW_VALUE] / m;
+    out->lower += r[ROW_LOWER] / m;
+    out->upper += r[ROW_UPPER] / m;
+    out->eps = fmax(out->eps, r[ROW_EPS]);
+    out->proof = bt_proof_weaker(out->proof, (BtProof)r[ROW_PROOF]);
+  }
+  const double rounding = bt_sum_rounding(b->problem->count) * fabs(out->value);
+  out->lower -= rounding;
+  out->upper += rounding;
+}
+
+static void outside_domain(BtInexactValue *out) {
+  *out = (BtInexactValue){.value = (double)INFINITY, .lower = (double)INFINITY, .upper = (double)INFINITY};
+}
+
+static BtStatus value_at(BtBilevel *b, BtContext *ctx, BtSlot *slot, double eps, BtInexactValue *out) {
+  BtStatus st = BT_OK, worst = BT_OK;
+  clear_rows(b);
+  for (size_t i = 0; i < b->problem->count && st >= 0 && st != BT_STOPPED; i++) {
+    if (!owns(b, i)) continue;
+    if (!(slot->certificates[i].bound <= eps))
+      st = bt_lower_solve(b->lower, ctx, i, slot->theta, eps, slot->points[i], &slot->certificates[i]);
+    if (st < 0) slot->used = 0;
+    if (st > worst) worst = st;
+    if (st >= 0 && st != BT_STOPPED) value_row(b, i, slot);
+  }
+  st = gather(b, ctx, st < 0 ? st : worst);
+  if (st >= 0 && st != BT_STOPPED) mean_value(b, out);
+  return st;
+}
+
+/* Accuracy is raised in stages of this factor while the question may already be decided. */
+static const double stage_factor = 0.1;
+static const double first_stage = 1e3;
+
+static BtStatus value(void *self, BtContext *ctx, const double *theta, double eps, double threshold,
+                      BtInexactValue *out) {
+  BtBilevel *b = self;
+  BtStatus st = BT_OK;
+  if (b->domain && !b->domain(b->domain_data, theta)) {
+    outside_domain(out);
+    return BT_OK;
+  }
+  BtSlot *slot = slot_for(b, theta);
+  const int question = !isnan(threshold);
+  for (double stage = question ? eps * first_stage : eps;; stage *= stage_factor) {
+    stage = fmax(stage, eps);
+    st = value_at(b, ctx, slot, stage, out);
+    if (st < 0 || st == BT_STOPPED || stage <= eps * (1 + 1e-12)) break;
+    if (out->upper <= threshold || out->lower > threshold) return BT_OK;
+  }
+  return st;
+}
+
+static BtStatus gradient(void *self, BtContext *ctx, const double *theta, double eps, double delta, int want_estimate,
+                         double *z, BtInexactGradient *out) {
+  BtBilevel *b = self;
+  const size_t p = b->problem->parameters;
+  BtStatus st = BT_OK, worst = BT_OK;
+  if (b->domain && !b->domain(b->domain_data, theta))
+    return bt_fail(ctx, BT_ERR_ARG, "hypergradient asked for outside the parameters' domain");
+  BtSlot *slot = slot_for(b, theta);
+  clear_rows(b);
+  for (size_t i = 0; i < b->problem->count && st >= 0 && st != BT_STOPPED; i++) {
+    if (!owns(b, i)) continue;
+    double *r = row(b, i);
+    BtHypergradientPart part = {.certificate = slot->certificates[i]};
+    st = bt_hypergradient(b, ctx, i, theta, eps, delta, slot->points[i], b->adjoints[i], r + ROW_FIXED,
+                          want_estimate ? r + ROW_FIXED + p : NULL, &part);
+    slot->certificates[i] = part.certificate;
+    r[ROW_RESIDUAL] = part.residual;
+    r[ROW_BOUND] = part.bound;
+    if (st < 0) slot->used = 0;
+    if (st > worst) worst = st;
+    if (st >= 0 && st != BT_STOPPED) value_row(b, i, slot);
+  }
+  b->hypergradients++;
+  st = gather(b, ctx, st < 0 ? st : worst);
+  if (st < 0 || st == BT_STOPPED) return st;
+
+  const double m = (double)b->problem->count;
+  *out = (BtInexactGradient){.estimate = (double)NAN};
+  mean_value(b, &out->value);
+  memset(z, 0, p * sizeof *z);
+  double *error = b->scratch;
+  for (size_t k = 0; k < p; k++) error[k] = 0;
+  for (size_t i = 0; i < b->problem->count; i++) {
+    const double *r = row(b, i);
+    for (size_t k = 0; k < p; k++) z[k] += r[ROW_FIXED + k] / m;
+    for (size_t k = 0; k < p; k++) error[k] += r[ROW_FIXED + p + k] / m;
+    out->bound += r[ROW_BOUND] / m;
+    out->delta = fmax(out->delta, r[ROW_RESIDUAL]);
+  }
+  out->norm = bt_norm(z, p);
+  if (want_estimate) out->estimate = bt_norm(error, p);
+  out->eps = out->value.eps;
+  out->proof = out->value.proof;
+  return st;
+}
+
+static BtWork work(const void *self) { return ((const BtBilevel *)self)->total; }
+
+BtOracle bt_bilevel_oracle(BtBilevel *b) {
+  return (BtOracle){.self = b,
+                    .parameters = (int64_t)b->problem->parameters,
+                    .value = value,
+                    .gradient = gradient,
+                    .work = work,
+                    .accept = accept};
+}

@@ -1,0 +1,47 @@
+/* hypergrad/bilevel.h: the inexact oracle of a bilevel problem (core/oracle.h), images dealt over a team.
+ *
+ * f(θ) = (1/m) Σ_i g_i(x̂_i(θ)). Solutions, dual variables and adjoints are kept as warm starts: for the accepted
+ * iterate and for one trial. Memory per own image of n pixels: 2 (n + dual) + n doubles besides the data. */
+#ifndef BITUNE_HYPERGRAD_BILEVEL_H
+#define BITUNE_HYPERGRAD_BILEVEL_H
+
+#include "core/oracle.h"
+#include "core/safetensors.h"
+#include "core/team.h"
+#include "hypergrad/upper_loss.h"
+#include "lowerlevel/solve.h"
+
+typedef struct BtBilevel BtBilevel;
+
+/* True where θ is acceptable; outside f counts as +∞. NULL accepts all. */
+typedef int BtDomainTest(const void *data, const double *theta);
+
+/* All borrowed but settings. Errors: BT_ERR_ARG (no images), BT_ERR_MEMORY, BT_ERR_LIBRARY. Collective. */
+BtStatus bt_bilevel_create(BtContext *ctx, const BtProblem *problem, const BtUpperLoss *loss,
+                           const BtLowerSettings *settings, BtTeam *team, BtDomainTest *domain,
+                           const void *domain_data, BtBilevel **bilevel);
+void bt_bilevel_destroy(BtBilevel *bilevel);
+
+/* The oracle; valid while `bilevel` lives. Its calls are collective. */
+BtOracle bt_bilevel_oracle(BtBilevel *bilevel);
+
+/* The part of problem i on its owner: what the last gradient() call found. */
+typedef struct {
+  BtCertificate certificate;
+  double residual;      /* ‖H q − ∇g‖                                          */
+  double bound;         /* ω_i                                                 */
+  double bound_global;  /* ω_i of the closed form with global constants         */
+} BtHypergradientPart;
+
+/* One image's share: z_i[parameters], estimate[parameters] of ẑ_i − z_i (NULL if not wanted), and the bound. x and q
+ * are working vectors that hold warm starts before and the solutions after; not collective. */
+BtStatus bt_hypergradient(BtBilevel *bilevel, BtContext *ctx, size_t i, const double *theta, double eps, double delta,
+                          BtLowerPoint point, double *q, double *z, double *estimate, BtHypergradientPart *part);
+
+/* Warm starts and work counters as tensors "warm.*", for exact resumption. declare() and save() on a writer that only
+ * rank 0 has (NULL elsewhere); load() on a reader that every rank has. Collective. */
+BtStatus bt_bilevel_declare(BtBilevel *bilevel, BtContext *ctx, BtTensorWriter *writer);
+BtStatus bt_bilevel_save(BtBilevel *bilevel, BtContext *ctx, BtTensorWriter *writer);
+BtStatus bt_bilevel_load(BtBilevel *bilevel, BtContext *ctx, BtTensorReader *reader);
+
+#endif

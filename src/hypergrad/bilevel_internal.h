@@ -1,0 +1,39 @@
+/* hypergrad/bilevel_internal.h: what the files of BtBilevel share. */
+#ifndef BITUNE_HYPERGRAD_BILEVEL_INTERNAL_H
+#define BITUNE_HYPERGRAD_BILEVEL_INTERNAL_H
+
+#include "hypergrad/adjoint.h"
+#include "hypergrad/bilevel.h"
+
+/* Solutions of all own images at one θ. */
+typedef struct {
+  int used;
+  double *theta;        /* [parameters]                                          */
+  BtLowerPoint *points; /* [count], arrays of own images only                    */
+  BtCertificate *certificates; /* [count]; bound is infinite where unsolved      */
+} BtSlot;
+
+struct BtBilevel {
+  const BtProblem *problem;
+  const BtUpperLoss *loss;
+  BtTeam *team;
+  BtDomainTest *domain;
+  const void *domain_data;
+  BtLower *lower;
+  BtAdjoint *adjoint;
+  BtSlot slots[2];
+  int accepted;        /* index of the accepted iterate's slot                   */
+  double **adjoints;   /* [count][dimension], q of own images, the last ones     */
+  size_t largest;      /* largest dimension                                      */
+  size_t largest_dual;
+  double *scratch;     /* 4 vectors of the largest dimension, then cross-norm work */
+  double *rows;        /* [count × row_length + BT_WORK_FIELDS], for the team's sum */
+  size_t row_length;
+  int64_t hypergradients;
+  BtWork earlier;      /* of the parts of the run before this process, team total */
+  BtWork total;        /* team total at the last collective call                 */
+};
+
+#define BT_WORK_FIELDS 3
+
+#endif

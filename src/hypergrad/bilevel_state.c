@@ -1,0 +1,126 @@
+/* Warm starts in a checkpoint, so that a resumed run takes the very steps of an unbroken one. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hypergrad/bilevel_internal.h"
+
+enum { CERTIFICATE_FIELDS = 4 };
+
+typedef struct {
+  const char *name;
+  size_t length;
+  double *own; /* this image's array on its owner, NULL elsewhere */
+} Field;
+
+/* The arrays of image i: solution, dual, adjoint. */
+static int fields_of(BtBilevel *b, size_t i, Field fields[3]) {
+  BtSlot *slot = &b->slots[b->accepted];
+  const size_t n = b->problem->ops->dimension(b->problem, i), dual = bt_problem_dual_size(b->problem, i);
+  int count = 0;
+  fields[count++] = (Field){"x", n, slot->points[i].x};
+  fields[count++] = (Field){"adjoint", n, b->adjoints[i]};
+  if (dual) fields[count++] = (Field){"dual", dual, slot->points[i].dual};
+  return count;
+}
+
+static void field_name(char name[64], const Field *field, size_t i) {
+  snprintf(name, 64, "warm.%s.%zu", field->name, i);
+}
+
+BtStatus bt_bilevel_declare(BtBilevel *b, BtContext *ctx, BtTensorWriter *writer) {
+  BtStatus st = BT_OK;
+  const size_t count = b->problem->count;
+  if (!writer) return BT_OK;
+  BT_TRY(bt_tensors_declare(ctx, writer, "warm.theta", BT_TENSOR_F64, 1, &b->problem->parameters));
+  BT_TRY(bt_tensors_declare(ctx, writer, "warm.certificates", BT_TENSOR_F64, 2,
+                            (const size_t[]){count, CERTIFICATE_FIELDS}));
+  BT_TRY(bt_tensors_declare(ctx, writer, "warm.work", BT_TENSOR_I64, 1, (const size_t[]){4}));
+  for (size_t i = 0; i < count; i++) {
+    Field fields[3];
+    const int have = fields_of(b, i, fields);
+    for (int k = 0; k < have; k++) {
+      char name[64];
+      field_name(name, &fields[k], i);
+      BT_TRY(bt_tensors_declare(ctx, writer, name, BT_TENSOR_F64, 1, &fields[k].length));
+    }
+  }
+done:
+  return st;
+}
+
+/* Brings an array to rank 0 and appends it there; own is NULL on ranks that do not have it. */
+static BtStatus send(BtBilevel *b, BtContext *ctx, BtTensorWriter *writer, const double *own, size_t length,
+                     double *buffer) {
+  BtStatus st = BT_OK;
+  memset(buffer, 0, length * sizeof *buffer);
+  if (own) memcpy(buffer, own, length * sizeof *buffer);
+  BT_TRY(b->team->sum(b->team, ctx, buffer, length));
+  if (writer) st = bt_tensors_append(ctx, writer, buffer, length);
+  st = bt_team_agree(b->team, ctx, st);
+done:
+  return st;
+}
+
+BtStatus bt_bilevel_save(BtBilevel *b, BtContext *ctx, BtTensorWriter *writer) {
+  BtStatus st = BT_OK;
+  BtSlot *slot = &b->slots[b->accepted];
+  const size_t count = b->problem->count, longest = b->largest > b->largest_dual ? b->largest : b->largest_dual;
+  const int64_t work[4] = {b->total.gradients, b->total.hessian_products, b->total.solves, b->total.hypergradients};
+  double *buffer = malloc((longest + count * CERTIFICATE_FIELDS) * sizeof *buffer);
+  st = bt_team_agree(b->team, ctx, buffer ? BT_OK : bt_fail_memory(ctx, "a checkpoint", (double)longest * 8));
+  if (st < 0) goto done;
+  if (writer) st = bt_tensors_append(ctx, writer, slot->theta, b->problem->parameters);
+  st = bt_team_agree(b->team, ctx, st);
+  if (st < 0) goto done;
+
+  double *certificates = buffer + longest;
+  memset(certificates, 0, count * CERTIFICATE_FIELDS * sizeof *certificates);
+  for (size_t i = 0; i < count; i++) {
+    const BtCertificate *c = &slot->certificates[i];
+    const double values[CERTIFICATE_FIELDS] = {c->bound, c->grad_norm, c->mu, (double)c->proof};
+    if (bt_team_owns(b->team, i)) memcpy(certificates + i * CERTIFICATE_FIELDS, values, sizeof values);
+  }
+  BT_TRY(b->team->sum(b->team, ctx, certificates, count * CERTIFICATE_FIELDS));
+  if (writer) st = bt_tensors_append(ctx, writer, certificates, count * CERTIFICATE_FIELDS);
+  if (writer && st >= 0) st = bt_tensors_append(ctx, writer, work, 4);
+  st = bt_team_agree(b->team, ctx, st);
+  for (size_t i = 0; i < count && st >= 0; i++) {
+    Field fields[3];
+    const int have = fields_of(b, i, fields);
+    for (int k = 0; k < have && st >= 0; k++) st = send(b, ctx, writer, fields[k].own, fields[k].length, buffer);
+  }
+done:
+  free(buffer);
+  return st;
+}
+
+BtStatus bt_bilevel_load(BtBilevel *b, BtContext *ctx, BtTensorReader *reader) {
+  BtStatus st = BT_OK;
+  BtSlot *slot = &b->slots[b->accepted];
+  const size_t count = b->problem->count;
+  int64_t work[4];
+  double *certificates = malloc(count * CERTIFICATE_FIELDS * sizeof *certificates);
+  if (!certificates) return bt_fail_memory(ctx, "a checkpoint", (double)count * 8 * CERTIFICATE_FIELDS);
+  BT_TRY(bt_tensors_read(ctx, reader, "warm.theta", BT_TENSOR_F64, b->problem->parameters, slot->theta));
+  BT_TRY(bt_tensors_read(ctx, reader, "warm.certificates", BT_TENSOR_F64, count * CERTIFICATE_FIELDS, certificates));
+  BT_TRY(bt_tensors_read(ctx, reader, "warm.work", BT_TENSOR_I64, 4, work));
+  for (size_t i = 0; i < count; i++) {
+    Field fields[3];
+    const int have = fields_of(b, i, fields);
+    const double *c = certificates + i * CERTIFICATE_FIELDS;
+    slot->certificates[i] = (BtCertificate){c[0], c[1], c[2], (BtProof)c[3]};
+    for (int k = 0; k < have && bt_team_owns(b->team, i); k++) {
+      char name[64];
+      field_name(name, &fields[k], i);
+      BT_TRY(bt_tensors_read(ctx, reader, name, BT_TENSOR_F64, fields[k].length, fields[k].own));
+    }
+  }
+  b->earlier = b->total = (BtWork){work[0], work[1], work[2], 0};
+  b->hypergradients = work[3];
+  b->total.hypergradients = work[3];
+  slot->used = 1;
+done:
+  free(certificates);
+  return st;
+}

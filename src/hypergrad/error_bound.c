@@ -1,0 +1,21 @@
+#include "hypergrad/error_bound.h"
+
+#include <math.h>
+
+/* Covers the rounding of the few operations below. */
+static const double slack = 1 + 1e-12;
+
+double bt_error_bound(const BtProblemConstants *k, const BtErrorTerms *t) {
+  if (!(k->mu > 0)) return (double)INFINITY;
+  const double kappa = (t->variation.hessian + t->residual + t->upper_lipschitz * t->eps) / k->mu;
+  return slack * (t->variation.cross + (t->cross_norm + k->cross_lipschitz * t->eps) * kappa);
+}
+
+double bt_error_bound_global(const BtProblemConstants *k, const BtErrorTerms *t) {
+  if (!(k->mu > 0)) return (double)INFINITY;
+  const double c = t->upper_lipschitz * t->cross_norm / k->mu +
+                   k->hessian_lipschitz * t->upper_gradient * t->cross_norm / (k->mu * k->mu) +
+                   k->cross_lipschitz * t->upper_gradient / k->mu;
+  return slack * (c * t->eps + t->cross_norm * t->residual / k->mu +
+                  k->cross_lipschitz * t->upper_lipschitz * t->eps * t->eps / k->mu);
+}

@@ -1,0 +1,32 @@
+/* hypergrad/error_bound.h: how far an inexact hypergradient is from the exact one.
+ *
+ * With x̃ within ε of x̂, residual r = H(x̃)q − ∇g(x̃) and z = −J(x̃)ᵀq, let q̂ = H(x̂)⁻¹∇g(x̂). From
+ *   q − q̂ = H(x̂)⁻¹ [ (H(x̂) − H(x̃)) q + r + ∇g(x̃) − ∇g(x̂) ]   and
+ *   ẑ − z = −(J(x̂) − J(x̃))ᵀ q + J(x̂)ᵀ (q − q̂)
+ * follows
+ *   ‖ẑ − z‖ ≤ ω = V_J + (‖J(x̃)‖ + L_J ε) κ,   κ = (V_H + ‖r‖ + L_g ε)/μ,
+ * where V_H, V_J bound the variation of H q and Jᵀq on the ball around x̃. V_H ≤ L_H ε‖q‖ and V_J ≤ L_J ε‖q‖
+ * always hold and give the bound of Ehrhardt & Roberts 2023 in all but the use of q for H⁻¹∇g; a regularizer's own
+ * variations are far smaller. */
+#ifndef BITUNE_HYPERGRAD_ERROR_BOUND_H
+#define BITUNE_HYPERGRAD_ERROR_BOUND_H
+
+#include "lowerlevel/problem.h"
+
+typedef struct {
+  double eps;             /* bound of ‖x̃ − x̂‖                          */
+  double residual;        /* ‖r‖                                         */
+  double cross_norm;      /* ‖J(x̃)‖                                      */
+  double upper_gradient;  /* ‖∇g(x̃)‖                                     */
+  double upper_lipschitz; /* L_g                                         */
+  BtVariation variation;  /* V_H, V_J                                    */
+} BtErrorTerms;
+
+/* ω as above; infinite if μ is not positive. */
+double bt_error_bound(const BtProblemConstants *constants, const BtErrorTerms *terms);
+
+/* The closed form of Salehi et al. 2023, with global constants only:
+ *   ω = c ε + ‖J‖δ/μ + L_J L_g ε²/μ,   c = L_g‖J‖/μ + L_H‖∇g‖‖J‖/μ² + L_J‖∇g‖/μ. */
+double bt_error_bound_global(const BtProblemConstants *constants, const BtErrorTerms *terms);
+
+#endif

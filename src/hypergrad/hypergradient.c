@@ -1,0 +1,80 @@
+/* One problem's share of the hypergradient (Ehrhardt & Roberts 2023; Salehi et al. 2023, algorithm 3.1). */
+#include <math.h>
+#include <string.h>
+
+#include "hypergrad/bilevel_internal.h"
+#include "hypergrad/error_bound.h"
+#include "lowerlevel/vector.h"
+
+/* Dual-weighted-residual estimate of ẑ − z: a Newton step e = −H⁻¹∇h estimates x̂ − x̃, and
+ *   dq = H⁻¹[∇g(x̃+e) − ∇g(x̃) − (H(x̃+e) − H(x̃)) q − r]
+ * the error of q; then ẑ − z ≈ −(J(x̃+e) − J(x̃))ᵀq − J(x̃+e)ᵀ dq. Two loose solves. */
+static BtStatus estimate_error(BtBilevel *b, BtContext *ctx, size_t i, const double *theta, const double *x,
+                               const double *q, const double *residual, const double *z, double *estimate) {
+  static const double loose = 0.2;
+  BtStatus st = BT_OK;
+  const BtProblem *p = b->problem;
+  const size_t n = p->ops->dimension(p, i);
+  double *work = b->scratch + 2 * b->largest, *e = work, *rhs = work + b->largest, *dq = rhs + b->largest,
+         *moved = dq + b->largest, norm;
+
+  (void)p->ops->value_grad(p, i, theta, x, rhs);
+  for (size_t j = 0; j < n; j++) rhs[j] = -rhs[j], e[j] = 0;
+  BT_TRY(bt_adjoint_solve(b->adjoint, ctx, rhs, 0, loose, e, NULL, &norm));
+
+  bt_adjoint_multiply(b->adjoint, q, rhs); /* H(x̃) q */
+  for (size_t j = 0; j < n; j++) moved[j] = x[j] + e[j];
+  for (size_t j = 0; j < n; j++) rhs[j] -= residual[j];
+  (void)b->loss->ops->value_grad(b->loss, i, n, x, dq);
+  for (size_t j = 0; j < n; j++) rhs[j] -= dq[j];
+  (void)b->loss->ops->value_grad(b->loss, i, n, moved, dq);
+  for (size_t j = 0; j < n; j++) rhs[j] += dq[j];
+  BT_TRY(bt_adjoint_prepare(b->adjoint, ctx, i, theta, moved));
+  bt_adjoint_multiply(b->adjoint, q, dq); /* H(x̃+e) q */
+  for (size_t j = 0; j < n; j++) rhs[j] -= dq[j], dq[j] = 0;
+  BT_TRY(bt_adjoint_solve(b->adjoint, ctx, rhs, 0, loose, dq, NULL, &norm));
+
+  for (size_t j = 0; j < n; j++) dq[j] += q[j];
+  p->ops->cross_adjoint(p, i, theta, moved, dq, estimate);
+  for (size_t k = 0; k < p->parameters; k++) estimate[k] = -estimate[k] - z[k];
+done:
+  return st < 0 ? st : BT_OK;
+}
+
+BtStatus bt_hypergradient(BtBilevel *b, BtContext *ctx, size_t i, const double *theta, double eps, double delta,
+                          BtLowerPoint point, double *q, double *z, double *estimate, BtHypergradientPart *part) {
+  BtStatus st = BT_OK;
+  const BtProblem *p = b->problem;
+  const size_t n = p->ops->dimension(p, i);
+  double *upper = b->scratch, *residual = b->scratch + b->largest;
+  if (!(part->certificate.bound <= eps)) BT_TRY(bt_lower_solve(b->lower, ctx, i, theta, eps, point, &part->certificate));
+  const BtStatus solved = st;
+  if (solved == BT_STOPPED) goto done;
+
+  (void)b->loss->ops->value_grad(b->loss, i, n, point.x, upper);
+  BT_TRY(bt_adjoint_prepare(b->adjoint, ctx, i, theta, point.x));
+  BT_TRY(bt_adjoint_solve(b->adjoint, ctx, upper, delta, 0, q, residual, &part->residual));
+  p->ops->cross_adjoint(p, i, theta, point.x, q, z);
+  for (size_t k = 0; k < p->parameters; k++) z[k] = -z[k];
+
+  BtProblemConstants constants;
+  p->ops->constants(p, i, theta, &constants);
+  double *norm_work = b->scratch + 6 * b->largest;
+  const double norm_q = bt_norm(q, n);
+  BtErrorTerms terms = {.eps = part->certificate.bound,
+                        .residual = part->residual * (1 + bt_sum_rounding(n)) +
+                                    4 * BT_ROUNDOFF * (constants.lipschitz * norm_q + bt_norm(upper, n)),
+                        .cross_norm = p->ops->cross_norm(p, i, theta, point.x, norm_work),
+                        .upper_gradient = bt_norm(upper, n),
+                        .upper_lipschitz = b->loss->ops->lipschitz};
+  p->ops->variation(p, i, theta, point.x, q, terms.eps, &terms.variation);
+  /* Jᵀq is a sum of n products with entries of ‖J‖ and ‖q‖. */
+  const double rounding = 2 * bt_sum_rounding(n) * terms.cross_norm * norm_q;
+  part->bound_global = bt_error_bound_global(&constants, &terms) + rounding;
+  part->bound = fmin(bt_error_bound(&constants, &terms) + rounding, part->bound_global);
+
+  if (estimate) BT_TRY(estimate_error(b, ctx, i, theta, point.x, q, residual, z, estimate));
+  if (st >= 0 && solved > 0) st = solved;
+done:
+  return st;
+}

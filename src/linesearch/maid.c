@@ -1,0 +1,304 @@
+/* MAID, algorithm 3.1 and 3.2 of Salehi et al. 2023, and its accelerated variant. */
+#include "linesearch/maid.h"
+
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+const BtOption bt_maid_options[] = {
+    BT_OPT_REAL("eps0", BtMaidSettings, eps0, 0.1, BT_POSITIVE, "EPS", "initial lower-level accuracy ‖x̃ − x̂‖₂ per image"),
+    BT_OPT_REAL("delta0", BtMaidSettings, delta0, 0.1, BT_POSITIVE, "DELTA", "initial residual norm of adjoint solves"),
+    BT_OPT_REAL("alpha0", BtMaidSettings, alpha0, 0.01, BT_POSITIVE, "ALPHA", "initial step size"),
+    BT_OPT_REAL("rho", BtMaidSettings, rho, 0.5, BT_IN(0, 1), "R", "backtracking factor of the step"),
+    BT_OPT_REAL("rho-bar", BtMaidSettings, rho_bar, 1.25, BT_WITHIN(1, 100), "R", "growth of the step after success"),
+    BT_OPT_REAL("nu", BtMaidSettings, nu, 0.5, BT_IN(0, 1), "N", "factor of the accuracies after failure"),
+    BT_OPT_REAL("nu-bar", BtMaidSettings, nu_bar, 1.05, BT_WITHIN(1, 100), "N", "growth of the accuracies after success"),
+    BT_OPT_REAL("eta", BtMaidSettings, eta, 0.5, BT_IN(0, 1), "E", "descent test: error ≤ (1 − E)‖z‖"),
+    BT_OPT_REAL("lambda", BtMaidSettings, lambda, 0.1, BT_IN(0, 1), "L", "sufficient decrease L·step·‖z‖², L < E"),
+    BT_OPT_INT("max-trials", BtMaidSettings, max_trials, 10, BT_WITHIN(1, 1000), "N", "steps tried per line search"),
+    BT_OPT_INT("max-outer", BtMaidSettings, max_outer, 200, BT_NONNEGATIVE, "N", "outer iterations at most"),
+    BT_OPT_INT("max-work", BtMaidSettings, max_work, 0, BT_NONNEGATIVE, "N",
+               "lower-level gradients and Hessian products at most, over all images; 0: no limit"),
+    BT_OPT_REAL("tolerance", BtMaidSettings, tolerance, 1e-3, BT_POSITIVE, "T",
+                "converged when the hypergradient, error included, is below T times the loss"),
+    BT_OPT_REAL("eps-floor", BtMaidSettings, eps_floor, 1e-10, BT_POSITIVE, "EPS",
+                "accuracy below which the search gives up"),
+    BT_OPT_CHOICE("direction-test", BtMaidSettings, direction_test, BT_MAID_ESTIMATED, "proven|estimated",
+                  "error of the hypergradient that the descent test uses"),
+    BT_OPT_END};
+
+const char *bt_maid_reason_name(BtMaidReason reason) {
+  switch (reason) {
+    case BT_MAID_CONVERGED: return "converged";
+    case BT_MAID_FLOOR: return "no provable decrease at the accuracy floor";
+    case BT_MAID_BUDGET: return "budget used up";
+    case BT_MAID_STOPPED: return "stopped";
+    case BT_MAID_RUNNING: break;
+  }
+  return "running";
+}
+
+/* One run: what the steps below share. */
+typedef struct {
+  BtContext *ctx;
+  BtOracle *oracle;
+  const BtMaidSettings *set;
+  BtMaid *maid;
+  double *d, *trial; /* [p] direction, trial iterate                       */
+  double slope;      /* zᵀd                                                */
+  double start;      /* clock when maid->seconds was up to date             */
+  int tried;
+  double step;       /* accepted step                                      */
+} Run;
+
+static double clock_seconds(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static double dot(const double *a, const double *b, size_t n) {
+  double sum = 0;
+  for (size_t i = 0; i < n; i++) sum += a[i] * b[i];
+  return sum;
+}
+
+static double gradient_error(const Run *run) {
+  const BtInexactGradient *g = &run->maid->gradient;
+  const int estimated = run->set->direction_test == BT_MAID_ESTIMATED && !isnan(g->estimate);
+  return estimated ? fmin(g->estimate, g->bound) : g->bound;
+}
+
+static int out_of_work(const Run *run) {
+  const BtWork work = run->oracle->work(run->oracle->self);
+  return run->set->max_work > 0 && bt_work_total(&work) >= run->set->max_work;
+}
+
+static void raise_accuracy(Run *run) {
+  run->maid->eps *= run->set->nu;
+  run->maid->delta *= run->set->nu;
+}
+
+static int at_floor(const Run *run) { return run->maid->eps < run->set->eps_floor; }
+
+/* Brings maid->seconds up to date. */
+static void tick(Run *run) {
+  const double now = clock_seconds();
+  run->maid->seconds += now - run->start;
+  run->start = now;
+}
+
+static BtStatus tell(Run *run, int accepted) {
+  const BtMaid *m = run->maid;
+  tick(run);
+  const BtEvent event = {.type = BT_EVENT_OUTER,
+                         .as.outer = {.iteration = m->iteration,
+                                      .value = m->value.value,
+                                      .lower = m->value.lower,
+                                      .upper = m->value.upper,
+                                      .eps = m->eps,
+                                      .delta = m->delta,
+                                      .step = accepted ? run->step : 0,
+                                      .gradient_norm = m->gradient.norm,
+                                      .gradient_bound = m->gradient.bound,
+                                      .gradient_estimate = m->gradient.estimate,
+                                      .accepted = accepted,
+                                      .trials = run->tried,
+                                      .theta = m->theta,
+                                      .parameters = (int64_t)m->p,
+                                      .work = run->oracle->work(run->oracle->self),
+                                      .seconds = m->seconds}};
+  return bt_emit(run->ctx, &event);
+}
+
+/* d ← z, or its L-BFGS scaling where that is a safe direction. */
+static void scale_direction(Run *run) {
+  BtMaid *m = run->maid;
+  memcpy(run->d, m->z, m->p * sizeof *run->d);
+  run->slope = dot(m->z, m->z, m->p);
+  if (!run->set->accelerated || m->lbfgs.count == 0) return;
+  bt_lbfgs_apply(&m->lbfgs, m->z, run->d);
+  const double slope = dot(m->z, run->d, m->p), length2 = dot(run->d, run->d, m->p);
+  static const double smallest_cosine = 1e-3;
+  if (slope > 0 && slope * slope > smallest_cosine * smallest_cosine * length2 * run->slope) {
+    run->slope = slope;
+  } else {
+    memcpy(run->d, m->z, m->p * sizeof *run->d);
+    m->lbfgs.count = 0;
+  }
+}
+
+static int converged(const Run *run) {
+  const BtInexactGradient *g = &run->maid->gradient;
+  return g->norm + gradient_error(run) <= run->set->tolerance * fabs(g->value.value);
+}
+
+/* A pair for L-BFGS once the hypergradients at both ends of the last step are known; curvature must stand out from
+ * what their errors could feign. */
+static void learn_curvature(Run *run) {
+  BtMaid *m = run->maid;
+  if (!run->set->accelerated || !m->have_previous) return;
+  double *s = run->trial, *y = run->d;
+  for (size_t k = 0; k < m->p; k++) s[k] = m->theta[k] - m->previous[k], y[k] = m->z[k] - m->previous_z[k];
+  const double error = gradient_error(run) + m->previous_error;
+  (void)bt_lbfgs_update(&m->lbfgs, s, y, sqrt(dot(s, s, m->p)) * fmax(error, 1e-8 * sqrt(dot(y, y, m->p))));
+  m->have_previous = 0;
+}
+
+/* Algorithm 3.1: an inexact hypergradient whose error leaves −d a descent direction. For d = z the test is the paper's
+ * ω ≤ (1−η)‖z‖; a scaled d must pass ω ≤ (1−η) zᵀd/‖d‖ too, which gives ∇fᵀd ≥ η zᵀd alike. */
+static BtStatus inexact_gradient(Run *run) {
+  BtMaid *m = run->maid;
+  for (;;) {
+    const BtStatus st = run->oracle->gradient(run->oracle->self, run->ctx, m->theta, m->eps, m->delta,
+                                              run->set->direction_test == BT_MAID_ESTIMATED, m->z, &m->gradient);
+    if (st < 0 || st == BT_STOPPED) return st;
+    m->value = m->gradient.value;
+    if (converged(run)) {
+      m->reason = BT_MAID_CONVERGED;
+      return BT_OK;
+    }
+    const double allowed = (1 - run->set->eta), error = gradient_error(run);
+    if (error <= allowed * m->gradient.norm) {
+      learn_curvature(run);
+      scale_direction(run);
+      if (error <= allowed * run->slope / sqrt(dot(run->d, run->d, m->p))) return BT_OK;
+    }
+    raise_accuracy(run);
+    if (at_floor(run)) {
+      m->reason = BT_MAID_FLOOR;
+      return BT_OK;
+    }
+    if (out_of_work(run)) {
+      m->reason = BT_MAID_BUDGET;
+      return BT_OK;
+    }
+  }
+}
+
+typedef enum { STEP_ACCEPTED, STEP_REJECTED, STEP_UNDECIDED } Verdict;
+
+/* The certified decrease U(x̃(θ₊), ε₊) − Lo(x̃(θ), ε) + λα zᵀd ≤ 0. */
+static BtStatus try_step(Run *run, double alpha, Verdict *verdict, BtInexactValue *value) {
+  BtMaid *m = run->maid;
+  for (size_t k = 0; k < m->p; k++) run->trial[k] = m->theta[k] - alpha * run->d[k];
+  const double threshold = m->value.lower - run->set->lambda * alpha * run->slope;
+  const BtStatus st = run->oracle->value(run->oracle->self, run->ctx, run->trial, m->eps,
+                                         run->set->accelerated ? threshold : (double)NAN, value);
+  *verdict = value->upper <= threshold ? STEP_ACCEPTED : value->lower > threshold ? STEP_REJECTED : STEP_UNDECIDED;
+  return st;
+}
+
+/* While the bounds leave a trial open, both points are solved more accurately. */
+static BtStatus decide(Run *run, double alpha, Verdict *verdict, BtInexactValue *value) {
+  BtMaid *m = run->maid;
+  BtStatus st = try_step(run, alpha, verdict, value);
+  while (run->set->accelerated && *verdict == STEP_UNDECIDED && st >= 0 && st != BT_STOPPED && !out_of_work(run)) {
+    /* Solving better cannot show a decrease that the values themselves do not have. */
+    const double threshold = m->value.value - run->set->lambda * alpha * run->slope;
+    if (value->value > threshold + 0.1 * (value->upper - value->lower)) {
+      *verdict = STEP_REJECTED;
+      break;
+    }
+    raise_accuracy(run);
+    if (at_floor(run)) break;
+    st = run->oracle->value(run->oracle->self, run->ctx, m->theta, m->eps, (double)NAN, &m->value);
+    if (st < 0 || st == BT_STOPPED) break;
+    st = try_step(run, alpha, verdict, value);
+  }
+  return st;
+}
+
+/* Algorithm 3.2: backtracking with inexact values. run->step is 0 if no trial was accepted. */
+static BtStatus backtracking(Run *run, BtInexactValue *value) {
+  BtMaid *m = run->maid;
+  BtStatus st = BT_OK;
+  double alpha = run->set->accelerated && m->lbfgs.count > 0 ? 1.0 : m->alpha;
+  run->step = 0;
+  for (run->tried = 0; run->tried < m->trials && !out_of_work(run);) {
+    Verdict verdict;
+    run->tried++;
+    st = decide(run, alpha, &verdict, value);
+    if (st < 0 || st == BT_STOPPED) return st;
+    if (verdict == STEP_ACCEPTED) {
+      run->step = alpha;
+      return BT_OK;
+    }
+    if (at_floor(run)) break;
+    alpha *= run->set->rho;
+  }
+  return BT_OK;
+}
+
+static void remember(Run *run) {
+  BtMaid *m = run->maid;
+  memcpy(m->previous, m->theta, m->p * sizeof *m->theta);
+  memcpy(m->previous_z, m->z, m->p * sizeof *m->z);
+  m->previous_error = gradient_error(run);
+  m->have_previous = 1;
+}
+
+/* Success: θ ← θ − αd, ε ← ν̄ε, δ ← ν̄δ, α ← ρ̄α. */
+static BtStatus take_step(Run *run, const BtInexactValue *value) {
+  BtMaid *m = run->maid;
+  remember(run);
+  for (size_t k = 0; k < m->p; k++) m->theta[k] -= run->step * run->d[k];
+  if (run->oracle->accept) run->oracle->accept(run->oracle->self, m->theta);
+  m->value = *value;
+  m->eps *= run->set->nu_bar;
+  m->delta *= run->set->nu_bar;
+  /* In units of z, so that it serves when the scaling is dropped. */
+  m->alpha = run->step * sqrt(dot(run->d, run->d, m->p)) / m->gradient.norm * run->set->rho_bar;
+  m->iteration++;
+  return tell(run, 1);
+}
+
+static BtStatus iterate(Run *run) {
+  BtMaid *m = run->maid;
+  BtStatus st = BT_OK;
+  BtInexactValue value;
+  while (m->reason == BT_MAID_RUNNING) {
+    st = inexact_gradient(run);
+    if (st < 0 || st == BT_STOPPED) return st;
+    if (run->oracle->accept) run->oracle->accept(run->oracle->self, m->theta);
+    if (m->iteration == 0 && (st = tell(run, 0)) == BT_STOPPED) return st;
+    if (m->reason != BT_MAID_RUNNING) break;
+    if (m->iteration >= run->set->max_outer || out_of_work(run)) {
+      m->reason = BT_MAID_BUDGET;
+      break;
+    }
+    st = backtracking(run, &value);
+    if (st < 0 || st == BT_STOPPED) return st;
+    if (run->step > 0) {
+      st = take_step(run, &value);
+      if (st < 0 || st == BT_STOPPED) return st;
+      continue;
+    }
+    raise_accuracy(run);
+    m->trials++;
+    m->lbfgs.count = 0;
+    if (at_floor(run)) m->reason = BT_MAID_FLOOR;
+  }
+  return st;
+}
+
+BtStatus bt_maid_run(BtContext *ctx, BtOracle *oracle, const BtMaidSettings *settings, BtMaid *maid) {
+  Run run = {.ctx = ctx, .oracle = oracle, .set = settings, .maid = maid, .start = clock_seconds()};
+  BtLbfgs work; /* two p-vectors of scratch */
+  BtStatus st = bt_lbfgs_create(maid->p, &work);
+  if (st < 0) return bt_fail_memory(ctx, "MAID", 16.0 * (double)maid->p);
+  run.d = work.s;
+  run.trial = work.y;
+  maid->reason = BT_MAID_RUNNING;
+  st = iterate(&run);
+  tick(&run);
+  bt_lbfgs_clear(&work);
+  if (st < 0) return st;
+  if (st == BT_STOPPED) maid->reason = BT_MAID_STOPPED;
+  switch (maid->reason) {
+    case BT_MAID_FLOOR: return BT_STEP_FAILED;
+    case BT_MAID_BUDGET: return BT_MAX_ITERS;
+    case BT_MAID_STOPPED: return BT_STOPPED;
+    default: return BT_OK;
+  }
+}

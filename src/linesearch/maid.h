@@ -1,0 +1,80 @@
+/* linesearch/maid.h: MAID, the method of adaptive inexact descent (Salehi, Mukherjee, Roberts, Ehrhardt 2023).
+ *
+ * Minimises f through an inexact oracle (core/oracle.h). It chooses the accuracies ε of the lower-level and δ of the
+ * adjoint solves itself, and accepts a step only when the bounds prove that f has decreased. */
+#ifndef BITUNE_LINESEARCH_MAID_H
+#define BITUNE_LINESEARCH_MAID_H
+
+#include <stdint.h>
+
+#include "core/option.h"
+#include "core/oracle.h"
+#include "core/safetensors.h"
+#include "linesearch/lbfgs.h"
+
+/* What proves a direction to be one of descent. */
+typedef enum {
+  BT_MAID_PROVEN,   /* the bound ω, as in the paper                                                        */
+  BT_MAID_ESTIMATED /* the dual-weighted-residual estimate; steps are accepted on proven bounds all the same */
+} BtMaidDirectionTest;
+
+typedef struct {
+  double eps0, delta0, alpha0; /* initial accuracies and step                                    */
+  double rho, rho_bar;         /* step: backtracking factor < 1, growth after success ≥ 1         */
+  double nu, nu_bar;           /* accuracies: factor after failure < 1, after success ≥ 1         */
+  double eta, lambda;          /* 0 < λ < η < 1: descent test ω ≤ (1−η)‖z‖, decrease λα‖z‖²       */
+  int64_t max_trials;          /* j, steps tried at the start; grows by one with each failure     */
+  int64_t max_outer, max_work; /* budgets; max_work counts gradients and Hessian products, 0: none */
+  double tolerance;            /* converged when ‖z‖ + its error ≤ tolerance·f                    */
+  double eps_floor;            /* accuracy below which nothing is gained                          */
+  int direction_test;          /* BtMaidDirectionTest                                             */
+  int accelerated;             /* 0: the paper's algorithm. 1: L-BFGS-scaled directions, trials decided as soon as
+                                  their bounds allow, accuracy raised instead of the step cut while undecided */
+} BtMaidSettings;
+
+extern const BtOption bt_maid_options[];
+
+typedef enum {
+  BT_MAID_RUNNING,
+  BT_MAID_CONVERGED, /* gradient test                                       */
+  BT_MAID_FLOOR,     /* no provable decrease at the accuracy floor           */
+  BT_MAID_BUDGET,    /* max_outer or max_work                                */
+  BT_MAID_STOPPED
+} BtMaidReason;
+
+/* "converged", …; static storage. */
+const char *bt_maid_reason_name(BtMaidReason reason);
+
+/* A run between two outer iterations; all of it is in a checkpoint. */
+typedef struct {
+  size_t p;
+  double *theta;             /* [p] current iterate                                         */
+  double *z;                 /* [p] last hypergradient                                       */
+  double *previous, *previous_z; /* [p] iterate and hypergradient before the last step       */
+  int have_previous;
+  double previous_error;     /* error of previous_z                                          */
+  BtLbfgs lbfgs;
+  int64_t iteration;
+  double eps, delta, alpha;
+  int64_t trials;            /* j                                                            */
+  BtInexactGradient gradient; /* of the last gradient call                                   */
+  BtInexactValue value;      /* f and bounds at theta                                        */
+  double seconds;            /* of earlier parts of the run                                  */
+  BtMaidReason reason;
+} BtMaid;
+
+/* A run that starts at theta[p], copied. BT_ERR_ARG when λ < η does not hold, BT_ERR_MEMORY. */
+BtStatus bt_maid_create(BtContext *ctx, const BtMaidSettings *settings, size_t p, const double *theta, BtMaid *maid);
+void bt_maid_clear(BtMaid *maid);
+
+/* Runs to the end: a BT_EVENT_OUTER after the first gradient (iteration 0) and after each accepted step; at each of
+ * them the state can be saved. Returns BT_OK (converged), BT_STEP_FAILED (floor: converged as far as provable),
+ * BT_MAX_ITERS, BT_STOPPED, or an error; maid->reason says the same. */
+BtStatus bt_maid_run(BtContext *ctx, BtOracle *oracle, const BtMaidSettings *settings, BtMaid *maid);
+
+/* State as tensors "maid.*"; declare() and save() on a writer, load() into a created run of the same p. */
+BtStatus bt_maid_declare(BtContext *ctx, const BtMaid *maid, BtTensorWriter *writer);
+BtStatus bt_maid_save(BtContext *ctx, const BtMaid *maid, BtTensorWriter *writer);
+BtStatus bt_maid_load(BtContext *ctx, BtTensorReader *reader, BtMaid *maid);
+
+#endif

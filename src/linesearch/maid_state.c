@@ -1,0 +1,92 @@
+/* MAID's state: creation and checkpoint. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "linesearch/maid.h"
+
+/* Scalars of the state in the order of the tensor "maid.scalars". */
+enum { EPS, DELTA, ALPHA, PREVIOUS_ERROR, SECONDS, SCALARS };
+enum { ITERATION, TRIALS, HAVE_PREVIOUS, PAIRS, COUNTERS };
+
+BtStatus bt_maid_create(BtContext *ctx, const BtMaidSettings *settings, size_t p, const double *theta, BtMaid *maid) {
+  *maid = (BtMaid){.p = p};
+  if (!(settings->lambda < settings->eta))
+    return bt_fail(ctx, BT_ERR_ARG, "MAID needs lambda < eta, got %g and %g", settings->lambda, settings->eta);
+  maid->theta = calloc(4 * p, sizeof *maid->theta);
+  if (!maid->theta || bt_lbfgs_create(p, &maid->lbfgs) < 0) {
+    bt_maid_clear(maid);
+    return bt_fail_memory(ctx, "MAID", 24.0 * 8.0 * (double)p);
+  }
+  maid->z = maid->theta + p;
+  maid->previous = maid->theta + 2 * p;
+  maid->previous_z = maid->theta + 3 * p;
+  memcpy(maid->theta, theta, p * sizeof *theta);
+  maid->eps = settings->eps0;
+  maid->delta = settings->delta0;
+  maid->alpha = settings->alpha0;
+  maid->trials = settings->max_trials;
+  return BT_OK;
+}
+
+void bt_maid_clear(BtMaid *maid) {
+  free(maid->theta);
+  bt_lbfgs_clear(&maid->lbfgs);
+  *maid = (BtMaid){0};
+}
+
+BtStatus bt_maid_declare(BtContext *ctx, const BtMaid *maid, BtTensorWriter *writer) {
+  BtStatus st = BT_OK;
+  const size_t pairs[2] = {BT_LBFGS_MEMORY, maid->p};
+  BT_TRY(bt_tensors_declare(ctx, writer, "maid.vectors", BT_TENSOR_F64, 2, (const size_t[]){4, maid->p}));
+  BT_TRY(bt_tensors_declare(ctx, writer, "maid.scalars", BT_TENSOR_F64, 1, (const size_t[]){SCALARS}));
+  BT_TRY(bt_tensors_declare(ctx, writer, "maid.counters", BT_TENSOR_I64, 1, (const size_t[]){COUNTERS}));
+  BT_TRY(bt_tensors_declare(ctx, writer, "maid.pairs.s", BT_TENSOR_F64, 2, pairs));
+  BT_TRY(bt_tensors_declare(ctx, writer, "maid.pairs.y", BT_TENSOR_F64, 2, pairs));
+done:
+  return st;
+}
+
+BtStatus bt_maid_save(BtContext *ctx, const BtMaid *maid, BtTensorWriter *writer) {
+  BtStatus st = BT_OK;
+  const double scalars[SCALARS] = {[EPS] = maid->eps,
+                                   [DELTA] = maid->delta,
+                                   [ALPHA] = maid->alpha,
+                                   [PREVIOUS_ERROR] = maid->previous_error,
+                                   [SECONDS] = maid->seconds};
+  const int64_t counters[COUNTERS] = {[ITERATION] = maid->iteration,
+                                      [TRIALS] = maid->trials,
+                                      [HAVE_PREVIOUS] = maid->have_previous,
+                                      [PAIRS] = maid->lbfgs.count};
+  BT_TRY(bt_tensors_append(ctx, writer, maid->theta, 4 * maid->p));
+  BT_TRY(bt_tensors_append(ctx, writer, scalars, SCALARS));
+  BT_TRY(bt_tensors_append(ctx, writer, counters, COUNTERS));
+  BT_TRY(bt_tensors_append(ctx, writer, maid->lbfgs.s, BT_LBFGS_MEMORY * maid->p));
+  BT_TRY(bt_tensors_append(ctx, writer, maid->lbfgs.y, BT_LBFGS_MEMORY * maid->p));
+done:
+  return st;
+}
+
+BtStatus bt_maid_load(BtContext *ctx, BtTensorReader *reader, BtMaid *maid) {
+  BtStatus st = BT_OK;
+  double scalars[SCALARS];
+  int64_t counters[COUNTERS];
+  BT_TRY(bt_tensors_read(ctx, reader, "maid.vectors", BT_TENSOR_F64, 4 * maid->p, maid->theta));
+  BT_TRY(bt_tensors_read(ctx, reader, "maid.scalars", BT_TENSOR_F64, SCALARS, scalars));
+  BT_TRY(bt_tensors_read(ctx, reader, "maid.counters", BT_TENSOR_I64, COUNTERS, counters));
+  BT_TRY(bt_tensors_read(ctx, reader, "maid.pairs.s", BT_TENSOR_F64, BT_LBFGS_MEMORY * maid->p, maid->lbfgs.s));
+  BT_TRY(bt_tensors_read(ctx, reader, "maid.pairs.y", BT_TENSOR_F64, BT_LBFGS_MEMORY * maid->p, maid->lbfgs.y));
+  if (counters[PAIRS] < 0 || counters[PAIRS] > BT_LBFGS_MEMORY || counters[ITERATION] < 0 || counters[TRIALS] < 1 ||
+      !(scalars[EPS] > 0) || !(scalars[DELTA] > 0) || !(scalars[ALPHA] > 0))
+    return bt_fail(ctx, BT_ERR_FORMAT, "the checkpoint's MAID state is out of range");
+  maid->eps = scalars[EPS];
+  maid->delta = scalars[DELTA];
+  maid->alpha = scalars[ALPHA];
+  maid->previous_error = scalars[PREVIOUS_ERROR];
+  maid->seconds = scalars[SECONDS];
+  maid->iteration = counters[ITERATION];
+  maid->trials = counters[TRIALS];
+  maid->have_previous = counters[HAVE_PREVIOUS] != 0;
+  maid->lbfgs.count = counters[PAIRS];
+done:
+  return st;
+}

@@ -1,0 +1,151 @@
+#include "lowerlevel/denoising.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "lowerlevel/vector.h"
+#include "regularizers/simd.h"
+
+static const BtDenoising *denoising(const BtProblem *problem) { return problem->data; }
+static const BtRegularizer *regularizer(const BtProblem *problem) { return denoising(problem)->regularizer; }
+static const BtRegularizerOps *ops(const BtProblem *problem) { return regularizer(problem)->ops; }
+static BtShape shape(const BtProblem *problem, size_t i) { return denoising(problem)->images[i].shape; }
+static const double *noisy(const BtProblem *problem, size_t i) { return denoising(problem)->images[i].noisy; }
+
+static size_t dimension(const BtProblem *problem, size_t i) { return bt_shape_size(shape(problem, i)); }
+
+static void cold_start(const BtProblem *problem, size_t i, double *x) {
+  memcpy(x, noisy(problem, i), dimension(problem, i) * sizeof *x);
+}
+
+/* gradient += x − y; returns ½‖x − y‖². */
+BT_SIMD static double add_data_term(size_t n, const double *restrict x, const double *restrict y,
+                                    double *restrict gradient) {
+  double sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (size_t j = 0; j < n; j++) {
+    const double d = x[j] - y[j];
+    sum += d * d;
+    gradient[j] += d;
+  }
+  return 0.5 * sum;
+}
+
+BT_SIMD static void add_identity(size_t n, const double *restrict v, double *restrict product) {
+  for (size_t j = 0; j < n; j++) product[j] += v[j];
+}
+
+static double value_grad(const BtProblem *problem, size_t i, const double *theta, const double *x, double *gradient) {
+  const double penalty = ops(problem)->value_grad(regularizer(problem), shape(problem, i), theta, x, gradient);
+  return penalty + add_data_term(dimension(problem, i), x, noisy(problem, i), gradient);
+}
+
+static size_t curvature_size(const BtProblem *problem, size_t i) {
+  return ops(problem)->curvature_size(regularizer(problem), shape(problem, i));
+}
+
+/* Only R's second derivative is stored; that of the data term is the identity. */
+static void curvature(const BtProblem *problem, size_t i, const double *theta, const double *x, double *out) {
+  ops(problem)->curvature(regularizer(problem), shape(problem, i), theta, x, out);
+}
+
+static void hess_mult(const BtProblem *problem, size_t i, const double *prepared, const double *v, double *product) {
+  ops(problem)->hess_mult(regularizer(problem), shape(problem, i), prepared, v, product);
+  add_identity(dimension(problem, i), v, product);
+}
+
+static void hess_diagonal(const BtProblem *problem, size_t i, const double *prepared, double *diagonal) {
+  ops(problem)->hess_diagonal(regularizer(problem), shape(problem, i), prepared, diagonal);
+  for (size_t j = 0; j < dimension(problem, i); j++) diagonal[j] += 1;
+}
+
+static void cross_mult(const BtProblem *problem, size_t i, const double *theta, const double *x, const double *v,
+                       double *product) {
+  ops(problem)->cross_mult(regularizer(problem), shape(problem, i), theta, x, v, product);
+}
+
+static void cross_adjoint(const BtProblem *problem, size_t i, const double *theta, const double *x, const double *q,
+                          double *product) {
+  ops(problem)->cross_adjoint(regularizer(problem), shape(problem, i), theta, x, q, product);
+}
+
+static double cross_norm(const BtProblem *problem, size_t i, const double *theta, const double *x, double *work) {
+  return bt_regularizer_cross_norm(regularizer(problem), shape(problem, i), theta, x, work);
+}
+
+static size_t cross_norm_work(const BtProblem *problem, size_t i) {
+  return bt_regularizer_cross_norm_work(regularizer(problem), shape(problem, i));
+}
+
+static void constants(const BtProblem *problem, size_t i, const double *theta, BtProblemConstants *k) {
+  memset(k, 0, sizeof *k);
+  if (!ops(problem)->constants) return;
+  BtRegularizerConstants r;
+  ops(problem)->constants(regularizer(problem), shape(problem, i), theta, &r);
+  k->mu = fmax(0, 1 + r.convexity);
+  k->lipschitz = 1 + r.lipschitz;
+  k->hessian_lipschitz = r.hessian_lipschitz;
+  k->cross_lipschitz = r.cross_lipschitz;
+  k->proof = k->mu > 0 ? r.proof : BT_PROOF_NONE;
+}
+
+/* An entry of ∇h is an entry of ∇R (error u·rounding) plus x − y (u|x−y|), summed (u times both, and |∇R| ≤ |∇h| +
+ * |x − y|, of which ∇h is small where it matters): within u (rounding + 5|x − y| + |∇h|). */
+static double gradient_rounding(const BtProblem *problem, size_t i, const double *theta, const double *x) {
+  const size_t n = dimension(problem, i);
+  BtRegularizerConstants r;
+  if (!ops(problem)->constants) return 0;
+  ops(problem)->constants(regularizer(problem), shape(problem, i), theta, &r);
+  return BT_ROUNDOFF * (5 * bt_distance(x, noisy(problem, i), n) + r.rounding * sqrt((double)n));
+}
+
+static void variation(const BtProblem *problem, size_t i, const double *theta, const double *x, const double *q,
+                      double eps, BtVariation *out) {
+  if (ops(problem)->variation) {
+    ops(problem)->variation(regularizer(problem), shape(problem, i), theta, x, q, eps, out);
+    return;
+  }
+  BtProblemConstants k;
+  constants(problem, i, theta, &k);
+  bt_problem_variation_by_constants(&k, bt_norm(q, dimension(problem, i)), eps, out);
+}
+
+static size_t dual_size(const BtProblem *problem, size_t i) {
+  return ops(problem)->dual_size ? ops(problem)->dual_size(regularizer(problem), shape(problem, i)) : 0;
+}
+
+static void dual_curvature(const BtProblem *problem, size_t i, const double *theta, const double *x,
+                           const double *dual, double *out) {
+  ops(problem)->dual_curvature(regularizer(problem), shape(problem, i), theta, x, dual, out);
+}
+
+static void dual_update(const BtProblem *problem, size_t i, const double *theta, const double *x, const double *dx,
+                        double *dual) {
+  ops(problem)->dual_update(regularizer(problem), shape(problem, i), theta, x, dx, dual);
+}
+
+static const BtProblemOps denoising_ops = {
+    .name = "denoising",
+    .dimension = dimension,
+    .cold_start = cold_start,
+    .value_grad = value_grad,
+    .curvature_size = curvature_size,
+    .curvature = curvature,
+    .hess_mult = hess_mult,
+    .hess_diagonal = hess_diagonal,
+    .cross_mult = cross_mult,
+    .cross_adjoint = cross_adjoint,
+    .cross_norm = cross_norm,
+    .cross_norm_work = cross_norm_work,
+    .constants = constants,
+    .gradient_rounding = gradient_rounding,
+    .variation = variation,
+    .dual_size = dual_size,
+    .dual_curvature = dual_curvature,
+    .dual_update = dual_update,
+};
+
+BtProblem bt_denoising_problem(const BtDenoising *data, size_t count) {
+  return (BtProblem){
+      .ops = &denoising_ops, .count = count, .parameters = data->regularizer->parameters, .data = data};
+}

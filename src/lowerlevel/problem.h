@@ -1,0 +1,77 @@
+/* lowerlevel/problem.h: a family of lower-level problems x̂_i(θ) = argmin_x h_i(x; θ), i < count.
+ *
+ * Vectors are plain arrays of the problem's dimension. The same five derivatives as a regularizer's, for h. */
+#ifndef BITUNE_LOWERLEVEL_PROBLEM_H
+#define BITUNE_LOWERLEVEL_PROBLEM_H
+
+#include <stddef.h>
+
+#include "core/context.h"
+#include "regularizers/regularizer.h"
+
+/* Constants of h_i(·; θ), valid for every x. */
+typedef struct {
+  double mu;                /* ∇²h ⪰ μ I; 0 if unknown or not convex                         */
+  double lipschitz;         /* ‖∇²h‖ ≤ L                                                      */
+  double hessian_lipschitz; /* L_H                                                            */
+  double cross_lipschitz;   /* L_J                                                            */
+  BtProof proof;            /* kind of the four                                               */
+} BtProblemConstants;
+
+typedef struct BtProblem BtProblem;
+
+typedef struct {
+  const char *name;
+
+  /* Required. */
+  size_t (*dimension)(const BtProblem *problem, size_t i);
+  /* x ← where a solve without a warm start begins. */
+  void (*cold_start)(const BtProblem *problem, size_t i, double *x);
+  double (*value_grad)(const BtProblem *problem, size_t i, const double *theta, const double *x, double *gradient);
+  size_t (*curvature_size)(const BtProblem *problem, size_t i);
+  void (*curvature)(const BtProblem *problem, size_t i, const double *theta, const double *x, double *curvature);
+  void (*hess_mult)(const BtProblem *problem, size_t i, const double *curvature, const double *v, double *product);
+  void (*hess_diagonal)(const BtProblem *problem, size_t i, const double *curvature, double *diagonal);
+  void (*cross_mult)(const BtProblem *problem, size_t i, const double *theta, const double *x, const double *v,
+                     double *product);
+  void (*cross_adjoint)(const BtProblem *problem, size_t i, const double *theta, const double *x, const double *q,
+                        double *product);
+  /* Upper bound of ‖J(x)‖; work holds cross_norm_work() doubles. */
+  double (*cross_norm)(const BtProblem *problem, size_t i, const double *theta, const double *x, double *work);
+  size_t (*cross_norm_work)(const BtProblem *problem, size_t i);
+  void (*constants)(const BtProblem *problem, size_t i, const double *theta, BtProblemConstants *constants);
+  /* Bound of ‖computed ∇h − ∇h‖₂ at x, rounding alone. */
+  double (*gradient_rounding)(const BtProblem *problem, size_t i, const double *theta, const double *x);
+
+  /* Bounds on a ball, see BtVariation. */
+  void (*variation)(const BtProblem *problem, size_t i, const double *theta, const double *x, const double *q,
+                    double eps, BtVariation *variation);
+
+  /* Optional, all or none: see BtRegularizerOps. dual_size is 0 where the problem has no dual. */
+  size_t (*dual_size)(const BtProblem *problem, size_t i);
+  void (*dual_curvature)(const BtProblem *problem, size_t i, const double *theta, const double *x,
+                         const double *dual, double *curvature);
+  void (*dual_update)(const BtProblem *problem, size_t i, const double *theta, const double *x, const double *dx,
+                      double *dual);
+} BtProblemOps;
+
+struct BtProblem {
+  const BtProblemOps *ops;
+  size_t count;
+  size_t parameters;
+  const void *data; /* the implementation's, borrowed */
+};
+
+/* Length of the dual variable, 0 if the problem has none. */
+static inline size_t bt_problem_dual_size(const BtProblem *problem, size_t i) {
+  return problem->ops->dual_size ? problem->ops->dual_size(problem, i) : 0;
+}
+
+/* Bounds on the ball of radius eps around x by the global constants: constants × eps × ‖q‖. */
+static inline void bt_problem_variation_by_constants(const BtProblemConstants *k, double norm_q, double eps,
+                                                     BtVariation *variation) {
+  variation->hessian = k->hessian_lipschitz * eps * norm_q;
+  variation->cross = k->cross_lipschitz * eps * norm_q;
+}
+
+#endif

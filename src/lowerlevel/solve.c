@@ -1,0 +1,241 @@
+#include "lowerlevel/solve.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lowerlevel/petsc_status.h"
+#include "lowerlevel/tao_types.h"
+#include "lowerlevel/vector.h"
+
+/* The TAO and its vectors for one dimension; rebuilt when a problem of another size comes. */
+struct BtLower {
+  const BtProblem *problem;
+  BtLowerSettings settings;
+  size_t n;
+  Tao tao;
+  Vec x, gradient;
+  Mat hessian;
+  BtTaoProblem state;
+  double *check;        /* [n] gradient at a foreign type's solution */
+  size_t curvature_size;
+  int own_type;         /* tao is one of bitune's: its gradient belongs to its solution */
+  double last_norm;     /* ‖∇h‖ when the convergence test ran last */
+  BtWork work;
+};
+
+/* An inexact Newton step is worth no more than this; ill-conditioned systems take more steps instead. */
+static const PetscInt linear_iterations = 300;
+
+const BtOption bt_lower_options[] = {
+    BT_OPT_TEXT("solver", 0, BtLowerSettings, solver, "auto", "TYPE",
+                "lower-level solver, a TAO type: auto, bt_fista, bt_pdnewton, lmvm, nls, bncg, …"),
+    BT_OPT_INT("max-lower", BtLowerSettings, max_iterations, 10000, BT_POSITIVE, "N",
+               "iterations of one lower-level solve at most"),
+    BT_OPT_END};
+
+static PetscErrorCode evaluate(Tao tao, Vec x, PetscReal *value, Vec gradient, void *data) {
+  BtTaoProblem *p = data;
+  const double *in;
+  double *out;
+  (void)tao;
+  PetscCall(VecGetArrayRead(x, &in));
+  PetscCall(VecGetArray(gradient, &out));
+  *value = p->problem->ops->value_grad(p->problem, p->i, p->theta, in, out);
+  p->gradients++;
+  PetscCall(VecRestoreArray(gradient, &out));
+  PetscCall(VecRestoreArrayRead(x, &in));
+  return 0;
+}
+
+static PetscErrorCode prepare_hessian(Tao tao, Vec x, Mat hessian, Mat preconditioner, void *data) {
+  BtTaoProblem *p = data;
+  const double *in;
+  (void)tao, (void)preconditioner;
+  PetscCall(VecGetArrayRead(x, &in));
+  p->problem->ops->curvature(p->problem, p->i, p->theta, in, p->hessian.curvature);
+  PetscCall(VecRestoreArrayRead(x, &in));
+  PetscCall(bt_hessian_changed(hessian));
+  return 0;
+}
+
+/* The certificate as stopping test; runs once an iteration. */
+static PetscErrorCode certified(Tao tao, void *data) {
+  BtLower *lower = data;
+  PetscInt iteration;
+  PetscReal value, norm, constraint, step;
+  PetscCall(TaoGetSolutionStatus(tao, &iteration, &value, &norm, &constraint, &step, NULL));
+  lower->last_norm = norm;
+  TaoConvergedReason reason = TAO_CONTINUE_ITERATING;
+  if (!isfinite(norm) || !isfinite(value))
+    reason = TAO_DIVERGED_NAN;
+  else if (norm <= lower->state.target)
+    reason = TAO_CONVERGED_GATOL;
+  else if (iteration >= lower->settings.max_iterations)
+    reason = TAO_DIVERGED_MAXITS;
+  else if (bt_stop_requested(lower->state.ctx))
+    reason = TAO_CONVERGED_USER;
+  PetscCall(TaoSetConvergedReason(tao, reason));
+  return 0;
+}
+
+static void release(BtLower *lower) {
+  (void)TaoDestroy(&lower->tao);
+  (void)MatDestroy(&lower->hessian);
+  (void)VecDestroy(&lower->x);
+  (void)VecDestroy(&lower->gradient);
+  free(lower->state.hessian.curvature);
+  free(lower->check);
+  lower->state.hessian.curvature = lower->check = NULL;
+  lower->n = 0;
+}
+
+static BtStatus build(BtLower *lower, BtContext *ctx, size_t i) {
+  BtStatus st = BT_OK;
+  const size_t n = lower->problem->ops->dimension(lower->problem, i);
+  const size_t curvature = lower->problem->ops->curvature_size(lower->problem, i);
+  const char *solver = lower->settings.solver;
+  PetscBool fista, newton;
+  KSP ksp = NULL;
+  if (lower->tao && lower->n == n && lower->curvature_size == curvature) return BT_OK;
+  release(lower);
+  if (n > PETSC_MAX_INT) return bt_fail(ctx, BT_ERR_ARG, "a problem of %zu unknowns is too large for this PETSc", n);
+  lower->check = malloc(n * sizeof(double));
+  lower->state.hessian.curvature = malloc(curvature * sizeof(double));
+  if (!lower->check || !lower->state.hessian.curvature) {
+    st = bt_fail_memory(ctx, "a lower-level solver", (double)(n + curvature) * sizeof(double));
+    goto done;
+  }
+  BT_PETSC(VecCreateSeqWithArray(PETSC_COMM_SELF, 1, (PetscInt)n, NULL, &lower->x));
+  BT_PETSC(VecCreateSeq(PETSC_COMM_SELF, (PetscInt)n, &lower->gradient));
+  BT_PETSC(bt_hessian_mat(&lower->state.hessian, n, &lower->hessian));
+  BT_PETSC(TaoCreate(PETSC_COMM_SELF, &lower->tao));
+  BT_PETSC(TaoSetOptionsPrefix(lower->tao, "bt_"));
+  if (!solver || strcmp(solver, "auto") == 0)
+    solver = bt_problem_dual_size(lower->problem, i) ? BT_TAO_PDNEWTON : "lmvm";
+  BT_PETSC(TaoSetType(lower->tao, solver));
+  BT_PETSC(TaoSetObjectiveAndGradient(lower->tao, lower->gradient, evaluate, &lower->state));
+  BT_PETSC(TaoSetHessian(lower->tao, lower->hessian, lower->hessian, prepare_hessian, &lower->state));
+  BT_PETSC(TaoSetApplicationContext(lower->tao, &lower->state));
+  BT_PETSC(TaoSetMaximumFunctionEvaluations(lower->tao, PETSC_MAX_INT));
+  BT_PETSC(TaoGetKSP(lower->tao, &ksp));
+  if (ksp) {
+    PC pc;
+    BT_PETSC(KSPSetTolerances(ksp, PETSC_DEFAULT, PETSC_DEFAULT, PETSC_DEFAULT, linear_iterations));
+    BT_PETSC(KSPGetPC(ksp, &pc));
+    BT_PETSC(PCSetType(pc, PCJACOBI));
+  }
+  BT_PETSC(TaoSetFromOptions(lower->tao));
+  BT_PETSC(TaoSetMaximumIterations(lower->tao, PETSC_MAX_INT));
+  BT_PETSC(TaoSetConvergenceTest(lower->tao, certified, lower));
+  BT_PETSC(PetscObjectTypeCompare((PetscObject)lower->tao, BT_TAO_FISTA, &fista));
+  BT_PETSC(PetscObjectTypeCompare((PetscObject)lower->tao, BT_TAO_PDNEWTON, &newton));
+  lower->own_type = fista || newton;
+  lower->n = n;
+  lower->curvature_size = curvature;
+done:
+  if (st < 0) release(lower);
+  return st;
+}
+
+BtStatus bt_lower_create(BtContext *ctx, const BtProblem *problem, const BtLowerSettings *settings, BtLower **out) {
+  BtStatus st = BT_OK;
+  BtLower *lower = calloc(1, sizeof *lower);
+  *out = NULL;
+  if (!lower) return bt_fail_memory(ctx, "a lower-level solver", sizeof *lower);
+  lower->problem = problem;
+  lower->settings = *settings;
+  lower->state.problem = lower->state.hessian.problem = problem;
+  BT_PETSC(bt_tao_register());
+  *out = lower;
+done:
+  if (st < 0) free(lower);
+  return st;
+}
+
+void bt_lower_destroy(BtLower *lower) {
+  if (!lower) return;
+  release(lower);
+  free(lower);
+}
+
+void bt_lower_cold_start(const BtProblem *problem, size_t i, BtLowerPoint point) {
+  problem->ops->cold_start(problem, i, point.x);
+  const size_t dual = bt_problem_dual_size(problem, i);
+  if (point.dual && dual) memset(point.dual, 0, dual * sizeof *point.dual);
+}
+
+BtWork bt_lower_work(const BtLower *lower) {
+  BtWork work = lower->work;
+  work.gradients += lower->state.gradients;
+  work.hessian_products += lower->state.hessian.products;
+  return work;
+}
+
+/* ‖x − x̂‖ ≤ ‖∇h(x)‖/μ, with what rounding may have hidden in the computed gradient and its norm added. */
+static BtCertificate certificate(const BtLower *lower, const double *x, double norm) {
+  const BtTaoProblem *p = &lower->state;
+  const double rounding = p->problem->ops->gradient_rounding(p->problem, p->i, p->theta, x);
+  BtCertificate cert = {.mu = p->constants.mu, .proof = p->constants.proof};
+  cert.grad_norm = norm * (1 + bt_sum_rounding(lower->n)) + rounding;
+  cert.bound = cert.mu > 0 ? cert.grad_norm / cert.mu : (double)INFINITY;
+  if (!(cert.mu > 0)) cert.proof = BT_PROOF_NONE;
+  return cert;
+}
+
+static void select_problem(BtLower *lower, BtContext *ctx, size_t i, const double *theta) {
+  lower->state.i = lower->state.hessian.i = i;
+  lower->state.theta = theta;
+  lower->state.ctx = ctx;
+  lower->problem->ops->constants(lower->problem, i, theta, &lower->state.constants);
+}
+
+BtStatus bt_lower_certify(BtLower *lower, BtContext *ctx, size_t i, const double *theta, const double *x,
+                          BtCertificate *cert) {
+  BtStatus st = BT_OK;
+  BT_TRY(build(lower, ctx, i));
+  select_problem(lower, ctx, i, theta);
+  (void)lower->problem->ops->value_grad(lower->problem, i, theta, x, lower->check);
+  lower->state.gradients++;
+  *cert = certificate(lower, x, bt_norm(lower->check, lower->n));
+done:
+  return st;
+}
+
+BtStatus bt_lower_solve(BtLower *lower, BtContext *ctx, size_t i, const double *theta, double eps,
+                        BtLowerPoint point, BtCertificate *cert) {
+  BtStatus st = BT_OK;
+  TaoConvergedReason reason = TAO_CONTINUE_ITERATING;
+  int placed = 0;
+  BT_TRY(build(lower, ctx, i));
+  select_problem(lower, ctx, i, theta);
+  lower->state.dual = point.dual;
+  /* What rounding adds to the certificate is taken off the target; at least half of the target remains, and a point
+   * that misses ε for that reason is reported as not certified. */
+  const double mu = lower->state.constants.mu > 0 ? lower->state.constants.mu : 1.0;
+  const double rounding = lower->problem->ops->gradient_rounding(lower->problem, i, theta, point.x);
+  const double wanted = eps * mu;
+  lower->state.target =
+      fmax(wanted - 1.01 * rounding, fmax(0.5 * wanted, rounding)) * (1 - 2 * bt_sum_rounding(lower->n));
+  BT_PETSC(VecPlaceArray(lower->x, point.x));
+  placed = 1;
+  BT_PETSC(TaoSetSolution(lower->tao, lower->x));
+  BT_PETSC(TaoSolve(lower->tao));
+  BT_PETSC(TaoGetConvergedReason(lower->tao, &reason));
+  lower->work.solves++;
+  double norm = lower->last_norm;
+  if (!lower->own_type) {
+    (void)lower->problem->ops->value_grad(lower->problem, i, theta, point.x, lower->check);
+    lower->state.gradients++;
+    norm = bt_norm(lower->check, lower->n);
+  }
+  *cert = certificate(lower, point.x, norm);
+  if (reason == TAO_DIVERGED_NAN || !isfinite(norm))
+    st = bt_fail(ctx, BT_ERR_NUMERIC, "lower-level problem %zu: NaN or infinity in its gradient", i);
+  else if (reason == TAO_CONVERGED_USER)
+    st = BT_STOPPED;
+  else if (cert->bound > eps || cert->proof != BT_PROVEN)
+    st = BT_NOT_CERTIFIED;
+done:
+  if (placed) (void)VecResetArray(lower->x);
+  return st;
+}

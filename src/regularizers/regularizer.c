@@ -1,0 +1,43 @@
+#include "regularizers/regularizer.h"
+
+#include <math.h>
+
+int bt_regularizer_accepts(const BtRegularizer *reg, const double *theta) {
+  for (size_t j = 0; j < reg->parameters; j++) {
+    double lo, hi;
+    reg->ops->domain(reg, j, &lo, &hi);
+    if (!(theta[j] >= lo && theta[j] <= hi)) return 0;
+  }
+  return 1;
+}
+
+size_t bt_regularizer_cross_norm_work(const BtRegularizer *reg, BtShape shape) {
+  return bt_shape_size(shape) + reg->parameters * (1 + reg->parameters);
+}
+
+double bt_regularizer_cross_norm(const BtRegularizer *reg, BtShape shape, const double *theta, const double *x,
+                                 double *work) {
+  const size_t p = reg->parameters;
+  double *column = work, *unit = column + bt_shape_size(shape), *gram = unit + p;
+  double trace = 0, row_sum = 0;
+  for (size_t j = 0; j < p; j++) unit[j] = 0;
+  for (size_t j = 0; j < p; j++) {
+    unit[j] = 1;
+    reg->ops->cross_mult(reg, shape, theta, x, unit, column);
+    unit[j] = 0;
+    reg->ops->cross_adjoint(reg, shape, theta, x, column, gram + j * p);
+  }
+  for (size_t j = 0; j < p; j++) {
+    double sum = 0;
+    for (size_t k = 0; k < p; k++) sum += fabs(gram[j * p + k]);
+    row_sum = fmax(row_sum, sum);
+    trace += gram[j * p + j];
+  }
+  double square = fmin(trace, row_sum);
+  if (p == 2) {
+    const double mean = 0.5 * (gram[0] + gram[3]), half = 0.5 * (gram[0] - gram[3]);
+    square = mean + hypot(half, 0.5 * (gram[1] + gram[2]));
+  }
+  /* The sums of n terms carry a relative error of at most n unit roundoffs each; the factor covers them. */
+  return sqrt(square) * (1 + 4e-16 * (double)bt_shape_size(shape));
+}

@@ -1,0 +1,101 @@
+/* regularizers/regularizer.h: R(x; θ), a learned penalty of an image, on plain arrays.
+ *
+ * x is one gray plane of height × width pixels, row by row. θ ∈ Rᵖ is unconstrained; where a positive number is meant
+ * it is exponentiated. J = ∂_θ∇ₓR is the n × p matrix of mixed derivatives. */
+#ifndef BITUNE_REGULARIZERS_REGULARIZER_H
+#define BITUNE_REGULARIZERS_REGULARIZER_H
+
+#include <stddef.h>
+
+#include "core/status.h"
+
+typedef struct {
+  size_t height, width;
+} BtShape;
+
+static inline size_t bt_shape_size(BtShape shape) { return shape.height * shape.width; }
+
+/* Constants of R(·; θ), valid for every x of the given shape. */
+typedef struct {
+  double lipschitz;         /* ‖∇²R‖ ≤ lipschitz                                                       */
+  double convexity;         /* ∇²R ⪰ convexity·I: 0 for convex, negative for weakly convex R             */
+  double hessian_lipschitz; /* ‖∇²R(x) − ∇²R(x')‖ ≤ hessian_lipschitz·‖x − x'‖                          */
+  double cross_lipschitz;   /* ‖J(x) − J(x')‖ ≤ cross_lipschitz·‖x − x'‖                                */
+  double rounding;          /* each entry of the computed ∇R is within unit roundoff × rounding of the exact one */
+  BtProof proof;            /* kind of the five                                                         */
+} BtRegularizerConstants;
+
+/* Bounds that hold on the ball of radius eps around one x and for one vector q; they are what the hypergradient's
+ * error bound needs, and much smaller than the global constants times eps·‖q‖. */
+typedef struct {
+  double hessian; /* ≥ ‖(∇²R(x') − ∇²R(x)) q‖ for all ‖x' − x‖ ≤ eps                                    */
+  double cross;   /* ≥ ‖(J(x') − J(x))ᵀ q‖ for all ‖x' − x‖ ≤ eps                                       */
+} BtVariation;
+
+typedef struct BtRegularizer BtRegularizer;
+
+typedef struct {
+  const char *name; /* "tv": the word in --regularizer and in model files */
+
+  /* Required. Vectors of image size are [shape], θ is [parameters]; none overlap. */
+
+  /* Returns R(x; θ) and writes gradient ← ∇ₓR. */
+  double (*value_grad)(const BtRegularizer *reg, BtShape shape, const double *theta, const double *x,
+                       double *gradient);
+  /* Number of doubles that hold the second derivative at a point. */
+  size_t (*curvature_size)(const BtRegularizer *reg, BtShape shape);
+  /* Prepares Hessian products at x. */
+  void (*curvature)(const BtRegularizer *reg, BtShape shape, const double *theta, const double *x,
+                    double *curvature);
+  /* product ← ∇²R v from a prepared curvature. */
+  void (*hess_mult)(const BtRegularizer *reg, BtShape shape, const double *curvature, const double *v,
+                    double *product);
+  /* diagonal ← diag ∇²R. */
+  void (*hess_diagonal)(const BtRegularizer *reg, BtShape shape, const double *curvature, double *diagonal);
+  /* product ← J v, v [parameters]. */
+  void (*cross_mult)(const BtRegularizer *reg, BtShape shape, const double *theta, const double *x, const double *v,
+                     double *product);
+  /* product ← Jᵀ q, product [parameters]. */
+  void (*cross_adjoint)(const BtRegularizer *reg, BtShape shape, const double *theta, const double *x,
+                        const double *q, double *product);
+
+  /* Optional; without constants certificates are NONE. */
+  void (*constants)(const BtRegularizer *reg, BtShape shape, const double *theta, BtRegularizerConstants *constants);
+  /* Optional; without it the global constants are used. */
+  void (*variation)(const BtRegularizer *reg, BtShape shape, const double *theta, const double *x, const double *q,
+                    double eps, BtVariation *variation);
+
+  /* Optional, all or none: the dual variable w of primal–dual Newton (Chan, Golub, Mulet 1999). */
+  size_t (*dual_size)(const BtRegularizer *reg, BtShape shape);
+  /* Symmetrised curvature in which w stands for φ'(Dx); same layout as curvature(); dual NULL means w = φ'(Dx). */
+  void (*dual_curvature)(const BtRegularizer *reg, BtShape shape, const double *theta, const double *x,
+                         const double *dual, double *curvature);
+  /* w ← projection on the feasible set of w + δw, δw belonging to the primal step dx from x. */
+  void (*dual_update)(const BtRegularizer *reg, BtShape shape, const double *theta, const double *x,
+                      const double *dx, double *dual);
+
+  /* Name of parameter j ("log_weight"), static storage. */
+  const char *(*parameter_name)(const BtRegularizer *reg, size_t j);
+  /* A start for learning at noise level sigma (standard deviation on the [0,1] scale). */
+  void (*initial)(const BtRegularizer *reg, double sigma, double *theta);
+  /* Range in which parameter j is accepted; keeps exp() and its squares finite. */
+  void (*domain)(const BtRegularizer *reg, size_t j, double *lo, double *hi);
+} BtRegularizerOps;
+
+struct BtRegularizer {
+  const BtRegularizerOps *ops;
+  size_t parameters;
+  int variant; /* meaning is the implementation's: BtTvVariant for TV */
+};
+
+/* True if every θ[j] is inside its domain. */
+int bt_regularizer_accepts(const BtRegularizer *reg, const double *theta);
+
+/* Upper bound of ‖J(x)‖₂ by its Gram matrix JᵀJ: exact up to rounding for p ≤ 2, else by the smaller of the Frobenius
+ * and the row-sum bound. work holds
+ * bt_regularizer_cross_norm_work() doubles. */
+double bt_regularizer_cross_norm(const BtRegularizer *reg, BtShape shape, const double *theta, const double *x,
+                                 double *work);
+size_t bt_regularizer_cross_norm_work(const BtRegularizer *reg, BtShape shape);
+
+#endif
