@@ -136,11 +136,16 @@ static void complain_status(BtApp *app, BtStatus status) {
   bt_app_complain(app, text);
 }
 
+/* What every result says comes first. */
 static void print_result(BtApp *app, BtStatus status) {
+  json_t *fields = app->result;
+  app->result = json_object();
   bt_app_put_text(app, "command", app->command->name);
   bt_app_put_text(app, "version", bt_version_text());
   bt_app_put_text(app, "status", status >= 0 && app->failures ? "some items failed" : bt_status_name(status));
   if (status < 0) bt_app_put_text(app, "error", app->ctx.error);
+  (void)json_object_update(app->result, fields);
+  json_decref(fields);
   if (json_dumpf(app->result, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(17)) == 0) (void)fputc('\n', stdout);
 }
 
@@ -159,5 +164,6 @@ int bt_app_finish(BtApp *app, BtStatus status) {
   json_decref(app->result);
   free(app->settings);
   free((void *)app->operands);
+  free(app->petsc_argument);
   return code;
 }

@@ -24,8 +24,10 @@ struct BtApp {
   size_t set_count;
   const char *const *operands;
   size_t operand_count;
+  char *petsc_argument; /* what common.petsc points into                            */
 
   json_t *result;      /* what --json prints; use bt_app_put                        */
+  size_t done;         /* items that the last bt_app_each() finished, on all ranks   */
   size_t failures;     /* items that failed while the rest was done: exit code 1    */
   int in_item;         /* inside bt_app_each(): every rank's warnings are shown     */
   int usage_error;     /* the command line was wrong: exit code 2                   */
@@ -62,7 +64,7 @@ BtStatus bt_app_require(BtApp *app, int given, const char *name);
 /* Calls work(user, app, i) for this rank's items of 0 … count-1, with progress in `unit` ("images"). An item that
  * fails is reported by its own error text, counted in app->failures and listed under "failed" in the JSON result
  * (names[i]); the rest is done. Collective; returns the same on every rank: BT_OK, BT_STOPPED, the largest outcome
- * (> 0) of an item, or an error of the team itself. failed[count] (may be NULL) receives 1 for items that failed,
+ * (> 0) of an item, or an error of the team itself; app->done items are finished. failed[count] (may be NULL) receives 1 for items that failed,
  * on whichever rank. */
 typedef BtStatus BtAppWork(void *user, BtApp *app, size_t i);
 BtStatus bt_app_each(BtApp *app, const char *unit, const char *const *names, size_t count, BtAppWork *work, void *user,

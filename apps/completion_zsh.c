@@ -14,7 +14,7 @@ static void put_quoted(FILE *out, const char *text) {
 }
 
 static void put_spec(FILE *out, const BtOption *o, const char *name) {
-  (void)fprintf(out, "        '%s[", name);
+  (void)fprintf(out, " \\\n        '%s[", name);
   put_quoted(out, o->help);
   (void)fputc(']', out);
   if (o->kind != BT_OPT_KIND_FLAG) {
@@ -29,7 +29,7 @@ static void put_spec(FILE *out, const BtOption *o, const char *name) {
       (void)fputs("_files", out);
     }
   }
-  (void)fputs("' \\\n", out);
+  (void)fputc('\'', out);
 }
 
 static void put_option(void *user, const BtOption *o) {
@@ -43,17 +43,16 @@ static void put_option(void *user, const BtOption *o) {
 }
 
 static void put_operands(FILE *out, const BtCommand *command, const BtCompletion *all, size_t count) {
-  (void)fputs("        ", out);
   if (bt_completion_words(command)) {
-    (void)fputs("'1:operand:(", out);
+    (void)fputs(" \\\n        '1:operand:(", out);
     bt_completion_choices(out, command->operands, ' ');
-    (void)fputs(")'\n", out);
+    (void)fputs(")'", out);
   } else if (command->operands && *command->operands == 'c') {
-    (void)fputs("'1:command:(", out);
+    (void)fputs(" \\\n        '1:command:(", out);
     for (size_t i = 0; i < count; i++) (void)fprintf(out, "%s%s", i ? " " : "", all[i].command->name);
-    (void)fputs(")'\n", out);
-  } else {
-    (void)fputs(command->operands ? "'*:file:_files'\n" : "\n", out);
+    (void)fputs(")'", out);
+  } else if (command->operands) {
+    (void)fputs(" \\\n        '*:file:_files'", out);
   }
 }
 
@@ -81,10 +80,10 @@ void bt_complete_zsh(FILE *out, const BtCompletion *commands, size_t count) {
       "  case $command in\n",
       out);
   for (size_t i = 0; i < count; i++) {
-    (void)fprintf(out, "    %s)\n      _arguments -s \\\n", commands[i].command->name);
+    (void)fprintf(out, "    %s)\n      _arguments -s", commands[i].command->name);
     bt_completion_visit(&commands[i], put_option, out);
     put_operands(out, commands[i].command, commands, count);
-    (void)fputs("      ;;\n", out);
+    (void)fputs("\n      ;;\n", out);
   }
   (void)fputs("  esac\n}\nif [[ $funcstack[1] == _bitune ]]; then _bitune \"$@\"; else compdef _bitune bitune; fi\n", out);
 }

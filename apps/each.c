@@ -6,7 +6,7 @@ typedef struct {
   const char *unit;
   const char *const *names;
   size_t count;
-  double *failed; /* [count], 1 where this rank's item failed; summed over the team at the end */
+  double *failed; /* [count + 1], 1 where this rank's item failed, last the number of items finished */
 } Items;
 
 /* Other ranks advance alike, so this rank's share stands for all. */
@@ -27,6 +27,7 @@ static BtStatus work_through(BtApp *app, const Items *items, BtAppWork *work, vo
     const BtStatus st = work(user, app, i);
     if (st == BT_STOPPED) return st;
     if (st > worst) worst = st;
+    items->failed[items->count] += st >= 0;
     if (st < 0) {
       bt_app_complain(app, *app->ctx.error ? app->ctx.error : bt_status_name(st));
       items->failed[i] = 1;
@@ -38,6 +39,7 @@ static BtStatus work_through(BtApp *app, const Items *items, BtAppWork *work, vo
 }
 
 static void list_failures(BtApp *app, const Items *items, unsigned char *failed) {
+  app->done = (size_t)items->failed[items->count];
   json_t *list = json_object_get(app->result, "failed");
   if (!list) bt_app_put(app, "failed", list = json_array());
   for (size_t i = 0; i < items->count; i++) {
@@ -51,15 +53,14 @@ static void list_failures(BtApp *app, const Items *items, unsigned char *failed)
 
 BtStatus bt_app_each(BtApp *app, const char *unit, const char *const *names, size_t count, BtAppWork *work, void *user,
                      unsigned char *failed) {
-  Items items = {unit, names, count, calloc(count ? count : 1, sizeof *items.failed)};
+  Items items = {unit, names, count, calloc(count + 1, sizeof *items.failed)};
   BtStatus st = items.failed ? BT_OK : bt_fail_memory(&app->ctx, "a list of images", (double)count * 8);
   st = bt_team_agree(&app->team, &app->ctx, st);
   if (st >= 0 && st != BT_STOPPED) {
     app->in_item = 1;
     st = bt_team_agree(&app->team, &app->ctx, work_through(app, &items, work, user));
     app->in_item = 0;
-    const BtStatus summed =
-        st >= 0 ? app->team.sum(&app->team, &app->ctx, items.failed, count) : BT_OK;
+    const BtStatus summed = st >= 0 ? app->team.sum(&app->team, &app->ctx, items.failed, count + 1) : BT_OK;
     if (summed < 0) st = summed;
     if (st >= 0) list_failures(app, &items, failed);
   }

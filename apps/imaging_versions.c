@@ -7,8 +7,12 @@
 
 #include "version.h"
 
-/* The first line and nothing behind a comma. */
-static json_t *first_words(const char *text) { return json_stringn(text, strcspn(text, "\n,")); }
+/* What stands behind `mark` (from the start without it) in the first line of a library's text. */
+static json_t *version_in(const char *text, const char *mark) {
+  const char *found = strstr(text, mark);
+  if (found) text = found + strlen(mark);
+  return json_stringn(text, strcspn(text, "\n,"));
+}
 
 void bt_imaging_versions(json_t *libraries) {
   char text[MPI_MAX_LIBRARY_VERSION_STRING] = "";
@@ -19,8 +23,8 @@ void bt_imaging_versions(json_t *libraries) {
     json_object_set_new(libraries, "petsc", json_string(text));
   }
   if (MPI_Get_library_version(text, &length) == MPI_SUCCESS)
-    json_object_set_new(libraries, "mpi", first_words(text));
-  json_object_set_new(libraries, "fftw", first_words(fftw_version));
+    json_object_set_new(libraries, "mpi", version_in(text, ""));
+  json_object_set_new(libraries, "fftw", version_in(fftw_version, "fftw-"));
   json_object_set_new(libraries, "libpng", json_string(png_get_libpng_ver(NULL)));
-  json_object_set_new(libraries, "libtiff", first_words(TIFFGetVersion()));
+  json_object_set_new(libraries, "libtiff", version_in(TIFFGetVersion(), "Version "));
 }

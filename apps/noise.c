@@ -87,17 +87,17 @@ static BtStatus noise_run(BtApp *app, void *settings) {
   BtContext *ctx = &app->ctx;
   BtStatus st = BT_OK;
   BT_TRY(bt_image_set_list(ctx, app->operands, app->operand_count, &job.inputs));
-  BT_TRY(bt_make_folder(ctx, job.noise->output));
   BT_TRY(bt_outputs_plan(ctx, &job.inputs, job.noise->output, job.noise->format == TIF_FLOAT ? "tif" : NULL,
                          &job.outputs));
+  BT_TRY(bt_make_folder(ctx, job.noise->output));
 done:
   st = bt_team_agree(&app->team, ctx, st);
   if (st == BT_OK)
     st = bt_app_each(app, "images", (const char *const *)job.inputs.paths, job.inputs.count, noise_image, &job, NULL);
   if (st >= 0) {
-    bt_app_print(app, "%zu of %zu images written to %s\n", job.inputs.count - app->failures, job.inputs.count,
+    bt_app_print(app, "%zu of %zu images written to %s\n", app->done, job.inputs.count,
                  job.noise->output);
-    bt_app_put_int(app, "images", (int64_t)(job.inputs.count - app->failures));
+    bt_app_put_int(app, "images", (int64_t)app->done);
     bt_app_put(app, "settings", bt_app_settings_json(app));
     bt_app_put_real(app, "seconds", bt_app_seconds(app));
   }

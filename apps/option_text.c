@@ -36,17 +36,19 @@ static void default_text(const BtOption *o, char *text, size_t size) {
     snprintf(text, size, "default %.10g", o->initial);
 }
 
-/* "> 0", "0 to 1", "" if every number will do. */
+/* "positive", "0 to 1", "" if every number will do. */
 static void domain_text(const BtOption *o, char *text, size_t size) {
   const int below = isfinite(o->lo), above = isfinite(o->hi);
   text[0] = '\0';
   if (o->kind != BT_OPT_KIND_REAL && o->kind != BT_OPT_KIND_INT) return;
   if (below && above)
     snprintf(text, size, "%.10g to %.10g%s", o->lo, o->hi, o->lo_open || o->hi_open ? ", exclusive" : "");
+  else if (below && o->lo == 0)
+    snprintf(text, size, "%s", o->lo_open ? "positive" : "not negative");
   else if (below)
-    snprintf(text, size, "%s %.10g", o->lo_open ? ">" : ">=", o->lo);
+    snprintf(text, size, "%s %.10g", o->lo_open ? "above" : "at least", o->lo);
   else if (above)
-    snprintf(text, size, "%s %.10g", o->hi_open ? "<" : "<=", o->hi);
+    snprintf(text, size, "%s %.10g", o->hi_open ? "below" : "at most", o->hi);
 }
 
 const char *bt_option_remark(const BtOption *option, char *text) {

@@ -12,7 +12,7 @@ const char *bt_option_argument(const BtOption *option);
 /* "-o, --output FILE" into text[BT_OPTION_TEXT], returned. */
 const char *bt_option_syntax(const BtOption *option, char *text);
 
-/* "noise level (default 25; > 0)" into text[BT_OPTION_TEXT], returned. */
+/* "noise level (default 25; positive)" into text[BT_OPTION_TEXT], returned. */
 const char *bt_option_remark(const BtOption *option, char *text);
 
 /* True if the argument names a file or a folder. */

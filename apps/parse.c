@@ -1,7 +1,25 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "app.h"
+
+/* PETSc's options begin with dashes themselves: the word after --petsc is its value whatever it looks like. The pair
+ * becomes one word. */
+static BtStatus join_petsc(BtApp *app, int *argc, char **argv) {
+  for (int i = 2; i + 1 < *argc && strcmp(argv[i], "--") != 0; i++) {
+    if (strcmp(argv[i], "--petsc") != 0) continue;
+    const size_t size = strlen("--petsc=") + strlen(argv[i + 1]) + 1;
+    free(app->petsc_argument);
+    app->petsc_argument = malloc(size);
+    if (!app->petsc_argument) return bt_fail_memory(&app->ctx, "the command line", (double)size);
+    snprintf(app->petsc_argument, size, "--petsc=%s", argv[i + 1]);
+    argv[i] = app->petsc_argument;
+    memmove(argv + i + 1, argv + i + 2, (size_t)(*argc - i - 1) * sizeof *argv);
+    --*argc;
+  }
+  return BT_OK;
+}
 
 /* Points `app` at a command and reads argv[1..argc) with its tables; argv[0] is not looked at. */
 static BtStatus read_arguments(BtApp *app, const BtCommand *command, int argc, char *const *argv) {
@@ -24,8 +42,10 @@ static BtStatus become(BtApp *app, const char *name, const char *argument) {
 static BtStatus check_operands(BtApp *app) {
   const BtCommand *c = app->command;
   if (app->operand_count < c->min_operands)
-    return bt_fail(&app->ctx, BT_ERR_ARG, "%s needs %s%s: bitune %s %.*s", c->name,
-                   app->operand_count ? "more operands" : "an operand", c->max_operands > 1 ? " or several" : "",
+    return bt_fail(&app->ctx, BT_ERR_ARG, "%s needs %s: bitune %s %.*s", c->name,
+                   app->operand_count       ? "more operands"
+                   : c->max_operands > 1 ? "one or more operands"
+                                         : "an operand",
                    c->name, (int)strcspn(c->usage, "\n"), c->usage);
   if (app->operand_count > c->max_operands)
     return bt_fail(&app->ctx, BT_ERR_ARG, "%s takes %s; \"%s\" is too many", c->name,
@@ -53,7 +73,8 @@ static BtStatus parse(BtApp *app, int argc, char **argv) {
 
   const BtCommand *command = bt_command_find(name);
   if (!command) return fail_command(app, name);
-  BtStatus st = read_arguments(app, command, argc - 1, argv + 1);
+  BtStatus st = join_petsc(app, &argc, argv);
+  if (st >= 0) st = read_arguments(app, command, argc - 1, argv + 1);
   if (st >= 0 && app->common.help) return become(app, "help", command->name);
   if (st >= 0) st = check_operands(app);
   if (st >= 0 && command->check) st = command->check(app, app->settings);

@@ -7,6 +7,10 @@
 
 #define LOG_SPAN 20.0    /* largest / smallest value above which an axis is logarithmic        */
 #define MANY_ROWS 80     /* beyond, curves have no points                                      */
+#define FEW_ROWS 10      /* below, every iteration has its tic                                 */
+#define MANY_DECADES 6   /* beyond, a logarithmic axis has no small tics                       */
+#define LEAST_WORK 10    /* top of an axis of work that has not begun                          */
+#define HUGE_NUMBER 1e120 /* products and quotients of what is drawn stay finite               */
 #define BAND_SHARE 0.6   /* how far bounds may widen the loss axis, in units of the loss's span */
 
 /* Okabe and Ito's colours, told apart by colour-blind readers. */
@@ -32,8 +36,11 @@ typedef struct {
   long columns[COLUMNS];
 } Plot;
 
+/* NAN where there is nothing to draw: no column, no number, beyond all reason, or no step taken. */
 static double value(const Plot *p, size_t row, Column c) {
-  return p->columns[c] < 0 ? NAN : bt_csv_cell(p->log, row, p->columns[c]);
+  const double x = p->columns[c] < 0 ? NAN : bt_csv_cell(p->log, row, p->columns[c]);
+  if (fabs(x) > HUGE_NUMBER || (c == STEP && x == 0)) return NAN;
+  return fabs(x) < 1 / HUGE_NUMBER ? 0 : x;
 }
 
 static void widen(Range *r, double x) {
@@ -80,23 +87,23 @@ static void put_data(const Plot *p) {
 
 /* Sets one axis ("y" or "y2") to a range with some air. */
 static void put_axis(FILE *out, const char *axis, Range r) {
-  double lo = r.lo, hi = r.hi;
+  const double lo = r.lo, hi = r.hi;
   if (r.log) {
     const double air = pow(hi / lo, 0.06);
-    (void)fprintf(out, "set logscale %s\nset %srange [%.12g:%.12g]\nset format %s '10^{%%T}'\n", axis, axis, lo / air,
-                  hi * air, axis);
+    (void)fprintf(out, "set logscale %s\nset %srange [%.12g:%.12g]\nset format %s '10^{%%T}'\nset m%stics %s\n", axis,
+                  axis, lo / air, hi * air, axis, axis, log10(hi / lo) > MANY_DECADES ? "1" : "default");
     return;
   }
   const double air = hi > lo ? 0.06 * (hi - lo) : 0.1 * fabs(hi) + (hi == 0);
-  const double bottom = lo >= 0 && lo < 0.3 * hi ? 0 : lo - air;
+  const double bottom = lo >= 0 && lo <= 0.3 * hi + (hi == 0) ? 0 : lo - air;
   (void)fprintf(out, "unset logscale %s\nset %srange [%.12g:%.12g]\nset format %s '%%.4g'\n", axis, axis, bottom,
                 hi + air, axis);
 }
 
 static void begin_panel(FILE *out, const char *heading) {
   (void)fprintf(out,
-                "unset label\nunset y2label\nunset y2tics\nset ytics nomirror\nset border 3\n"
-                "set label 1 '{/:Bold %s}' at graph 0, 1.07 left\n",
+                "unset label 2\nunset y2tics\nset border 3\n"
+                "set label 1 '{/:Bold %s}' at graph 0, 1.14 left\n",
                 heading);
 }
 
@@ -135,13 +142,15 @@ static void loss_panel(const Plot *p) {
     if (band.hi > r.hi) r.hi = fmin(band.hi, r.hi + BAND_SHARE * span);
   }
   put_axis(p->out, "y", r);
-  if (!r.log) (void)fputs("set format y '%.4g'\n", p->out);
   if (drawable(p, LOWER, 0) && drawable(p, UPPER, 0)) {
-    /* A lower bound of 0 has no place on a logarithmic axis; it ends at the axis instead. */
-    (void)fprintf(p->out,
-                  "plot $run using 1:(column(%d) > %.12g ? column(%d) : %.12g):%d with filledcurves fillcolor rgb '%s' "
-                  "title 'certified bounds'",
-                  LOWER + 1, r.log ? r.lo * 1e-3 : -INFINITY, LOWER + 1, r.log ? r.lo * 1e-3 : 0.0, UPPER + 1, LIGHT_BLUE);
+    char lower[128];
+    /* A lower bound of 0 has no place on a logarithmic axis; there it lies below the panel. */
+    snprintf(lower, sizeof lower, "%d", LOWER + 1);
+    if (r.log)
+      snprintf(lower, sizeof lower, "(column(%d) > %.12g ? column(%d) : %.12g)", LOWER + 1, 1e-3 * r.lo, LOWER + 1,
+               1e-3 * r.lo);
+    (void)fprintf(p->out, "plot $run using 1:%s:%d with filledcurves fillcolor rgb '%s' title 'bounds'", lower,
+                  UPPER + 1, LIGHT_BLUE);
     curves++;
   }
   put_curve(p, &curves, LOSS, "x1y1", BLUE, "loss");
@@ -158,8 +167,8 @@ static void accuracy_panel(const Plot *p) {
     return;
   }
   put_axis(p->out, "y", r);
-  if (drawable(p, EPS, r.log)) put_curve(p, &curves, EPS, "x1y1", BLUE, "ε, lower level");
-  if (drawable(p, DELTA, r.log)) put_curve(p, &curves, DELTA, "x1y1", ORANGE, "δ, adjoint");
+  if (drawable(p, EPS, r.log)) put_curve(p, &curves, EPS, "x1y1", BLUE, "ε lower level");
+  if (drawable(p, DELTA, r.log)) put_curve(p, &curves, DELTA, "x1y1", ORANGE, "δ adjoint");
   (void)fputc('\n', p->out);
 }
 
@@ -176,12 +185,12 @@ static void gradient_panel(const Plot *p) {
   }
   if (has_norm) put_axis(p->out, "y", r);
   if (has_step) {
-    (void)fputs("set border 11\nset y2tics nomirror\n", p->out);
+    (void)fputs("set border 11\nset y2tics nomirror textcolor rgb '" GREEN "'\n", p->out);
     put_axis(p->out, "y2", s);
   }
   if (has_norm && drawable(p, NORM, r.log)) put_curve(p, &curves, NORM, "x1y1", BLUE, "‖z‖");
-  if (has_norm && drawable(p, BOUND, r.log)) put_curve(p, &curves, BOUND, "x1y1", ORANGE, "error bound ω");
-  if (has_step && drawable(p, STEP, s.log)) put_curve(p, &curves, STEP, "x1y2", GREEN, "step (right)");
+  if (has_norm && drawable(p, BOUND, r.log)) put_curve(p, &curves, BOUND, "x1y1", ORANGE, "bound ω");
+  if (has_step && drawable(p, STEP, s.log)) put_curve(p, &curves, STEP, "x1y2", GREEN, "step →");
   (void)fputc('\n', p->out);
 }
 
@@ -195,6 +204,7 @@ static void work_panel(const Plot *p) {
   }
   r.log = 0;
   r.lo = 0;
+  r.hi = fmax(r.hi, LEAST_WORK);
   put_axis(p->out, "y", r);
   (void)fprintf(p->out,
                 "set format y '%%.0s%%c'\nplot $run using 1:%d with filledcurves y1=0 fillcolor rgb '%s' title "
@@ -204,22 +214,22 @@ static void work_panel(const Plot *p) {
     (void)fprintf(p->out, ", $run using 1:%d with filledcurves y1=0 fillcolor rgb '%s' title 'gradients'", GRADIENTS + 1,
                   LIGHT_BLUE);
   int curves = 1;
-  put_curve(p, &curves, WORK, "x1y1", ORANGE, "sum");
+  put_curve(p, &curves, WORK, "x1y1", ORANGE, "");
   (void)fputc('\n', p->out);
 }
 
 static void put_style(const Plot *p, BtPictureFormat format) {
   static const char *const terminals[] = {
       "pngcairo size 1500,1100 font 'sans,15' linewidth 1.6",
-      "svg size 1000,733 dynamic font 'DejaVu Sans,Helvetica,Arial,sans-serif,13' background rgb 'white'",
+      "svg size 1100,800 dynamic font 'DejaVu Sans,Helvetica,Arial,sans-serif,13' background rgb 'white'",
       "pdfcairo size 25cm,18.3cm font 'sans,13' linewidth 1.6"};
   (void)fprintf(p->out,
                 "set encoding utf8\nset terminal %s\nset termoption enhanced\n"
                 "set style line 9 linecolor rgb '#E3E3E3' linewidth 0.6\nset grid linestyle 9\n"
                 "set border 3 linecolor rgb '#444444'\nset tics nomirror out scale 0.6 textcolor rgb '#222222'\n"
-                "set key at graph 1, 1.02 bottom right horizontal samplen 1.6 spacing 1.0\n"
-                "set style fill solid 1.0 noborder\nset xlabel 'outer iteration'\n",
-                terminals[format]);
+                "set key at graph 0, 1.01 bottom left horizontal Left reverse maxrows 1 samplen 1.2 font ',%d'\n"
+                "set style fill solid 1.0 noborder\nset xlabel 'outer iteration'\nset format x '%%g'\n",
+                terminals[format], format == BT_PICTURE_PNG ? 14 : 12);
 }
 
 static void put_x_range(const Plot *p) {
@@ -229,6 +239,7 @@ static void put_x_range(const Plot *p) {
   if (isnan(r.lo)) r.lo = r.hi = 0;
   const double air = r.hi > r.lo ? 0.015 * (r.hi - r.lo) : 0.5;
   (void)fprintf(p->out, "set xrange [%.12g:%.12g]\n", r.lo - air, r.hi + air);
+  if (r.hi - r.lo < FEW_ROWS) (void)fputs("set xtics 1\n", p->out);
 }
 
 int bt_plot_script(FILE *script, const BtCsv *log, BtPictureFormat format, const char *title) {
@@ -243,14 +254,15 @@ int bt_plot_script(FILE *script, const BtCsv *log, BtPictureFormat format, const
   put_style(&plot, format);
   put_data(&plot);
   put_x_range(&plot);
-  (void)fputs("set multiplot layout 2,2 margins char 9, char 9, char 3.5, char 4.5 spacing char 17, char 6.5", script);
-  (void)fputc('\n', script);
+  (void)fprintf(script, "set multiplot layout 2,2 margins char 9, char 8, char 3.5, char %s spacing char 15, char 7\n",
+                title ? "5.5" : "4");
   if (title) {
     (void)fputs("set label 100 ", script);
     bt_gnuplot_quote(script, title);
     (void)fputs(" at screen 0.5, 0.985 center front noenhanced font ',18'\n", script);
   }
   loss_panel(&plot);
+  (void)fputs("unset label 100\n", script);
   accuracy_panel(&plot);
   gradient_panel(&plot);
   work_panel(&plot);

@@ -91,8 +91,8 @@ done:
   st = bt_team_agree(&app->team, ctx, st);
   if (st == BT_OK) st = bt_app_each(app, "images", (const char *const *)job.paths, count, synth_image, &job, NULL);
   if (st >= 0) {
-    bt_app_print(app, "%zu of %zu images written to %s\n", count - app->failures, count, job.synth->output);
-    bt_app_put_int(app, "images", (int64_t)(count - app->failures));
+    bt_app_print(app, "%zu of %zu images written to %s\n", app->done, count, job.synth->output);
+    bt_app_put_int(app, "images", (int64_t)app->done);
     bt_app_put(app, "settings", bt_app_settings_json(app));
     bt_app_put_real(app, "seconds", bt_app_seconds(app));
   }

@@ -190,7 +190,7 @@ static void die_with_parent(void) {
 }
 
 /* The child's end of bt_team_fork: drops what belongs to rank 0 and waits until all processes are there. */
-static BtStatus join_as_child(BtContext *ctx, BtTeam *team, int rank, int fd) {
+static BtStatus join_as_child(BtContext *ctx, BtTeam *team, int rank, int fd, pid_t parent) {
   Fork *f = team->data;
   char go;
   die_with_parent();
@@ -199,13 +199,15 @@ static BtStatus join_as_child(BtContext *ctx, BtTeam *team, int rank, int fd) {
   f->peers[0] = (Peer){fd, 0};
   team->rank = rank;
   team->sum = child_sum;
-  if (receive_all(fd, &go, 1) != 0) return end_team(team, ctx, 0, FATE_DIED);
+  /* A parent that died before the request for its death signal sends none. */
+  if (receive_all(fd, &go, 1) != 0 || getppid() != parent) return end_team(team, ctx, 0, FATE_DIED);
   return BT_OK;
 }
 
 /* Forks rank `rank`; returns in both processes, in the child with team->rank set. */
 static BtStatus add_child(BtContext *ctx, BtTeam *team, int rank) {
   Fork *f = team->data;
+  const pid_t parent = getpid();
   int pair[2];
   if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0)
     return bt_fail(ctx, BT_ERR_LIBRARY, "process %d of %d cannot be joined: %s", rank, team->size,
@@ -221,7 +223,7 @@ static BtStatus add_child(BtContext *ctx, BtTeam *team, int rank) {
   }
   if (pid == 0) {
     (void)close(pair[0]);
-    return join_as_child(ctx, team, rank, pair[1]);
+    return join_as_child(ctx, team, rank, pair[1], parent);
   }
   (void)close(pair[1]);
   f->peers[f->count++] = (Peer){pair[0], pid};

@@ -8,7 +8,6 @@
 
 double bt_mse(const double *a, const double *b, size_t n) {
   double sum = 0.0;
-#pragma omp simd reduction(+ : sum)
   for (size_t i = 0; i < n; i++) sum += (a[i] - b[i]) * (a[i] - b[i]);
   return n ? sum / (double)n : 0.0;
 }

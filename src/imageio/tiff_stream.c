@@ -87,6 +87,8 @@ static void on_unmap(thandle_t handle, void *base, toff_t size) {
 }
 
 #if HAVE_OPEN_OPTIONS
+static void keep_first(char text[BT_TIFF_TEXT], const char *format, va_list args) __attribute__((format(printf, 2, 0)));
+
 static void keep_first(char text[BT_TIFF_TEXT], const char *format, va_list args) {
   if (!text[0]) vsnprintf(text, BT_TIFF_TEXT, format, args);
 }

@@ -23,7 +23,7 @@ const BtOption bt_maid_options[] = {
                 "converged when the hypergradient, error included, is below T times the loss"),
     BT_OPT_REAL("eps-floor", BtMaidSettings, eps_floor, 1e-10, BT_POSITIVE, "EPS",
                 "accuracy below which the search gives up"),
-    BT_OPT_CHOICE("direction-test", BtMaidSettings, direction_test, BT_MAID_ESTIMATED, "proven|estimated",
+    BT_OPT_CHOICE("direction-test", BtMaidSettings, direction_test, BT_MAID_PROVEN, "proven|estimated",
                   "error of the hypergradient that the descent test uses"),
     BT_OPT_END};
 
@@ -67,6 +67,17 @@ static double gradient_error(const Run *run) {
   const BtInexactGradient *g = &run->maid->gradient;
   const int estimated = run->set->direction_test == BT_MAID_ESTIMATED && !isnan(g->estimate);
   return estimated ? fmin(g->estimate, g->bound) : g->bound;
+}
+
+static double estimated_error(const BtInexactGradient *g) { return isnan(g->estimate) ? 0 : g->estimate; }
+
+/* The descent test's 1 − η. Curvature pairs want hypergradients good to about a percent: the bound, many times the true
+ * error, leaves that much where it passes the test; the estimate, close to the true error, must be held to it. */
+static double allowed_error(const Run *run) {
+  static const double for_curvature = 0.01;
+  const double allowed = 1 - run->set->eta;
+  const int estimated = run->set->accelerated && run->set->direction_test == BT_MAID_ESTIMATED;
+  return estimated ? fmin(allowed, for_curvature) : allowed;
 }
 
 static int out_of_work(const Run *run) {
@@ -133,14 +144,14 @@ static int converged(const Run *run) {
   return g->norm + gradient_error(run) <= run->set->tolerance * fabs(g->value.value);
 }
 
-/* A pair for L-BFGS once the hypergradients at both ends of the last step are known; curvature must stand out from
- * what their errors could feign. */
+/* A pair for L-BFGS once the hypergradients at both ends of the last step are known. Curvature should stand out from
+ * what their estimated errors could feign; a bad pair costs steps, never the guarantee. */
 static void learn_curvature(Run *run) {
   BtMaid *m = run->maid;
   if (!run->set->accelerated || !m->have_previous) return;
   double *s = run->trial, *y = run->d;
   for (size_t k = 0; k < m->p; k++) s[k] = m->theta[k] - m->previous[k], y[k] = m->z[k] - m->previous_z[k];
-  const double error = gradient_error(run) + m->previous_error;
+  const double error = estimated_error(&m->gradient) + m->previous_error;
   (void)bt_lbfgs_update(&m->lbfgs, s, y, sqrt(dot(s, s, m->p)) * fmax(error, 1e-8 * sqrt(dot(y, y, m->p))));
   m->have_previous = 0;
 }
@@ -158,7 +169,7 @@ static BtStatus inexact_gradient(Run *run) {
       m->reason = BT_MAID_CONVERGED;
       return BT_OK;
     }
-    const double allowed = (1 - run->set->eta), error = gradient_error(run);
+    const double allowed = allowed_error(run), error = gradient_error(run);
     if (error <= allowed * m->gradient.norm) {
       learn_curvature(run);
       scale_direction(run);
@@ -200,7 +211,7 @@ static BtStatus decide(Run *run, double alpha, Verdict *verdict, BtInexactValue 
       *verdict = STEP_REJECTED;
       break;
     }
-    raise_accuracy(run);
+    m->eps *= run->set->nu;
     if (at_floor(run)) break;
     st = run->oracle->value(run->oracle->self, run->ctx, m->theta, m->eps, (double)NAN, &m->value);
     if (st < 0 || st == BT_STOPPED) break;
@@ -234,19 +245,29 @@ static void remember(Run *run) {
   BtMaid *m = run->maid;
   memcpy(m->previous, m->theta, m->p * sizeof *m->theta);
   memcpy(m->previous_z, m->z, m->p * sizeof *m->z);
-  m->previous_error = gradient_error(run);
+  m->previous_error = estimated_error(&m->gradient);
   m->have_previous = 1;
+}
+
+/* Accuracies that were ten times finer than the last step needed are loosened faster than by ν̄. */
+static void relax_accuracy(Run *run, double decrease, double gap) {
+  BtMaid *m = run->maid;
+  static const double ample = 0.1;
+  if (gap < ample * decrease) m->eps /= run->set->nu;
+  if (gradient_error(run) < ample * allowed_error(run) * m->gradient.norm) m->delta /= run->set->nu;
 }
 
 /* Success: θ ← θ − αd, ε ← ν̄ε, δ ← ν̄δ, α ← ρ̄α. */
 static BtStatus take_step(Run *run, const BtInexactValue *value) {
   BtMaid *m = run->maid;
+  const double decrease = m->value.value - value->value, gap = value->upper - value->lower;
   remember(run);
   for (size_t k = 0; k < m->p; k++) m->theta[k] -= run->step * run->d[k];
   if (run->oracle->accept) run->oracle->accept(run->oracle->self, m->theta);
   m->value = *value;
   m->eps *= run->set->nu_bar;
   m->delta *= run->set->nu_bar;
+  if (run->set->accelerated) relax_accuracy(run, decrease, gap);
   /* In units of z, so that it serves when the scaling is dropped. */
   m->alpha = run->step * sqrt(dot(run->d, run->d, m->p)) / m->gradient.norm * run->set->rho_bar;
   m->iteration++;
