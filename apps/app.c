@@ -33,12 +33,17 @@ double bt_app_clock(void) {
 
 double bt_app_seconds(const BtApp *app) { return bt_app_clock() - app->start; }
 
+/* Remembers why writing to stdout failed: later, PETSc's own flushing would have lost it. */
+static void note_written(BtApp *app, int result) {
+  if (result < 0 && !app->stdout_error) app->stdout_error = errno;
+}
+
 void bt_app_print(BtApp *app, const char *format, ...) {
   if (app->team.rank != 0 || app->common.json || app->common.quiet) return;
   bt_progress_clear(&app->progress);
   va_list args;
   va_start(args, format);
-  (void)vprintf(format, args);
+  note_written(app, vprintf(format, args));
   va_end(args);
 }
 
@@ -46,7 +51,7 @@ void bt_app_document(BtApp *app, const char *text) {
   if (app->common.json)
     bt_app_put_text(app, "text", text);
   else
-    (void)fputs(text, stdout);
+    note_written(app, fputs(text, stdout));
 }
 
 void bt_app_put(BtApp *app, const char *key, json_t *value) {
@@ -101,16 +106,15 @@ BtStatus bt_app_require(BtApp *app, int given, const char *name) {
 }
 
 /* Everything buffered must reach its place, a full disk must not go unnoticed. 0 or an exit code. */
-static int close_stdout(BtApp *app) {
+static int flush_stdout(BtApp *app) {
   char text[BT_ERROR_TEXT];
-  const int failed = ferror(stdout);
-  errno = 0;
-  const int lost = fclose(stdout) != 0;
-  /* Started without a stdout there is nothing to be lost; a reader that has seen enough (… | head) is no error. */
-  if (!failed && (!lost || errno == EBADF)) return 0;
-  if (errno == EPIPE) return EXIT_ERROR;
-  snprintf(text, sizeof text, "standard output could not be written%s%s", errno ? ": " : "",
-           errno ? strerror(errno) : "");
+  note_written(app, fflush(stdout));
+  if (ferror(stdout) && !app->stdout_error) app->stdout_error = EIO;
+  /* Started without a stdout there is nothing to be lost. */
+  if (app->stdout_error == 0 || app->stdout_error == EBADF) return 0;
+  /* A reader that has seen enough (… | head) need not be told. */
+  if (app->stdout_error == EPIPE) return EXIT_ERROR;
+  snprintf(text, sizeof text, "standard output could not be written: %s", strerror(app->stdout_error));
   bt_app_complain(app, text);
   return EXIT_ERROR;
 }
@@ -146,21 +150,21 @@ static void print_result(BtApp *app, BtStatus status) {
   if (status < 0) bt_app_put_text(app, "error", app->ctx.error);
   (void)json_object_update(app->result, fields);
   json_decref(fields);
-  if (json_dumpf(app->result, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(17)) == 0) (void)fputc('\n', stdout);
+  note_written(app, json_dumpf(app->result, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(17)));
+  note_written(app, fputc('\n', stdout));
 }
 
 int bt_app_finish(BtApp *app, BtStatus status) {
   int code = exit_code(app, status);
-  const int speaks = app->team.rank == 0;
   bt_progress_clear(&app->progress);
-  if (speaks) complain_status(app, status);
-  if (speaks && app->common.json && !app->usage_error && app->command) print_result(app, status);
-  if (app->petsc_running) bt_petsc_stop(app);
-  app->team.destroy(&app->team);
-  if (speaks) {
-    const int lost = close_stdout(app);
+  if (app->team.rank == 0) {
+    complain_status(app, status);
+    if (app->common.json && !app->usage_error && app->command) print_result(app, status);
+    const int lost = flush_stdout(app);
     if (lost) code = lost;
   }
+  if (app->petsc_running) bt_petsc_stop(app);
+  app->team.destroy(&app->team);
   json_decref(app->result);
   free(app->settings);
   free((void *)app->operands);

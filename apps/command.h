@@ -32,21 +32,21 @@ enum {
 
 typedef struct {
   const char *name;
-  const char *group;    /* heading in `bitune help`                                                       */
-  const char *summary;  /* one sentence without a full stop                                               */
-  const char *usage;    /* what follows "bitune NAME"; several forms are separated by "\n"                */
-  const char *help;     /* paragraphs, separated by "\n\n"; wrapped when printed                          */
+  const char *group;    /* heading in `bitune help`                                        */
+  const char *summary;  /* one sentence without a full stop                                */
+  const char *usage;    /* what follows "bitune NAME"; several forms are separated by "\n" */
+  const char *help;     /* paragraphs, separated by "\n\n"; wrapped when printed           */
   BtExample examples[3];
-  unsigned flags;       /* BT_USES_…                                                                      */
+  unsigned flags;       /* BT_USES_…                                                       */
   size_t min_operands, max_operands;
-  const char *operands; /* what completion offers: "files", "commands", "a|b|c" or NULL                   */
+  const char *operands; /* what completion offers: "files", "commands", "a|b|c" or NULL    */
 
-  /* The settings struct: its size (allocated zeroed, then filled with the tables' defaults) and the tables that
-   * fill it, at most BT_MAX_SETS - 1; returns their number. The first holds the command's own options. */
+  /* The settings struct: its size (allocated zeroed, then filled with the tables' defaults) and the tables
+   * that fill it, at most BT_MAX_SETS - 1; returns their number. The first holds the command's own. */
   size_t settings_size;
   size_t (*options)(void *settings, BtOptionSet *sets);
 
-  /* Optional: demands that a table cannot express, before any process is started; an error is a usage error. */
+  /* Optional: demands that a table cannot express, before any process starts; an error is a usage error. */
   BtStatus (*check)(BtApp *app, const void *settings);
   /* Optional: number of items to deal, so that no more processes are started than that; 0 if unknown. */
   size_t (*items)(BtApp *app, const void *settings);
@@ -69,8 +69,9 @@ const BtCommand *bt_command_find(const char *name);
 /* The existing name nearest to `name`; NULL if nothing is near. */
 const char *bt_command_nearest(const char *name);
 
-/* Allocates a command's settings (*settings, free(); NULL if it has none), fills them and `common` with the defaults
- * and lists the tables in sets[BT_MAX_SETS], the common one last. Returns their number, 0 if out of memory. */
+/* Allocates a command's settings (*settings, free(); NULL if it has none), fills them and `common` with the
+ * defaults and lists the tables in sets[BT_MAX_SETS], the common one last. Returns their number, 0 if out of
+ * memory. */
 size_t bt_command_settings(const BtCommand *command, BtCommon *common, void **settings, BtOptionSet *sets);
 
 #endif

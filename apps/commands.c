@@ -8,8 +8,8 @@
 
 extern const BtCommand bt_cmd_plot, bt_cmd_version, bt_cmd_help, bt_cmd_completion;
 
-static const BtCommand *const plain_commands[] = {&bt_cmd_plot, &bt_cmd_version, &bt_cmd_help, &bt_cmd_completion,
-                                                  NULL};
+static const BtCommand *const plain_commands[] = {&bt_cmd_plot, &bt_cmd_version, &bt_cmd_help,
+                                                  &bt_cmd_completion, NULL};
 
 const BtCommand *const *bt_commands(void) {
   static const BtCommand *list[MAX_COMMANDS + 1];
@@ -61,8 +61,9 @@ const char *bt_command_nearest(const char *name) {
 static const BtOption common_options[] = {
     BT_OPT_FLAG("json", BtCommon, json, "print one JSON object on stdout at the end instead of text"),
     BT_OPT_FLAG("quiet", BtCommon, quiet, "print nothing but errors and warnings"),
-    BT_OPT_INT("jobs", BtCommon, jobs, 0, BT_WITHIN(0, 4096), "N",
-               "processes to share the images, 0 for all cores available; under mpirun its ranks are used instead"),
+    BT_OPT_INT(
+        "jobs", BtCommon, jobs, 0, BT_WITHIN(0, 4096), "N",
+        "processes to share the images, 0 for all cores available; under mpirun its ranks are used instead"),
     BT_OPT_TEXT("petsc", 0, BtCommon, petsc, NULL, "OPTIONS", "options for PETSc, as one argument"),
     {"help", 'h', BT_OPT_KIND_FLAG, offsetof(BtCommon, help), 0, NULL, BT_ANY, NULL, "print this help"},
     BT_OPT_END};

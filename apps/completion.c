@@ -7,7 +7,8 @@
 
 #define MAX_COMMANDS 64
 
-void bt_completion_visit(const BtCompletion *entry, void (*visit)(void *user, const BtOption *option), void *user) {
+void bt_completion_visit(const BtCompletion *entry, void (*visit)(void *user, const BtOption *option),
+                         void *user) {
   for (size_t s = 0; s < entry->set_count; s++)
     for (const BtOption *o = entry->sets[s].table; o->kind != BT_OPT_KIND_END; o++) visit(user, o);
 }
@@ -17,14 +18,16 @@ void bt_completion_choices(FILE *out, const char *choices, char separator) {
 }
 
 int bt_completion_words(const BtCommand *command) {
-  return command->operands && strcmp(command->operands, "files") != 0 && strcmp(command->operands, "commands") != 0;
+  return command->operands && strcmp(command->operands, "files") != 0 &&
+         strcmp(command->operands, "commands") != 0;
 }
 
 static BtStatus completion_check(BtApp *app, const void *settings) {
   (void)settings;
   const char *shell = app->operands[0];
   if (bt_choice_index("bash|zsh|fish", shell, strlen(shell)) >= 0) return BT_OK;
-  return bt_fail(&app->ctx, BT_ERR_ARG, "there is no completion for \"%s\"; bash, zsh and fish are known", shell);
+  return bt_fail(&app->ctx, BT_ERR_ARG, "there is no completion for \"%s\"; bash, zsh and fish are known",
+                 shell);
 }
 
 static BtStatus print_script(BtApp *app, const BtCompletion *entries, size_t count) {
@@ -34,7 +37,9 @@ static BtStatus print_script(BtApp *app, const BtCompletion *entries, size_t cou
   size_t size = 0;
   FILE *out = open_memstream(&text, &size);
   BtStatus st = out ? BT_OK : BT_ERR_MEMORY;
-  if (out) printers[bt_choice_index("bash|zsh|fish", app->operands[0], strlen(app->operands[0]))](out, entries, count);
+  if (out)
+    printers[bt_choice_index("bash|zsh|fish", app->operands[0], strlen(app->operands[0]))](out, entries,
+                                                                                           count);
   if (out && fclose(out) != 0) st = BT_ERR_MEMORY;
   if (st >= 0) bt_app_document(app, text);
   free(text);
@@ -65,8 +70,9 @@ const BtCommand bt_cmd_completion = {
     .group = BT_GROUP_PROGRAM,
     .summary = "print a script that lets the shell complete bitune's command lines",
     .usage = "bash|zsh|fish",
-    .help = "The scripts are installed with the program. Without an installation, load one from the shell's start-up "
-            "file; see the examples.",
+    .help =
+        "The scripts are installed with the program. Without an installation, load one from the shell's "
+        "start-up file; see the examples.",
     .examples = {{"source <(bitune completion bash)", "In ~/.bashrc"},
                  {"bitune completion fish > ~/.config/fish/completions/bitune.fish", "For fish"}},
     .min_operands = 1,

@@ -1,4 +1,4 @@
-/* apps/completion.h: completion scripts for shells, printed from the commands' tables. One function a shell. */
+/* apps/completion.h: completion scripts, printed from the commands' tables. One function a shell. */
 #ifndef BITUNE_APPS_COMPLETION_H
 #define BITUNE_APPS_COMPLETION_H
 
@@ -20,7 +20,8 @@ void bt_complete_zsh(FILE *out, const BtCompletion *commands, size_t count);
 void bt_complete_fish(FILE *out, const BtCompletion *commands, size_t count);
 
 /* Calls visit(user, option) for all options of a command. */
-void bt_completion_visit(const BtCompletion *entry, void (*visit)(void *user, const BtOption *option), void *user);
+void bt_completion_visit(const BtCompletion *entry, void (*visit)(void *user, const BtOption *option),
+                         void *user);
 
 /* Prints the choices "a|b|c" with `separator` between them. */
 void bt_completion_choices(FILE *out, const char *choices, char separator);

@@ -48,7 +48,8 @@ static void put_operands(FILE *out, const BtCommand *command, const BtCompletion
 }
 
 void bt_complete_fish(FILE *out, const BtCompletion *commands, size_t count) {
-  (void)fputs("# fish completion for bitune, printed by `bitune completion fish`\ncomplete -c bitune -f\n", out);
+  (void)fputs("# fish completion for bitune, printed by `bitune completion fish`\ncomplete -c bitune -f\n",
+              out);
   for (size_t i = 0; i < count; i++) {
     (void)fprintf(out, "complete -c bitune -n __fish_use_subcommand -a %s -d ", commands[i].command->name);
     put_quoted(out, commands[i].command->summary);

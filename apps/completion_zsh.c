@@ -85,5 +85,7 @@ void bt_complete_zsh(FILE *out, const BtCompletion *commands, size_t count) {
     put_operands(out, commands[i].command, commands, count);
     (void)fputs("\n      ;;\n", out);
   }
-  (void)fputs("  esac\n}\nif [[ $funcstack[1] == _bitune ]]; then _bitune \"$@\"; else compdef _bitune bitune; fi\n", out);
+  (void)fputs(
+      "  esac\n}\nif [[ $funcstack[1] == _bitune ]]; then _bitune \"$@\"; else compdef _bitune bitune; fi\n",
+      out);
 }

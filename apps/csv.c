@@ -54,11 +54,13 @@ static size_t count_lines(const char *text, const char *end) {
   return n;
 }
 
-static BtStatus read_rows(BtContext *ctx, const char *path, char *text, char *rest, const char *end, BtCsv *csv) {
+static BtStatus read_rows(BtContext *ctx, const char *path, char *text, char *rest, const char *end,
+                          BtCsv *csv) {
   const size_t limit = count_lines(rest, end);
   const double bytes = (double)limit * (double)csv->columns * sizeof *csv->cells;
   /* A row has at least a line break, so short lines under many columns could ask for a lot. */
-  if (bytes > 4.0 * (double)SIZE_LIMIT) return bt_fail(ctx, BT_ERR_FORMAT, "%s: too many columns for its rows", path);
+  if (bytes > 4.0 * (double)SIZE_LIMIT)
+    return bt_fail(ctx, BT_ERR_FORMAT, "%s: too many columns for its rows", path);
   csv->cells = malloc(limit && csv->columns ? limit * csv->columns * sizeof *csv->cells : 1);
   csv->ends = malloc(limit ? limit * sizeof *csv->ends : 1);
   if (!csv->cells || !csv->ends) return bt_fail_memory(ctx, path, bytes);
@@ -83,7 +85,8 @@ BtStatus bt_csv_read(BtContext *ctx, const char *path, BtCsv *csv) {
   size_t size = 0;
   memset(csv, 0, sizeof *csv);
   BT_TRY(bt_file_read(ctx, path, SIZE_LIMIT, &text, &size));
-  if (memchr(text, '\0', size)) BT_TRY(bt_fail(ctx, BT_ERR_FORMAT, "%s: not a text file; a CSV log is wanted", path));
+  if (memchr(text, '\0', size))
+    BT_TRY(bt_fail(ctx, BT_ERR_FORMAT, "%s: not a text file; a CSV log is wanted", path));
   char *feed = size ? line_end(text, text + size) : NULL;
   if (!feed) BT_TRY(bt_fail(ctx, BT_ERR_FORMAT, "%s: has no header line", path));
   *feed = '\0';
@@ -108,4 +111,17 @@ long bt_csv_column(const BtCsv *csv, const char *name) {
   for (size_t c = 0; c < csv->columns; c++)
     if (strcmp(csv->names[c], name) == 0) return (long)c;
   return -1;
+}
+
+void bt_csv_text(FILE *out, const char *text) {
+  if (!strpbrk(text, ",\"\r\n")) {
+    (void)fputs(text, out);
+    return;
+  }
+  (void)fputc('"', out);
+  for (; *text; text++) {
+    if (*text == '"') (void)fputc('"', out);
+    (void)fputc(*text, out);
+  }
+  (void)fputc('"', out);
 }

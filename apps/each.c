@@ -51,8 +51,8 @@ static void list_failures(BtApp *app, const Items *items, unsigned char *failed)
   }
 }
 
-BtStatus bt_app_each(BtApp *app, const char *unit, const char *const *names, size_t count, BtAppWork *work, void *user,
-                     unsigned char *failed) {
+BtStatus bt_app_each(BtApp *app, const char *unit, const char *const *names, size_t count, BtAppWork *work,
+                     void *user, unsigned char *failed) {
   Items items = {unit, names, count, calloc(count + 1, sizeof *items.failed)};
   BtStatus st = items.failed ? BT_OK : bt_fail_memory(&app->ctx, "a list of images", (double)count * 8);
   st = bt_team_agree(&app->team, &app->ctx, st);

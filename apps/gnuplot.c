@@ -40,7 +40,8 @@ static BtStatus wait_for(BtContext *ctx, pid_t pid, FILE *messages, const char *
   if (WIFEXITED(how) && WEXITSTATUS(how) == NOT_FOUND)
     return bt_fail(ctx, BT_ERR_LIBRARY,
                    "gnuplot was not found; install it (on Debian or Ubuntu: apt install gnuplot-nox)");
-  if (WIFSIGNALED(how)) return bt_fail(ctx, BT_ERR_LIBRARY, "%s: gnuplot died of signal %d", path, WTERMSIG(how));
+  if (WIFSIGNALED(how))
+    return bt_fail(ctx, BT_ERR_LIBRARY, "%s: gnuplot died of signal %d", path, WTERMSIG(how));
   first_message(messages, text, sizeof text);
   return bt_fail(ctx, BT_ERR_LIBRARY, "%s: gnuplot failed: %s", path, text);
 }

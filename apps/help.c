@@ -42,8 +42,9 @@ const BtCommand bt_cmd_help = {
     .group = BT_GROUP_PROGRAM,
     .summary = "tell what a command does, with its options and examples",
     .usage = "[--man] [COMMAND]",
-    .help = "Without COMMAND the commands are listed. \"bitune COMMAND --help\" prints the same as \"bitune help "
-            "COMMAND\".",
+    .help =
+        "Without COMMAND the commands are listed. \"bitune COMMAND --help\" prints the same as \"bitune help "
+        "COMMAND\".",
     .examples = {{"bitune help denoise", "The options of a command"},
                  {"bitune help --man denoise | man -l -", "The same as a man page"}},
     .max_operands = 1,

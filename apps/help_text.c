@@ -16,8 +16,18 @@ const BtExitCode bt_exit_codes[] = {{"0", "done"},
                                     {"130", "interrupted; a checkpoint, if asked for, is written"},
                                     {NULL, NULL}};
 
-/* Prints words from column `at`, breaking lines at WIDTH with `indent` blanks before the next; "\n\n" in the text
- * begins a paragraph. */
+/* Columns that UTF-8 text takes: continuation bytes and combining accents (U+0300 … U+036F) take none. */
+static int text_width(const char *text, size_t length) {
+  int width = 0;
+  for (size_t i = 0; i < length; i++) {
+    const unsigned char c = (unsigned char)text[i];
+    width += (c & 0xC0) != 0x80 && c != 0xCC && c != 0xCD;
+  }
+  return width;
+}
+
+/* Prints words from column `at`, breaking lines at WIDTH with `indent` blanks before the next; "\n\n" in the
+ * text begins a paragraph. */
 static void print_wrapped(FILE *out, const char *text, int at, int indent) {
   int column = at, first = 1;
   while (*text) {
@@ -29,7 +39,7 @@ static void print_wrapped(FILE *out, const char *text, int at, int indent) {
     if (paragraph && !first) {
       (void)fprintf(out, "\n\n%*s", indent, "");
       column = indent;
-    } else if (!first && column + 1 + (int)word > WIDTH) {
+    } else if (!first && column + 1 + text_width(text, word) > WIDTH) {
       (void)fprintf(out, "\n%*s", indent, "");
       column = indent;
     } else if (!first) {
@@ -37,7 +47,7 @@ static void print_wrapped(FILE *out, const char *text, int at, int indent) {
       column++;
     }
     (void)fwrite(text, 1, word, out);
-    column += (int)word;
+    column += text_width(text, word);
     text += word;
     first = 0;
   }
@@ -103,7 +113,8 @@ static void print_overview(FILE *out) {
     print_wrapped(out, (*c)->summary, at, at);
   }
   (void)fputs("\nExit codes:\n", out);
-  for (const BtExitCode *e = bt_exit_codes; e->meaning; e++) (void)fprintf(out, "  %-5s%s\n", e->code, e->meaning);
+  for (const BtExitCode *e = bt_exit_codes; e->meaning; e++)
+    (void)fprintf(out, "  %-5s%s\n", e->code, e->meaning);
   (void)fputs("\n\"bitune help COMMAND\" tells a command's options, with examples.\n", out);
 }
 

@@ -3,5 +3,6 @@
 extern const BtCommand bt_cmd_learn, bt_cmd_denoise, bt_cmd_eval, bt_cmd_check;
 extern const BtCommand bt_cmd_synth, bt_cmd_noise, bt_cmd_montage;
 
-const BtCommand *const bt_imaging_commands[] = {&bt_cmd_learn, &bt_cmd_denoise, &bt_cmd_eval,    &bt_cmd_check,
-                                                &bt_cmd_synth, &bt_cmd_noise,   &bt_cmd_montage, NULL};
+const BtCommand *const bt_imaging_commands[] = {
+    &bt_cmd_learn, &bt_cmd_denoise, &bt_cmd_eval,    &bt_cmd_check,
+    &bt_cmd_synth, &bt_cmd_noise,   &bt_cmd_montage, NULL};

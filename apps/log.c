@@ -12,9 +12,9 @@
 #include "core/file.h"
 #include "csv.h"
 
-#define FIXED_COLUMNS \
-  "iteration,loss,lower,upper,eps,delta,step,gradient_norm,gradient_bound,gradient_estimate,accepted,trials," \
-  "gradients,hessian_products,solves,hypergradients,work,seconds"
+#define FIXED_COLUMNS                                                                             \
+  "iteration,loss,lower,upper,eps,delta,step,gradient_norm,gradient_bound,gradient_estimate,"     \
+  "accepted,trials,gradients,hessian_products,solves,hypergradients,work,seconds"
 #define LINE_LIMIT 1536
 
 struct BtLog {
@@ -47,8 +47,8 @@ static size_t format_header(const BtLog *log, char *line) {
 
 static size_t format_row(const BtLog *log, const BtOuterEvent *e, char *line) {
   int n = snprintf(line, LINE_LIMIT,
-                   "%" PRId64 ",%.17g,%.17g,%.17g,%.17g,%.17g,%.17g,%.17g,%.17g,%.17g,%d,%d,%" PRId64 ",%" PRId64
-                   ",%" PRId64 ",%" PRId64 ",%" PRId64 ",%.6f",
+                   "%" PRId64 ",%.17g,%.17g,%.17g,%.17g,%.17g,%.17g,%.17g,%.17g,%.17g,%d,%d,%" PRId64
+                   ",%" PRId64 ",%" PRId64 ",%" PRId64 ",%" PRId64 ",%.6f",
                    e->iteration, e->value, e->lower, e->upper, e->eps, e->delta, e->step, e->gradient_norm,
                    e->gradient_bound, e->gradient_estimate, e->accepted, e->trials, e->work.gradients,
                    e->work.hessian_products, e->work.solves, e->work.hypergradients, bt_work_total(&e->work),
@@ -73,7 +73,8 @@ static BtStatus check_columns(BtContext *ctx, const BtLog *log, const BtCsv *csv
   }
   if (same && c == csv->columns) return BT_OK;
   return bt_fail(ctx, BT_ERR_FORMAT,
-                 "%s: its columns are not those of this run's log; give --log another file to resume with", log->path);
+                 "%s: its columns are not those of this run's log; give --log another file to resume with",
+                 log->path);
 }
 
 /* Finds where the rows of iterations up to `from` end; a damaged row and all after it count as later ones. */

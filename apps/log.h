@@ -1,8 +1,9 @@
 /* apps/log.h: outer iterations as a CSV file that survives a kill at any moment.
  *
  * Columns: iteration, loss, lower, upper, eps, delta, step, gradient_norm, gradient_bound, gradient_estimate,
- * accepted, trials, gradients, hessian_products, solves, hypergradients, work, seconds, theta_0 … theta_{min(p,16)-1}.
- * Numbers have 17 significant digits, unknown ones are "nan". Each row is flushed as it is written. */
+ * accepted, trials, gradients, hessian_products, solves, hypergradients, work, seconds, theta_0 …
+ * theta_{min(p,16)-1}. Numbers have 17 significant digits, unknown ones are "nan". Each row is flushed as it
+ * is written. */
 #ifndef BITUNE_APPS_LOG_H
 #define BITUNE_APPS_LOG_H
 
@@ -12,13 +13,14 @@
 
 typedef struct BtLog BtLog;
 
-/* Starts a log of a run with `parameters` parameters. resume_from < 0 replaces the file; otherwise the run resumes
- * from a checkpoint of that iteration: the file's columns are checked, rows of later iterations and a torn last row
- * are cut off, and new rows are appended (a missing file is started). Errors: BT_ERR_IO, BT_ERR_FORMAT, BT_ERR_ARG. */
+/* Starts a log of a run with `parameters` parameters. resume_from < 0 replaces the file; otherwise the run
+ * resumes from a checkpoint of that iteration: the file's columns are checked, rows of later iterations and a
+ * torn last row are cut off, and new rows are appended (a missing file is started). Errors: BT_ERR_IO,
+ * BT_ERR_FORMAT, BT_ERR_ARG. */
 BtStatus bt_log_open(BtContext *ctx, const char *path, int64_t parameters, int64_t resume_from, BtLog **log);
 
-/* Observer (user: the BtLog) that appends a row for each BT_EVENT_OUTER of an iteration not yet logged. A failed
- * write does not stop the run; bt_log_close() tells. */
+/* Observer (user: the BtLog) that appends a row for each BT_EVENT_OUTER of an iteration not yet logged. A
+ * failed write does not stop the run; bt_log_close() tells. */
 BtObserverFn bt_log_event;
 
 /* Closes and frees (NULL is allowed). BT_ERR_IO if a row could not be written. */

@@ -45,8 +45,8 @@ static void put_title(FILE *out, const BtCommand *command) {
     (void)fputs("\\-", out);
     put_upper(out, command->name);
   }
-  (void)fprintf(out, " 1 \"\" \"bitune %s\" \"bitune manual\"\n.nh\n.ad l\n.SH NAME\nbitune%s%s \\- ", bt_version_text(),
-                command ? "\\-" : "", command ? command->name : "");
+  (void)fprintf(out, " 1 \"\" \"bitune %s\" \"bitune manual\"\n.nh\n.ad l\n.SH NAME\nbitune%s%s \\- ",
+                bt_version_text(), command ? "\\-" : "", command ? command->name : "");
   put_text(out, command ? command->summary : BT_PROGRAM_SUMMARY);
   (void)fputs("\n.SH SYNOPSIS\n", out);
 }
@@ -133,9 +133,9 @@ static void print_overview(FILE *out) {
   put_title(out, NULL);
   (void)fputs(".B bitune\n.I COMMAND\n[options] [operands]\n.SH DESCRIPTION\n", out);
   (void)fputs(
-      "Regularizers hold parameters that decide how well they restore an image. bitune learns these parameters from\n"
-      "pairs of clean and noisy images by bilevel optimization with certified accuracies, and restores images with\n"
-      "the learned model.\n.SH COMMANDS\n",
+      "Regularizers hold parameters that decide how well they restore an image. bitune learns these\n"
+      "parameters from pairs of clean and noisy images by bilevel optimization with certified accuracies,\n"
+      "and restores images with the learned model.\n.SH COMMANDS\n",
       out);
   for (const BtCommand *const *c = bt_commands(); *c; c++) {
     if (strcmp(group, (*c)->group) != 0) (void)fprintf(out, ".SS %s\n", group = (*c)->group);
@@ -145,9 +145,10 @@ static void print_overview(FILE *out) {
   }
   put_exit_codes(out);
   (void)fputs(
-      ".SH ENVIRONMENT\n.TP\n.B OPENBLAS_NUM_THREADS, OMP_NUM_THREADS\nthreads of the linear algebra library in each\n"
-      "process; 1 unless set, since bitune works with several processes\n.TP\n.B PETSC_OPTIONS\noptions for PETSc,\n"
-      "read before those of \\fB\\-\\-petsc\\fR\n.SH SEE ALSO\n",
+      ".SH ENVIRONMENT\n.TP\n.B OPENBLAS_NUM_THREADS, OMP_NUM_THREADS\n"
+      "threads of the linear algebra library in each process; 1 unless set, since bitune works with several\n"
+      "processes\n.TP\n.B PETSC_OPTIONS\noptions for PETSc, read before those of \\fB\\-\\-petsc\\fR\n"
+      ".SH SEE ALSO\n",
       out);
   for (const BtCommand *const *c = bt_commands(); *c; c++)
     (void)fprintf(out, ".BR bitune\\-%s (1)%s\n", (*c)->name, c[1] ? "," : "");

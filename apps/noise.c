@@ -16,13 +16,15 @@ typedef struct {
 enum { KEEP, TIF_FLOAT };
 
 static const BtOption options[] = {
-    BT_OPT_REAL("sigma", Noise, sigma, NAN, BT_POSITIVE, "S", "standard deviation of the noise on the 0..255 scale"),
+    BT_OPT_REAL("sigma", Noise, sigma, NAN, BT_POSITIVE, "S",
+                "standard deviation of the noise on the 0..255 scale"),
     BT_OPT_INT("seed", Noise, seed, 1, BT_NONNEGATIVE, "N", "seed of the generator"),
     BT_OPT_TEXT("output", 'o', Noise, output, NULL, "DIR", "folder to write to, made if missing"),
     BT_OPT_CHOICE("format", Noise, format, KEEP, "keep|tif-float",
                   "keep each file's own format, or write unclipped 32-bit float TIFF"),
-    BT_OPT_REAL("white", Noise, white, 0, BT_NONNEGATIVE, "V",
-                "sample value that stands for white; 0 means the sample type's own (255, 65535, 1 for float)"),
+    BT_OPT_REAL(
+        "white", Noise, white, 0, BT_NONNEGATIVE, "V",
+        "sample value that stands for white; 0 means the sample type's own (255, 65535, 1 for float)"),
     BT_OPT_END};
 
 typedef struct {
@@ -51,7 +53,8 @@ static BtStatus add_noise(BtApp *app, const Job *job, BtImageReader *reader, BtI
   BtImage image = {0};
   BtStatus st = bt_image_read_page(&app->ctx, reader, page, &image);
   if (st < 0) return st;
-  bt_image_add_noise(&image, job->noise->sigma, (unsigned long long)job->noise->seed, bt_noise_stream(i, page));
+  bt_image_add_noise(&image, job->noise->sigma, (unsigned long long)job->noise->seed,
+                     bt_noise_stream(i, page));
   if (job->noise->format == TIF_FLOAT) {
     image.sample = BT_SAMPLE_F32;
     image.white = 1;
@@ -93,10 +96,10 @@ static BtStatus noise_run(BtApp *app, void *settings) {
 done:
   st = bt_team_agree(&app->team, ctx, st);
   if (st == BT_OK)
-    st = bt_app_each(app, "images", (const char *const *)job.inputs.paths, job.inputs.count, noise_image, &job, NULL);
+    st = bt_app_each(app, "images", (const char *const *)job.inputs.paths, job.inputs.count, noise_image,
+                     &job, NULL);
   if (st >= 0) {
-    bt_app_print(app, "%zu of %zu images written to %s\n", app->done, job.inputs.count,
-                 job.noise->output);
+    bt_app_print(app, "%zu of %zu images written to %s\n", app->done, job.inputs.count, job.noise->output);
     bt_app_put_int(app, "images", (int64_t)app->done);
     bt_app_put(app, "settings", bt_app_settings_json(app));
     bt_app_put_real(app, "seconds", bt_app_seconds(app));
@@ -112,14 +115,16 @@ const BtCommand bt_cmd_noise = {
     .summary = "add Gaussian noise to images",
     .usage = "--sigma S -o DIR [options] IMAGE|DIR ...",
     .help =
-        "Writes each image under its own name into DIR with white Gaussian noise added to its colour planes, every page "
-        "of a stack with noise of its own. A folder stands for its PNG and TIFF files.\n\n"
-        "The noise of a pixel depends on the seed, the image's place in the list and the pixel alone: not on --jobs and "
-        "not on the machine. Integer formats round and clip to their range; float TIFF is not clipped, which "
-        "--format tif-float makes of any input.\n\n"
+        "Writes each image under its own name into DIR with white Gaussian noise added to its colour "
+        "planes, every page of a stack with noise of its own. A folder stands for its PNG and TIFF "
+        "files.\n\n"
+        "The noise of a pixel depends on the seed, the image's place in the list and the pixel alone: not "
+        "on --jobs and not on the machine. Integer formats round and clip to their range; float TIFF is "
+        "not clipped, which --format tif-float makes of any input.\n\n"
         "An image that cannot be read is reported by name and the others are done.",
     .examples = {{"bitune noise --sigma 25 -o noisy clean", "Noise on every image of the folder clean"},
-                 {"bitune noise --sigma 25 --format tif-float --seed 7 -o noisy a.png b.tif", "Without clipping"}},
+                 {"bitune noise --sigma 25 --format tif-float --seed 7 -o noisy a.png b.tif",
+                  "Without clipping"}},
     .flags = BT_USES_TEAM,
     .min_operands = 1,
     .max_operands = BT_ANY_NUMBER,

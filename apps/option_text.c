@@ -20,7 +20,8 @@ const char *bt_option_syntax(const BtOption *option, char *text) {
   const char *argument = bt_option_argument(option);
   char letter[8] = "";
   if (option->letter) snprintf(letter, sizeof letter, "-%c, ", option->letter);
-  snprintf(text, BT_OPTION_TEXT, "%s--%s%s%s", letter, option->name, argument ? " " : "", argument ? argument : "");
+  snprintf(text, BT_OPTION_TEXT, "%s--%s%s%s", letter, option->name, argument ? " " : "",
+           argument ? argument : "");
   return text;
 }
 
@@ -56,8 +57,8 @@ const char *bt_option_remark(const BtOption *option, char *text) {
   default_text(option, preset, sizeof preset);
   domain_text(option, domain, sizeof domain);
   const int any = *preset || *domain, both = *preset && *domain;
-  snprintf(text, BT_OPTION_TEXT, "%s%s%s%s%s%s", option->help, any ? " (" : "", preset, both ? "; " : "", domain,
-           any ? ")" : "");
+  snprintf(text, BT_OPTION_TEXT, "%s%s%s%s%s%s", option->help, any ? " (" : "", preset, both ? "; " : "",
+           domain, any ? ")" : "");
   return text;
 }
 

@@ -25,7 +25,9 @@ typedef struct {
   size_t index;
 } Named;
 
-static int compare_names(const void *a, const void *b) { return strcmp(((const Named *)a)->path, ((const Named *)b)->path); }
+static int compare_names(const void *a, const void *b) {
+  return strcmp(((const Named *)a)->path, ((const Named *)b)->path);
+}
 
 /* folder/name with the extension replaced, malloc'ed. */
 static char *output_path(const char *folder, const char *input, const char *extension) {
@@ -81,7 +83,8 @@ BtStatus bt_outputs_plan(BtContext *ctx, const BtImageSet *inputs, const char *f
                          BtImageSet *outputs) {
   BtStatus st = BT_OK;
   *outputs = (BtImageSet){calloc(inputs->count + 1, sizeof *outputs->paths), inputs->count};
-  if (!outputs->paths) return bt_fail_memory(ctx, "output names", (double)inputs->count * sizeof *outputs->paths);
+  if (!outputs->paths)
+    return bt_fail_memory(ctx, "output names", (double)inputs->count * sizeof *outputs->paths);
   for (size_t i = 0; i < inputs->count; i++) {
     outputs->paths[i] = output_path(folder, inputs->paths[i], extension);
     if (!outputs->paths[i]) BT_TRY(bt_fail_memory(ctx, "output names", (double)strlen(inputs->paths[i])));

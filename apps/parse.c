@@ -4,8 +4,8 @@
 
 #include "app.h"
 
-/* PETSc's options begin with dashes themselves: the word after --petsc is its value whatever it looks like. The pair
- * becomes one word. */
+/* PETSc's options begin with dashes themselves: the word after --petsc is its value whatever it looks like.
+ * The pair becomes one word. */
 static BtStatus join_petsc(BtApp *app, int *argc, char **argv) {
   for (int i = 2; i + 1 < *argc && strcmp(argv[i], "--") != 0; i++) {
     if (strcmp(argv[i], "--petsc") != 0) continue;
@@ -29,7 +29,8 @@ static BtStatus read_arguments(BtApp *app, const BtCommand *command, int argc, c
   app->operands = operands;
   app->command = command;
   app->set_count = bt_command_settings(command, &app->common, &app->settings, app->sets);
-  if (!operands || app->set_count == 0) return bt_fail_memory(&app->ctx, "the command line", (double)argc * 8);
+  if (!operands || app->set_count == 0)
+    return bt_fail_memory(&app->ctx, "the command line", (double)argc * 8);
   return bt_options_parse(&app->ctx, app->sets, app->set_count, argc, argv, operands, &app->operand_count);
 }
 
@@ -43,7 +44,7 @@ static BtStatus check_operands(BtApp *app) {
   const BtCommand *c = app->command;
   if (app->operand_count < c->min_operands)
     return bt_fail(&app->ctx, BT_ERR_ARG, "%s needs %s: bitune %s %.*s", c->name,
-                   app->operand_count       ? "more operands"
+                   app->operand_count    ? "more operands"
                    : c->max_operands > 1 ? "one or more operands"
                                          : "an operand",
                    c->name, (int)strcspn(c->usage, "\n"), c->usage);
@@ -59,8 +60,8 @@ static BtStatus check_operands(BtApp *app) {
 static BtStatus fail_command(BtApp *app, const char *name) {
   const char *near = bt_command_nearest(name);
   if (name[0] == '-')
-    return bt_fail(&app->ctx, BT_ERR_ARG, "%s stands before the command; options follow it: bitune COMMAND [options]",
-                   name);
+    return bt_fail(&app->ctx, BT_ERR_ARG,
+                   "%s stands before the command; options follow it: bitune COMMAND [options]", name);
   if (near) return bt_fail(&app->ctx, BT_ERR_ARG, "unknown command \"%s\"; did you mean %s?", name, near);
   return bt_fail(&app->ctx, BT_ERR_ARG, "unknown command \"%s\"; \"bitune help\" lists them", name);
 }

@@ -36,9 +36,10 @@ BtStatus bt_petsc_start(BtApp *app, int launched) {
   petsc_argv = argv;
   const PetscErrorCode code = PetscInitialize(&argc, &petsc_argv, NULL, NULL);
   if (code) {
-    st = app->common.petsc ? bt_fail(ctx, BT_ERR_LIBRARY, "PETSc did not start with --petsc \"%s\" (error %d)",
-                                     app->common.petsc, (int)code)
-                           : bt_petsc_fail(ctx, code, "PetscInitialize");
+    st = app->common.petsc
+             ? bt_fail(ctx, BT_ERR_LIBRARY, "PETSc did not start with --petsc \"%s\" (error %d)",
+                       app->common.petsc, (int)code)
+             : bt_petsc_fail(ctx, code, "PetscInitialize");
     goto done;
   }
   app->petsc_running = 1;
@@ -52,11 +53,12 @@ done:
   return st;
 }
 
-/* A misspelt option would otherwise go unnoticed. */
+/* A misspelt option would otherwise go unnoticed. With -options_left PETSc itself tells, or is told not. */
 static void warn_unused(BtApp *app) {
   PetscInt count = 0;
   char **names = NULL, **values = NULL;
-  if (!app->common.petsc || app->team.rank != 0 || PetscOptionsLeftGet(NULL, &count, &names, &values)) return;
+  if (!app->common.petsc || strstr(app->common.petsc, "-options_left") || app->team.rank != 0) return;
+  if (PetscOptionsLeftGet(NULL, &count, &names, &values)) return;
   for (PetscInt i = 0; i < count; i++)
     if (strstr(app->common.petsc, names[i])) bt_warn(&app->ctx, "PETSc option -%s was not used", names[i]);
   (void)PetscOptionsLeftRestore(NULL, &count, &names, &values);

@@ -53,11 +53,13 @@ static BtStatus plot_run(BtApp *app, void *settings) {
   BtStatus st = bt_csv_read(ctx, path, &log);
   if (st < 0) return st;
   FILE *out = open_memstream(&script, &size);
-  const int drawn = out && bt_plot_script(out, &log, (BtPictureFormat)picture_format(plot->output), plot->title);
+  const int drawn =
+      out && bt_plot_script(out, &log, (BtPictureFormat)picture_format(plot->output), plot->title);
   if (!out || fclose(out) != 0)
     st = bt_fail_memory(ctx, "the plot", (double)size);
   else if (!drawn)
-    st = bt_fail(ctx, BT_ERR_FORMAT, "%s: has no rows of a log to plot; \"bitune learn --log FILE\" writes one", path);
+    st = bt_fail(ctx, BT_ERR_FORMAT,
+                 "%s: has no rows of a log to plot; \"bitune learn --log FILE\" writes one", path);
   else
     st = draw(app, plot, script, size);
   if (st >= 0) {
@@ -75,12 +77,14 @@ const BtCommand bt_cmd_plot = {
     .group = BT_GROUP_IMAGES,
     .summary = "draw the log of a learning run",
     .usage = "-o FILE [--title TEXT] RUN.csv",
-    .help = "Four panels over the outer iterations: the loss with its certified bounds, the accuracies of the lower-level "
-            "and adjoint solves, the gradient norm with its error bound and the step size, and the cumulative work. Axes "
-            "are logarithmic where the values span more than a decade.\n\n"
-            "The log may still be growing. Drawing needs gnuplot (on Debian or Ubuntu: gnuplot-nox).",
+    .help =
+        "Four panels over the outer iterations: the loss with its certified bounds, the accuracies of the "
+        "lower-level and adjoint solves, the gradient norm with its error bound and the step size, and the "
+        "cumulative work. Axes are logarithmic where the values span more than a decade.\n\n"
+        "The log may still be growing. Drawing needs gnuplot (on Debian or Ubuntu: gnuplot-nox).",
     .examples = {{"bitune plot run.csv -o run.png", "A picture of a run"},
-                 {"bitune plot run.csv -o run.svg --title \"TV, sigma 25\"", "The same as vector graphics, with a title"}},
+                 {"bitune plot run.csv -o run.svg --title \"TV, sigma 25\"",
+                  "The same as vector graphics, with a title"}},
     .min_operands = 1,
     .max_operands = 1,
     .operands = "files",

@@ -5,13 +5,14 @@
 
 #include "gnuplot.h"
 
-#define LOG_SPAN 20.0    /* largest / smallest value above which an axis is logarithmic        */
-#define MANY_ROWS 80     /* beyond, curves have no points                                      */
-#define FEW_ROWS 10      /* below, every iteration has its tic                                 */
-#define MANY_DECADES 6   /* beyond, a logarithmic axis has no small tics                       */
-#define LEAST_WORK 10    /* top of an axis of work that has not begun                          */
-#define HUGE_NUMBER 1e120 /* products and quotients of what is drawn stay finite               */
-#define BAND_SHARE 0.6   /* how far bounds may widen the loss axis, in units of the loss's span */
+#define LOG_SPAN 20.0        /* largest / smallest value above which an axis is logarithmic         */
+#define BAND_SHARE 0.6       /* how far bounds may widen the loss axis, in units of the loss's span */
+#define MANY_ROWS 80         /* beyond, curves have no points                                       */
+#define FEW_ROWS 10          /* below, every iteration has its tic                                  */
+#define MANY_DECADES 6       /* beyond, a logarithmic axis has no small tics                        */
+#define LEAST_WORK 10        /* top of an axis of work that has not begun                           */
+#define HUGE_NUMBER 1e120    /* products and quotients of what is drawn stay finite                 */
+#define MOST_ITERATIONS 1e12 /* neighbours are told apart well below this                           */
 
 /* Okabe and Ito's colours, told apart by colour-blind readers. */
 #define BLUE "#0072B2"
@@ -26,9 +27,23 @@ typedef struct {
 } Range;
 
 /* The columns of a log, -1 where missing; in gnuplot's data block column k is data[k] of this list. */
-typedef enum { ITERATION, LOSS, LOWER, UPPER, EPS, DELTA, NORM, BOUND, STEP, GRADIENTS, WORK, COLUMNS } Column;
-static const char *const column_names[COLUMNS] = {"iteration", "loss",  "lower",         "upper",          "eps", "delta",
-                                                  "gradient_norm", "gradient_bound", "step", "gradients", "work"};
+typedef enum {
+  ITERATION,
+  LOSS,
+  LOWER,
+  UPPER,
+  EPS,
+  DELTA,
+  NORM,
+  BOUND,
+  STEP,
+  GRADIENTS,
+  WORK,
+  COLUMNS
+} Column;
+static const char *const column_names[COLUMNS] = {"iteration", "loss",      "lower",         "upper",
+                                                  "eps",       "delta",     "gradient_norm", "gradient_bound",
+                                                  "step",      "gradients", "work"};
 
 typedef struct {
   FILE *out;
@@ -39,7 +54,7 @@ typedef struct {
 /* NAN where there is nothing to draw: no column, no number, beyond all reason, or no step taken. */
 static double value(const Plot *p, size_t row, Column c) {
   const double x = p->columns[c] < 0 ? NAN : bt_csv_cell(p->log, row, p->columns[c]);
-  if (fabs(x) > HUGE_NUMBER || (c == STEP && x == 0)) return NAN;
+  if (fabs(x) > (c == ITERATION ? MOST_ITERATIONS : HUGE_NUMBER) || (c == STEP && x == 0)) return NAN;
   return fabs(x) < 1 / HUGE_NUMBER ? 0 : x;
 }
 
@@ -90,14 +105,15 @@ static void put_axis(FILE *out, const char *axis, Range r) {
   const double lo = r.lo, hi = r.hi;
   if (r.log) {
     const double air = pow(hi / lo, 0.06);
-    (void)fprintf(out, "set logscale %s\nset %srange [%.12g:%.12g]\nset format %s '10^{%%T}'\nset m%stics %s\n", axis,
-                  axis, lo / air, hi * air, axis, axis, log10(hi / lo) > MANY_DECADES ? "1" : "default");
+    (void)fprintf(
+        out, "set logscale %s\nset %srange [%.12g:%.12g]\nset format %s '10^{%%T}'\nset m%stics %s\n", axis,
+        axis, lo / air, hi * air, axis, axis, log10(hi / lo) > MANY_DECADES ? "1" : "default");
     return;
   }
   const double air = hi > lo ? 0.06 * (hi - lo) : 0.1 * fabs(hi) + (hi == 0);
   const double bottom = lo >= 0 && lo <= 0.3 * hi + (hi == 0) ? 0 : lo - air;
-  (void)fprintf(out, "unset logscale %s\nset %srange [%.12g:%.12g]\nset format %s '%%.4g'\n", axis, axis, bottom,
-                hi + air, axis);
+  (void)fprintf(out, "unset logscale %s\nset %srange [%.12g:%.12g]\nset format %s '%%.4g'\n", axis, axis,
+                bottom, hi + air, axis);
 }
 
 static void begin_panel(FILE *out, const char *heading) {
@@ -109,13 +125,15 @@ static void begin_panel(FILE *out, const char *heading) {
 
 /* A panel must have something to draw, or gnuplot gives up. */
 static void put_empty(FILE *out) {
-  (void)fputs("unset logscale y\nset yrange [0:1]\nset format y ''\n"
-              "set label 2 'not in this log' at graph 0.5, 0.5 center textcolor rgb '#888888'\nplot NaN notitle\n",
-              out);
+  (void)fputs(
+      "unset logscale y\nset yrange [0:1]\nset format y ''\n"
+      "set label 2 'not in this log' at graph 0.5, 0.5 center textcolor rgb '#888888'\nplot NaN notitle\n",
+      out);
 }
 
 /* Begins a curve of a plot command: "plot " or ", " and the data. */
-static void put_curve(const Plot *p, int *count, Column c, const char *axes, const char *color, const char *title) {
+static void put_curve(const Plot *p, int *count, Column c, const char *axes, const char *color,
+                      const char *title) {
   const char *how = p->log->rows > MANY_ROWS ? "lines" : "linespoints pointtype 7 pointsize 0.5";
   (void)fprintf(p->out, "%s$run using 1:%d axes %s with %s linewidth 2 linecolor rgb '%s' title '%s'",
                 (*count)++ ? ", " : "plot ", c + 1, axes, how, color, title);
@@ -147,10 +165,10 @@ static void loss_panel(const Plot *p) {
     /* A lower bound of 0 has no place on a logarithmic axis; there it lies below the panel. */
     snprintf(lower, sizeof lower, "%d", LOWER + 1);
     if (r.log)
-      snprintf(lower, sizeof lower, "(column(%d) > %.12g ? column(%d) : %.12g)", LOWER + 1, 1e-3 * r.lo, LOWER + 1,
-               1e-3 * r.lo);
-    (void)fprintf(p->out, "plot $run using 1:%s:%d with filledcurves fillcolor rgb '%s' title 'bounds'", lower,
-                  UPPER + 1, LIGHT_BLUE);
+      snprintf(lower, sizeof lower, "(column(%d) > %.12g ? column(%d) : %.12g)", LOWER + 1, 1e-3 * r.lo,
+               LOWER + 1, 1e-3 * r.lo);
+    (void)fprintf(p->out, "plot $run using 1:%s:%d with filledcurves fillcolor rgb '%s' title 'bounds'",
+                  lower, UPPER + 1, LIGHT_BLUE);
     curves++;
   }
   put_curve(p, &curves, LOSS, "x1y1", BLUE, "loss");
@@ -206,13 +224,14 @@ static void work_panel(const Plot *p) {
   r.lo = 0;
   r.hi = fmax(r.hi, LEAST_WORK);
   put_axis(p->out, "y", r);
-  (void)fprintf(p->out,
-                "set format y '%%.0s%%c'\nplot $run using 1:%d with filledcurves y1=0 fillcolor rgb '%s' title "
-                "'Hessian products'",
-                WORK + 1, LIGHT_ORANGE);
+  (void)fprintf(
+      p->out,
+      "set format y '%%.0s%%c'\nplot $run using 1:%d with filledcurves y1=0 fillcolor rgb '%s' title "
+      "'Hessian products'",
+      WORK + 1, LIGHT_ORANGE);
   if (drawable(p, GRADIENTS, 0))
-    (void)fprintf(p->out, ", $run using 1:%d with filledcurves y1=0 fillcolor rgb '%s' title 'gradients'", GRADIENTS + 1,
-                  LIGHT_BLUE);
+    (void)fprintf(p->out, ", $run using 1:%d with filledcurves y1=0 fillcolor rgb '%s' title 'gradients'",
+                  GRADIENTS + 1, LIGHT_BLUE);
   int curves = 1;
   put_curve(p, &curves, WORK, "x1y1", ORANGE, "");
   (void)fputc('\n', p->out);
@@ -223,13 +242,14 @@ static void put_style(const Plot *p, BtPictureFormat format) {
       "pngcairo size 1500,1100 font 'sans,15' linewidth 1.6",
       "svg size 1100,800 dynamic font 'DejaVu Sans,Helvetica,Arial,sans-serif,13' background rgb 'white'",
       "pdfcairo size 25cm,18.3cm font 'sans,13' linewidth 1.6"};
-  (void)fprintf(p->out,
-                "set encoding utf8\nset terminal %s\nset termoption enhanced\n"
-                "set style line 9 linecolor rgb '#E3E3E3' linewidth 0.6\nset grid linestyle 9\n"
-                "set border 3 linecolor rgb '#444444'\nset tics nomirror out scale 0.6 textcolor rgb '#222222'\n"
-                "set key at graph 0, 1.01 bottom left horizontal Left reverse maxrows 1 samplen 1.2 font ',%d'\n"
-                "set style fill solid 1.0 noborder\nset xlabel 'outer iteration'\nset format x '%%g'\n",
-                terminals[format], format == BT_PICTURE_PNG ? 14 : 12);
+  (void)fprintf(
+      p->out,
+      "set encoding utf8\nset terminal %s\nset termoption enhanced\n"
+      "set style line 9 linecolor rgb '#E3E3E3' linewidth 0.6\nset grid linestyle 9\n"
+      "set border 3 linecolor rgb '#444444'\nset tics nomirror out scale 0.6 textcolor rgb '#222222'\n"
+      "set key at graph 0, 1.01 bottom left horizontal Left reverse maxrows 1 samplen 1.2 font ',%d'\n"
+      "set style fill solid 1.0 noborder\nset xlabel 'outer iteration'\nset format x '%%g'\n",
+      terminals[format], format == BT_PICTURE_PNG ? 14 : 12);
 }
 
 static void put_x_range(const Plot *p) {
@@ -254,8 +274,9 @@ int bt_plot_script(FILE *script, const BtCsv *log, BtPictureFormat format, const
   put_style(&plot, format);
   put_data(&plot);
   put_x_range(&plot);
-  (void)fprintf(script, "set multiplot layout 2,2 margins char 9, char 8, char 3.5, char %s spacing char 15, char 7\n",
-                title ? "5.5" : "4");
+  (void)fprintf(
+      script, "set multiplot layout 2,2 margins char 9, char 8, char 3.5, char %s spacing char 15, char 7\n",
+      title ? "5.5" : "4");
   if (title) {
     (void)fputs("set label 100 ", script);
     bt_gnuplot_quote(script, title);

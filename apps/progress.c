@@ -51,14 +51,16 @@ static void format_bar(const BtProgress *p, double now, size_t width, char *line
   char left[48] = "", bar[BAR_LIMIT + 4] = "";
   char time[24];
   if (!(e->total > 0)) {
-    snprintf(line, size, "%s  %.0f  %s", e->unit, e->done, duration_text(now - p->progress_start, time, sizeof time));
+    snprintf(line, size, "%s  %.0f  %s", e->unit, e->done,
+             duration_text(now - p->progress_start, time, sizeof time));
     return;
   }
   const double share = e->done < e->total ? e->done / e->total : 1;
   const double seconds = time_left(p, now);
   if (seconds >= 0) snprintf(left, sizeof left, "  %s left", duration_text(seconds, time, sizeof time));
 
-  const int text = snprintf(NULL, 0, "%s  %3.0f%%  %.0f/%.0f%s", e->unit, 100 * share, e->done, e->total, left);
+  const int text =
+      snprintf(NULL, 0, "%s  %3.0f%%  %.0f/%.0f%s", e->unit, 100 * share, e->done, e->total, left);
   const int room = (int)width - text - 5;
   const int cells = room < BAR_LIMIT ? room : BAR_LIMIT;
   if (cells >= 8) {
@@ -72,17 +74,19 @@ static void format_bar(const BtProgress *p, double now, size_t width, char *line
   snprintf(line, size, "%s%s  %3.0f%%  %.0f/%.0f%s", e->unit, bar, 100 * share, e->done, e->total, left);
 }
 
-/* "iteration 12  loss 0.012340 in [0.012300, 0.012390]  eps 1e-03  delta 1e-04  |z| 2e-05  work 123456  1:02" */
+/* "iteration 12  loss 0.01234 in [0.0123, 0.01239]  |z| 2e-05  1:02  work 123456  eps 1e-03  delta 1e-04";
+ * what matters least stands last, where a narrow terminal cuts it off. */
 static void format_outer(const BtProgress *p, double now, char *line, size_t size) {
   const BtOuterEvent *e = &p->outer;
   char time[24], left[48] = "", left_time[24];
   const double seconds = p->has_progress && p->progress.total > 0 ? time_left(p, now) : -1;
   if (seconds >= 0)
-    snprintf(left, sizeof left, "  at most %s left", duration_text(seconds, left_time, sizeof left_time));
+    snprintf(left, sizeof left, ", at most %s left", duration_text(seconds, left_time, sizeof left_time));
   snprintf(line, size,
-           "iteration %lld  loss %.6g in [%.6g, %.6g]  eps %.1e  delta %.1e  |z| %.1e  work %lld  %s%s",
-           (long long)e->iteration, e->value, e->lower, e->upper, e->eps, e->delta, e->gradient_norm,
-           (long long)bt_work_total(&e->work), duration_text(e->seconds, time, sizeof time), left);
+           "iteration %lld  loss %.6g in [%.6g, %.6g]  |z| %.1e  %s%s  work %lld  eps %.1e  delta %.1e",
+           (long long)e->iteration, e->value, e->lower, e->upper, e->gradient_norm,
+           duration_text(e->seconds, time, sizeof time), left, (long long)bt_work_total(&e->work), e->eps,
+           e->delta);
 }
 
 static void draw(BtProgress *p) {

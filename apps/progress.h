@@ -5,20 +5,20 @@
 #include "core/event.h"
 
 typedef struct {
-  int enabled; /* stderr is a terminal and nobody asked for quiet      */
-  int shown;   /* a line is on the screen                              */
+  int enabled;              /* stderr is a terminal and nobody asked for quiet     */
+  int shown;                /* a line is on the screen                             */
   int has_outer, has_progress;
-  double start, last_draw;      /* monotonic clock, seconds            */
-  double progress_start;        /* when the present unit began         */
-  double progress_first;        /* its `done` then                     */
-  BtProgressEvent progress;     /* latest                              */
-  BtOuterEvent outer;           /* latest; theta is not kept           */
+  double last_draw;         /* monotonic clock, seconds                            */
+  double progress_start;    /* when the present unit began                         */
+  double progress_first;    /* its `done` then                                     */
+  BtProgressEvent progress; /* latest                                              */
+  BtOuterEvent outer;       /* latest; theta is not kept                           */
 } BtProgress;
 
 void bt_progress_init(BtProgress *progress, int enabled);
 
-/* Observer of BT_EVENT_PROGRESS (bar with percent, done/total and time left) and BT_EVENT_OUTER (loss with its
- * bounds, accuracies, work); draws at most ten times a second. */
+/* Observer of BT_EVENT_PROGRESS (bar with percent, done/total and time left) and BT_EVENT_OUTER (loss with
+ * its bounds, accuracies, work); draws at most ten times a second. */
 BtObserverFn bt_progress_event;
 
 /* Takes the line off the screen, so that other text can be printed. */

@@ -50,8 +50,8 @@ static int show_warning(void *user, const BtEvent *event) {
   return 0;
 }
 
-/* Processes carry the parallelism, so BLAS gets one thread unless the user says otherwise. OpenBLAS has read its
- * environment when it was loaded, before main(), and must be told by a call. */
+/* Processes carry the parallelism, so BLAS gets one thread unless the user says otherwise. OpenBLAS has read
+ * its environment when it was loaded, before main(), and must be told by a call. */
 static void limit_blas_threads(void) {
   if (getenv("OPENBLAS_NUM_THREADS") || getenv("OMP_NUM_THREADS")) return;
   (void)setenv("OPENBLAS_NUM_THREADS", "1", 0);
@@ -65,8 +65,8 @@ static void limit_blas_threads(void) {
   }
 }
 
-/* Rank that a launcher (mpirun, mpiexec, srun) gave this process, -1 if it was started by hand. A batch script of
- * Slurm has SLURM_PROCID too; only a step started by srun has several tasks. */
+/* Rank that a launcher (mpirun, mpiexec, srun) gave this process, -1 if it was started by hand. A batch
+ * script of Slurm has SLURM_PROCID too; only a step started by srun has several tasks. */
 static int launcher_rank(void) {
   static const char *const ranks[] = {"OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK", "MV2_COMM_WORLD_RANK"};
   for (size_t i = 0; i < sizeof ranks / sizeof *ranks; i++) {
@@ -110,7 +110,8 @@ BtStatus bt_app_start(BtApp *app) {
     (void)setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
     if (flags & BT_USES_TEAM) st = bt_team_fork(&app->ctx, process_count(app), &app->team);
   }
-  if (st >= 0 && ((flags & BT_USES_PETSC) || (launched && (flags & BT_USES_TEAM)))) st = bt_petsc_start(app, launched);
+  if (st >= 0 && ((flags & BT_USES_PETSC) || (launched && (flags & BT_USES_TEAM))))
+    st = bt_petsc_start(app, launched);
   /* After bt_team_fork() every rank is here; a rank without PETSc must not leave the others waiting. */
   if (!launched && app->team.size > 1) st = bt_team_agree(&app->team, &app->ctx, st);
   if (st == BT_STOPPED) st = BT_OK;

@@ -20,5 +20,6 @@ BtStatus bt_parse_size(BtContext *ctx, const char *option, const char *text, siz
     *width = read_side(&at);
   }
   if (*height && *width && !*at) return BT_OK;
-  return bt_fail(ctx, BT_ERR_ARG, "--%s must be HEIGHTxWIDTH in pixels, such as 128x192, got \"%s\"", option, text);
+  return bt_fail(ctx, BT_ERR_ARG, "--%s must be HEIGHTxWIDTH in pixels, such as 128x192, got \"%s\"", option,
+                 text);
 }

@@ -55,8 +55,8 @@ static BtStatus synth_image(void *user, BtApp *app, size_t i) {
   const Job *job = user;
   const Synth *s = job->synth;
   BtImage image = {0};
-  BtStatus st = bt_synth(&app->ctx, s->kind == 0 ? BT_SYNTH_LEAVES : BT_SYNTH_PHANTOM, job->width, job->height,
-                         s->color ? 3 : 1, (unsigned long long)s->seed, i, &image);
+  BtStatus st = bt_synth(&app->ctx, s->kind == 0 ? BT_SYNTH_LEAVES : BT_SYNTH_PHANTOM, job->width,
+                         job->height, s->color ? 3 : 1, (unsigned long long)s->seed, i, &image);
   if (st >= 0) st = bt_image_write(&app->ctx, job->paths[i], &image);
   bt_image_clear(&image);
   return st;
@@ -89,7 +89,8 @@ static BtStatus synth_run(BtApp *app, void *settings) {
   BT_TRY(bt_make_folder(ctx, job.synth->output));
 done:
   st = bt_team_agree(&app->team, ctx, st);
-  if (st == BT_OK) st = bt_app_each(app, "images", (const char *const *)job.paths, count, synth_image, &job, NULL);
+  if (st == BT_OK)
+    st = bt_app_each(app, "images", (const char *const *)job.paths, count, synth_image, &job, NULL);
   if (st >= 0) {
     bt_app_print(app, "%zu of %zu images written to %s\n", app->done, count, job.synth->output);
     bt_app_put_int(app, "images", (int64_t)app->done);
@@ -107,12 +108,15 @@ const BtCommand bt_cmd_synth = {
     .summary = "make synthetic images",
     .usage = "-o DIR [options]",
     .help =
-        "\"leaves\" are dead leaves: textured discs, ellipses and polygons of power-law sizes that occlude each other, "
-        "whose statistics resemble those of photographs (Lee, Mumford and Huang 2001). \"phantom\" are ellipses and bars "
-        "on a smooth ground.\n\n"
-        "An image depends on the seed and its number alone, so a larger --count adds images and keeps the first.",
-    .examples = {{"bitune synth --size 128x128 --count 10 --seed 1 -o train", "Ten gray images to learn from"},
-                 {"bitune synth --kind phantom --color --format tif -o phantoms", "A colour phantom as TIFF"}},
+        "\"leaves\" are dead leaves: textured discs, ellipses and polygons of power-law sizes that occlude "
+        "each other, whose statistics resemble those of photographs (Lee, Mumford and Huang 2001). "
+        "\"phantom\" are ellipses and bars on a smooth ground.\n\n"
+        "An image depends on the seed and its number alone, so a larger --count adds images and keeps the "
+        "first.",
+    .examples = {{"bitune synth --size 128x128 --count 10 --seed 1 -o train",
+                  "Ten gray images to learn from"},
+                 {"bitune synth --kind phantom --color --format tif -o phantoms",
+                  "A colour phantom as TIFF"}},
     .flags = BT_USES_TEAM,
     .settings_size = sizeof(Synth),
     .options = synth_options,

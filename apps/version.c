@@ -23,7 +23,8 @@ const char *bt_version_text(void) { return BT_BUILD_VERSION; }
 /* The widest vector instructions that the processor has and the kernels are compiled for. */
 static const char *simd_level(void) {
 #if defined(__x86_64__) && defined(__GNUC__)
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"))
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+      __builtin_cpu_supports("avx512dq"))
     return "avx512";
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return "avx2";
   return "sse2";
@@ -55,7 +56,8 @@ static void print_object(BtApp *app, json_t *object) {
   json_t *value;
   json_object_foreach(object, key, value) {
     if (json_is_null(value)) continue;
-    print_line(app, key, json_is_boolean(value) ? (json_is_true(value) ? "yes" : "no") : json_string_value(value));
+    print_line(app, key,
+               json_is_boolean(value) ? (json_is_true(value) ? "yes" : "no") : json_string_value(value));
   }
 }
 
@@ -82,7 +84,9 @@ const BtCommand bt_cmd_version = {
     .group = BT_GROUP_PROGRAM,
     .summary = "tell the version, how it was built and with which libraries",
     .usage = "[--short]",
-    .help = "\"simd\" is the widest set of vector instructions of this processor that bitune's kernels have code for.",
+    .help =
+        "\"simd\" is the widest set of vector instructions of this processor that bitune's kernels have code "
+        "for.",
     .examples = {{"bitune version", "What to paste into a bug report"},
                  {"bitune version --json", "The same for a program"}},
     .settings_size = sizeof(Version),

@@ -15,8 +15,9 @@
 #include <sys/prctl.h>
 #endif
 
-#define CHUNK 4096     /* doubles received at a time                       */
-#define EXIT_SECONDS 5 /* what children are given to exit before SIGKILL    */
+#define CHUNK 4096     /* doubles added at a time                                              */
+#define PIECE 262144   /* bytes a system call moves at most, so that signals cannot starve it   */
+#define EXIT_SECONDS 5 /* what children are given to exit before SIGKILL                       */
 #define POLL_NANOSECONDS 2000000
 
 static BtStatus self_sum(BtTeam *team, BtContext *ctx, double *buffer, size_t n) {
@@ -51,7 +52,7 @@ typedef struct {
 static int send_all(int fd, const void *bytes, size_t size) {
   const char *at = bytes;
   while (size > 0) {
-    const ssize_t n = send(fd, at, size, MSG_NOSIGNAL);
+    const ssize_t n = send(fd, at, size < PIECE ? size : PIECE, MSG_NOSIGNAL);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return -1;
     at += n;
@@ -63,7 +64,7 @@ static int send_all(int fd, const void *bytes, size_t size) {
 static int receive_all(int fd, void *bytes, size_t size) {
   char *at = bytes;
   while (size > 0) {
-    const ssize_t n = recv(fd, at, size, 0);
+    const ssize_t n = recv(fd, at, size < PIECE ? size : PIECE, 0);
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) return -1;
     at += n;

@@ -135,17 +135,14 @@ static void clear_rows(BtBilevel *b) {
   memset(b->rows, 0, (b->problem->count * b->row_length + BT_WORK_FIELDS) * sizeof *b->rows);
 }
 
-/* U and Lo of one image: with ‖x̃ − x̂‖ ≤ ε and an L_g-smooth g, g(x̂) ≤ g + ‖∇g‖ε + ½L_gε², and for convex g
- * g(x̂) ≥ g − ‖∇g‖ε (Salehi et al. 2023, lemma on U and Lo); widened by the rounding of the sums. */
+/* U(x̃, ε) and Lo(x̃, ε) of one image (Salehi et al. 2023). */
 static void value_row(BtBilevel *b, size_t i, const BtSlot *slot) {
   const size_t n = b->problem->ops->dimension(b->problem, i);
-  const double eps = slot->certificates[i].bound, square = 0.5 * b->loss->ops->lipschitz * eps * eps;
-  const double value = b->loss->ops->value_grad(b->loss, i, n, slot->points[i].x, b->scratch);
-  const double slope = bt_norm(b->scratch, n), rounding = 2 * bt_sum_rounding(n) * (fabs(value) + slope * eps);
+  const double eps = slot->certificates[i].bound;
+  const BtUpperPoint at = b->loss->ops->evaluate(b->loss, i, n, slot->points[i].x, b->scratch);
   double *out = row(b, i);
-  out[ROW_VALUE] = value;
-  out[ROW_LOWER] = value - slope * eps - (b->loss->ops->convex ? 0 : square) - rounding;
-  out[ROW_UPPER] = value + slope * eps + square + rounding;
+  out[ROW_VALUE] = at.value;
+  b->loss->ops->bounds(at, n, eps, &out[ROW_LOWER], &out[ROW_UPPER]);
   out[ROW_EPS] = eps;
   out[ROW_PROOF] = (double)slot->certificates[i].proof;
 }
@@ -274,6 +271,10 @@ static BtStatus gradient(void *self, BtContext *ctx, const double *theta, double
   out->eps = out->value.eps;
   out->proof = out->value.proof;
   return st;
+}
+
+void bt_bilevel_losses(const BtBilevel *b, double *losses) {
+  for (size_t i = 0; i < b->problem->count; i++) losses[i] = b->rows[i * b->row_length + ROW_VALUE];
 }
 
 static BtWork work(const void *self) { return ((const BtBilevel *)self)->total; }

@@ -38,6 +38,9 @@ typedef struct {
 BtStatus bt_hypergradient(BtBilevel *bilevel, BtContext *ctx, size_t i, const double *theta, double eps, double delta,
                           BtLowerPoint point, double *q, double *z, double *estimate, BtHypergradientPart *part);
 
+/* losses[count] ← g_i at the solutions of the last value() or gradient() call; the same on every rank. */
+void bt_bilevel_losses(const BtBilevel *bilevel, double *losses);
+
 /* Warm starts and work counters as tensors "warm.*", for exact resumption. declare() and save() on a writer that only
  * rank 0 has (NULL elsewhere); load() on a reader that every rank has. Collective. */
 BtStatus bt_bilevel_declare(BtBilevel *bilevel, BtContext *ctx, BtTensorWriter *writer);

@@ -25,9 +25,9 @@ static BtStatus estimate_error(BtBilevel *b, BtContext *ctx, size_t i, const dou
   bt_adjoint_multiply(b->adjoint, q, rhs); /* H(x̃) q */
   for (size_t j = 0; j < n; j++) moved[j] = x[j] + e[j];
   for (size_t j = 0; j < n; j++) rhs[j] -= residual[j];
-  (void)b->loss->ops->value_grad(b->loss, i, n, x, dq);
+  (void)b->loss->ops->evaluate(b->loss, i, n, x, dq);
   for (size_t j = 0; j < n; j++) rhs[j] -= dq[j];
-  (void)b->loss->ops->value_grad(b->loss, i, n, moved, dq);
+  (void)b->loss->ops->evaluate(b->loss, i, n, moved, dq);
   for (size_t j = 0; j < n; j++) rhs[j] += dq[j];
   BT_TRY(bt_adjoint_prepare(b->adjoint, ctx, i, theta, moved));
   bt_adjoint_multiply(b->adjoint, q, dq); /* H(x̃+e) q */
@@ -51,7 +51,11 @@ BtStatus bt_hypergradient(BtBilevel *b, BtContext *ctx, size_t i, const double *
   const BtStatus solved = st;
   if (solved == BT_STOPPED) goto done;
 
-  (void)b->loss->ops->value_grad(b->loss, i, n, point.x, upper);
+  const BtUpperPoint at = b->loss->ops->evaluate(b->loss, i, n, point.x, upper);
+  if (!isfinite(at.slope)) {
+    st = bt_fail(ctx, BT_ERR_NUMERIC, "the loss of image %zu has no gradient: its solution equals the truth", i);
+    goto done;
+  }
   BT_TRY(bt_adjoint_prepare(b->adjoint, ctx, i, theta, point.x));
   BT_TRY(bt_adjoint_solve(b->adjoint, ctx, upper, delta, 0, q, residual, &part->residual));
   p->ops->cross_adjoint(p, i, theta, point.x, q, z);
@@ -63,10 +67,10 @@ BtStatus bt_hypergradient(BtBilevel *b, BtContext *ctx, size_t i, const double *
   const double norm_q = bt_norm(q, n);
   BtErrorTerms terms = {.eps = part->certificate.bound,
                         .residual = part->residual * (1 + bt_sum_rounding(n)) +
-                                    4 * BT_ROUNDOFF * (constants.lipschitz * norm_q + bt_norm(upper, n)),
+                                    4 * BT_ROUNDOFF * (constants.lipschitz * norm_q + at.slope),
                         .cross_norm = p->ops->cross_norm(p, i, theta, point.x, norm_work),
-                        .upper_gradient = bt_norm(upper, n),
-                        .upper_lipschitz = b->loss->ops->lipschitz};
+                        .upper_gradient = at.slope,
+                        .upper_lipschitz = b->loss->ops->lipschitz(at, part->certificate.bound)};
   p->ops->variation(p, i, theta, point.x, q, terms.eps, &terms.variation);
   /* Jᵀq is a sum of n products with entries of ‖J‖ and ‖q‖. */
   const double rounding = 2 * bt_sum_rounding(n) * terms.cross_norm * norm_q;

@@ -1,19 +1,57 @@
 #include "hypergrad/upper_loss.h"
 
-static double value_grad(const BtUpperLoss *loss, size_t i, size_t n, const double *x, double *gradient) {
+#include <math.h>
+
+#include "lowerlevel/vector.h"
+
+/* d(20 log₁₀ r)/dr = decibel/r */
+static const double decibel = 8.685889638065036;
+
+/* gradient ← x − x*; returns its squared length. */
+static double difference(const BtUpperLoss *loss, size_t i, size_t n, const double *x, double *gradient) {
   const double *const *truth = loss->data;
   const double *target = truth[i];
-  double sum = 0;
-  for (size_t j = 0; j < n; j++) {
-    gradient[j] = x[j] - target[j];
-    sum += gradient[j] * gradient[j];
-  }
-  return 0.5 * sum;
+  for (size_t j = 0; j < n; j++) gradient[j] = x[j] - target[j];
+  return bt_dot(gradient, gradient, n);
 }
 
-static const BtUpperLossOps squared_error = {
-    .name = "squared error", .value_grad = value_grad, .lipschitz = 1, .convex = 1};
-
-BtUpperLoss bt_squared_error(const double *const *truth) {
-  return (BtUpperLoss){.ops = &squared_error, .data = truth};
+static BtUpperPoint squared_evaluate(const BtUpperLoss *loss, size_t i, size_t n, const double *x, double *gradient) {
+  const double square = difference(loss, i, n, x, gradient);
+  return (BtUpperPoint){0.5 * square, sqrt(square)};
 }
+
+static void squared_bounds(BtUpperPoint at, size_t n, double eps, double *lower, double *upper) {
+  const double change = at.slope * eps, rounding = 2 * bt_sum_rounding(n) * (at.value + change);
+  *lower = at.value - change - rounding;
+  *upper = at.value + change + 0.5 * eps * eps + rounding;
+}
+
+static double squared_lipschitz(BtUpperPoint at, double eps) {
+  (void)at, (void)eps;
+  return 1;
+}
+
+static BtUpperPoint psnr_evaluate(const BtUpperLoss *loss, size_t i, size_t n, const double *x, double *gradient) {
+  const double square = difference(loss, i, n, x, gradient), scale = decibel / square;
+  for (size_t j = 0; j < n; j++) gradient[j] *= scale;
+  return (BtUpperPoint){10 * log10(square / (double)n), decibel / sqrt(square)};
+}
+
+static void psnr_bounds(BtUpperPoint at, size_t n, double eps, double *lower, double *upper) {
+  const double share = eps * at.slope / decibel; /* ε/r */
+  const double rounding = decibel * bt_sum_rounding(n) + 8 * BT_ROUNDOFF * fabs(at.value);
+  *lower = share < 1 ? at.value + decibel * log1p(-share) - rounding : -(double)INFINITY;
+  *upper = at.value + decibel * log1p(share) + rounding;
+}
+
+static double psnr_lipschitz(BtUpperPoint at, double eps) {
+  const double nearest = decibel / at.slope - eps; /* r − ε */
+  return nearest > 0 ? decibel / (nearest * nearest) * (1 + 1e-9) : (double)INFINITY;
+}
+
+static const BtUpperLossOps squared_ops = {"squared", squared_evaluate, squared_bounds, squared_lipschitz};
+static const BtUpperLossOps psnr_ops = {"psnr", psnr_evaluate, psnr_bounds, psnr_lipschitz};
+
+BtUpperLoss bt_squared_error(const double *const *truth) { return (BtUpperLoss){&squared_ops, truth}; }
+
+BtUpperLoss bt_negative_psnr(const double *const *truth) { return (BtUpperLoss){&psnr_ops, truth}; }

@@ -6,12 +6,21 @@
 
 typedef struct BtUpperLoss BtUpperLoss;
 
+/* g_i and its gradient at one point. */
 typedef struct {
-  const char *name;
-  /* Returns g_i(x) and writes gradient[n] ← ∇g_i(x). */
-  double (*value_grad)(const BtUpperLoss *loss, size_t i, size_t n, const double *x, double *gradient);
-  double lipschitz; /* L_g: ‖∇g(x) − ∇g(x')‖ ≤ L_g ‖x − x'‖                         */
-  int convex;       /* 1 if every g_i is convex: the lower bound drops its square term */
+  double value; /* g_i(x)                   */
+  double slope; /* ‖∇g_i(x)‖₂                */
+} BtUpperPoint;
+
+typedef struct {
+  const char *name; /* the word in --loss */
+
+  /* Evaluates g_i at x[n] and writes gradient[n] ← ∇g_i(x). */
+  BtUpperPoint (*evaluate)(const BtUpperLoss *loss, size_t i, size_t n, const double *x, double *gradient);
+  /* Bounds of g_i on the ball of radius eps around the point, rounding of the n-term sums included; lower may be −∞. */
+  void (*bounds)(BtUpperPoint at, size_t n, double eps, double *lower, double *upper);
+  /* Lipschitz constant of ∇g_i on that ball; may be infinite. */
+  double (*lipschitz)(BtUpperPoint at, double eps);
 } BtUpperLossOps;
 
 struct BtUpperLoss {
@@ -19,7 +28,12 @@ struct BtUpperLoss {
   const void *data;
 };
 
-/* g_i(x) = ½‖x − x*_i‖²; truth[i] is x*_i, borrowed, NULL for images of other ranks. */
+/* g_i(x) = ½‖x − x*_i‖², convex, L_g = 1: U = g + ‖∇g‖ε + ½ε², Lo = g − ‖∇g‖ε (Salehi et al. 2023).
+ * truth[i] is x*_i, borrowed, NULL for images of other ranks. */
 BtUpperLoss bt_squared_error(const double *const *truth);
+
+/* g_i(x) = 10 log₁₀(‖x − x*_i‖²/n), minus the PSNR in dB. A function of the distance r alone, so on a ball of radius
+ * ε < r it lies between its values at r − ε and r + ε, and ∇g has the Lipschitz constant 20/ln 10/(r − ε)². */
+BtUpperLoss bt_negative_psnr(const double *const *truth);
 
 #endif

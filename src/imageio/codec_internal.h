@@ -1,7 +1,7 @@
 /* imageio/codec_internal.h: what a file format implements; file.c does what is common to all.
  *
- * A codec moves samples between a file and pixels in the file's own scale. Scaling to white = 1, the search for
- * samples that are not finite, names, formats told apart and atomic replacement are file.c's. */
+ * A codec moves samples between a file and pixels in the file's own scale. Scaling to white = 1, the search
+ * for samples that are not finite, names, formats told apart and atomic replacement are file.c's. */
 #ifndef BITUNE_IMAGEIO_CODEC_INTERNAL_H
 #define BITUNE_IMAGEIO_CODEC_INTERNAL_H
 
@@ -36,8 +36,8 @@ struct BtImageReader {
 struct BtImageWriter {
   const BtImageCodec *codec;
   BtAtomicFile file;
-  char *path;          /* owned; the name the user gave                     */
-  size_t pages;        /* announced                                         */
+  char *path;   /* owned; the name the user gave                     */
+  size_t pages; /* announced                                         */
   size_t written;
   int broken;          /* a page failed: the file cannot be completed       */
   BtImageNotes notes;  /* of the input; all zero without one                */
@@ -55,16 +55,20 @@ struct BtImageCodec {
   int (*recognizes)(const unsigned char signature[8]);
   /* Sets pages and notes. On error the caller calls close(). */
   BtStatus (*open)(BtContext *ctx, BtImageReader *reader);
-  /* Creates the image: pixels in the file's scale, sample type, and in `white` the largest sample (1 for float). On
-   * error the caller clears the image. */
+  /* Creates the image: pixels in the file's scale, sample type, and in `white` the largest sample (1 for
+   * float). On error the caller clears the image. */
   BtStatus (*read_page)(BtContext *ctx, BtImageReader *reader, size_t page, BtImage *image);
   BtStatus (*write_page)(BtContext *ctx, BtImageWriter *writer, const BtImage *image);
 
   /* optional (NULL) */
-  void (*close)(BtImageReader *reader); /* frees state, if there is any                                           */
-  BtStatus (*create)(BtContext *ctx, BtImageWriter *writer); /* writer->file is open; discard() if this fails     */
-  BtStatus (*finish)(BtContext *ctx, BtImageWriter *writer); /* completes the bytes, before the rename            */
-  void (*discard)(BtImageWriter *writer); /* frees state, if there is any; the last call, whatever happened       */
+  /* Frees state, if there is any. */
+  void (*close)(BtImageReader *reader);
+  /* writer->file is open; discard() follows if this fails. */
+  BtStatus (*create)(BtContext *ctx, BtImageWriter *writer);
+  /* Completes the bytes, before the rename. */
+  BtStatus (*finish)(BtContext *ctx, BtImageWriter *writer);
+  /* Frees state, if there is any; the last call, whatever happened. */
+  void (*discard)(BtImageWriter *writer);
 };
 
 extern const BtImageCodec bt_png_codec, bt_tiff_codec;
@@ -75,10 +79,13 @@ double bt_sample_scale(BtSample sample);
 /* Bytes of a sample. */
 size_t bt_sample_size(BtSample sample);
 
-/* Creates a page that a file's header describes. BT_ERR_FORMAT if it is empty, BT_ERR_UNSUPPORTED if it has more than
- * BT_IMAGE_MAX_SAMPLES samples, BT_ERR_MEMORY; `where` begins the message. */
-BtStatus bt_page_create(BtContext *ctx, const char *where, uint64_t width, uint64_t height, int colors, int alpha,
-                        BtImage *image);
+/* "path: page k of n", or the path alone if there is one page. */
+void bt_page_name(const BtImageReader *reader, size_t page, char *text, size_t size);
+
+/* Creates a page that a file's header describes. BT_ERR_FORMAT if it is empty, BT_ERR_UNSUPPORTED if it has
+ * more than BT_IMAGE_MAX_SAMPLES samples, BT_ERR_MEMORY; `where` begins the message. */
+BtStatus bt_page_create(BtContext *ctx, const char *where, uint64_t width, uint64_t height, int colors,
+                        int alpha, BtImage *image);
 
 /* Row r as interleaved samples in the file's scale and the machine's byte order: width·(colors+alpha) of
  * image->sample. Integers are rounded to nearest and clipped. */

@@ -31,13 +31,21 @@ size_t bt_sample_size(BtSample sample) {
   return 4;
 }
 
-BtStatus bt_page_create(BtContext *ctx, const char *where, uint64_t width, uint64_t height, int colors, int alpha,
-                        BtImage *image) {
+void bt_page_name(const BtImageReader *reader, size_t page, char *text, size_t size) {
+  if (reader->pages == 1)
+    snprintf(text, size, "%s", reader->path);
+  else
+    snprintf(text, size, "%s: page %zu of %zu", reader->path, page + 1, reader->pages);
+}
+
+BtStatus bt_page_create(BtContext *ctx, const char *where, uint64_t width, uint64_t height, int colors,
+                        int alpha, BtImage *image) {
   *image = (BtImage){0};
   if (width == 0 || height == 0) return bt_fail(ctx, BT_ERR_FORMAT, "%s: the image has no pixels", where);
   if (width > BT_IMAGE_MAX_SAMPLES / (uint64_t)(colors + alpha) / height)
-    return bt_fail(ctx, BT_ERR_UNSUPPORTED, "%s: %.0f×%.0f pixels with %d planes are more than the %zu samples allowed",
-                   where, (double)width, (double)height, colors + alpha, BT_IMAGE_MAX_SAMPLES);
+    return bt_fail(ctx, BT_ERR_UNSUPPORTED,
+                   "%s: %.0f×%.0f pixels with %d planes are more than the %zu samples allowed", where,
+                   (double)width, (double)height, colors + alpha, BT_IMAGE_MAX_SAMPLES);
   return bt_image_create(ctx, (size_t)width, (size_t)height, colors, alpha, image);
 }
 
@@ -52,10 +60,12 @@ void bt_samples_pack(const BtImage *image, size_t r, void *out) {
     const double white = (int)c < image->colors ? image->white : top;
     switch (image->sample) {
       case BT_SAMPLE_U8:
-        for (size_t k = 0; k < n; k++) ((uint8_t *)out)[k * planes + c] = (uint8_t)nearest(row[k] * white, top);
+        for (size_t k = 0; k < n; k++)
+          ((uint8_t *)out)[k * planes + c] = (uint8_t)nearest(row[k] * white, top);
         break;
       case BT_SAMPLE_U16:
-        for (size_t k = 0; k < n; k++) ((uint16_t *)out)[k * planes + c] = (uint16_t)nearest(row[k] * white, top);
+        for (size_t k = 0; k < n; k++)
+          ((uint16_t *)out)[k * planes + c] = (uint16_t)nearest(row[k] * white, top);
         break;
       case BT_SAMPLE_F32:
         for (size_t k = 0; k < n; k++) ((float *)out)[k * planes + c] = (float)(row[k] * white);
@@ -118,7 +128,8 @@ BtStatus bt_image_open(BtContext *ctx, const char *path, double white, BtImageRe
   for (size_t i = 0; i < codec_count && !reader->codec; i++)
     if (codecs[i]->recognizes(signature)) reader->codec = codecs[i];
   if (!reader->codec) {
-    st = bt_fail(ctx, BT_ERR_FORMAT, "%s: neither PNG nor TIFF%s", path, reader->size == 0 ? ", but empty" : "");
+    st = bt_fail(ctx, BT_ERR_FORMAT, "%s: neither PNG nor TIFF%s", path,
+                 reader->size == 0 ? ", but empty" : "");
     goto done;
   }
   BT_TRY(reader->codec->open(ctx, reader));
@@ -132,7 +143,7 @@ done:
 
 size_t bt_image_pages(const BtImageReader *reader) { return reader->pages; }
 
-/* Turns samples into fractions of white: the colours of what the user calls white, alpha of the type's largest. */
+/* Turns samples into fractions: colours of what the user calls white, alpha of the type's largest value. */
 static BtStatus scale_page(BtContext *ctx, const BtImageReader *reader, size_t page, BtImage *image) {
   const size_t n = bt_image_plane_size(image);
   const double top = image->white;
@@ -148,9 +159,10 @@ static BtStatus scale_page(BtContext *ctx, const BtImageReader *reader, size_t p
     if (finite) continue;
     size_t bad = 0;
     while (isfinite(plane[bad])) bad++;
-    return bt_fail(ctx, BT_ERR_FORMAT, "%s: page %zu of %zu holds %s at row %zu, column %zu (counted from 0)",
-                   reader->path, page + 1, reader->pages, isnan(plane[bad]) ? "NaN" : "infinity", bad / image->width,
-                   bad % image->width);
+    char where[BT_ERROR_TEXT];
+    bt_page_name(reader, page, where, sizeof where);
+    return bt_fail(ctx, BT_ERR_FORMAT, "%s: %s at row %zu, column %zu (counted from 0)", where,
+                   isnan(plane[bad]) ? "NaN" : "infinity", bad / image->width, bad % image->width);
   }
   return BT_OK;
 }
@@ -206,7 +218,8 @@ BtStatus bt_image_create_file(BtContext *ctx, const char *path, size_t pages, co
     return bt_fail(ctx, BT_ERR_ARG, "%s: the name of an image file ends in .png, .tif or .tiff", path);
   if (pages == 0) return bt_fail(ctx, BT_ERR_ARG, "%s: an image file needs a page", path);
   if (pages > 1 && !codec->stacks)
-    return bt_fail(ctx, BT_ERR_UNSUPPORTED, "%s: %s holds one page, not %zu; write a .tif", path, codec->name, pages);
+    return bt_fail(ctx, BT_ERR_UNSUPPORTED, "%s: %s holds one page, not %zu; write a .tif", path, codec->name,
+                   pages);
 
   BtImageWriter *writer = calloc(1, sizeof *writer);
   if (!writer) return bt_fail_memory(ctx, "an image writer", (double)sizeof *writer);
@@ -234,8 +247,8 @@ done:
 /* A page that the file can hold: finite pixels and, in float files, none beyond the type's range. */
 static BtStatus check_page(BtContext *ctx, const BtImageWriter *writer, const BtImage *image) {
   if (image->sample == BT_SAMPLE_F32 && !writer->codec->floats)
-    return bt_fail(ctx, BT_ERR_UNSUPPORTED, "%s: %s holds no floating-point samples; write a .tif", writer->path,
-                   writer->codec->name);
+    return bt_fail(ctx, BT_ERR_UNSUPPORTED, "%s: %s holds no floating-point samples; write a .tif",
+                   writer->path, writer->codec->name);
   if (!(image->white > 0.0) || isinf(image->white))
     return bt_fail(ctx, BT_ERR_ARG, "%s: the white level must be positive and finite, not %g", writer->path,
                    image->white);
@@ -245,8 +258,10 @@ static BtStatus check_page(BtContext *ctx, const BtImageWriter *writer, const Bt
     const double *plane = bt_image_plane(image, c);
     for (size_t p = 0; p < n; p++)
       if (!(fabs(plane[p]) <= limit))
-        return bt_fail(ctx, BT_ERR_NUMERIC, "%s: page %zu has %g at row %zu, column %zu (counted from 0), which no "
-                       "sample holds", writer->path, writer->written + 1, plane[p], p / image->width, p % image->width);
+        return bt_fail(ctx, BT_ERR_NUMERIC,
+                       "%s: page %zu has %g at row %zu, column %zu (counted from 0), which no "
+                       "sample holds",
+                       writer->path, writer->written + 1, plane[p], p / image->width, p % image->width);
   }
   return BT_OK;
 }
@@ -266,7 +281,8 @@ BtStatus bt_image_write_page(BtContext *ctx, BtImageWriter *writer, const BtImag
 BtStatus bt_image_commit(BtContext *ctx, BtImageWriter *writer) {
   BtStatus st = BT_OK;
   if (writer->broken)
-    st = bt_fail(ctx, BT_ERR_IO, "%s: not written, because page %zu failed", writer->path, writer->written + 1);
+    st = bt_fail(ctx, BT_ERR_IO, "%s: not written, because page %zu failed", writer->path,
+                 writer->written + 1);
   else if (writer->written != writer->pages)
     st = bt_fail(ctx, BT_ERR_ARG, "%s: %zu pages were announced, %zu written", writer->path, writer->pages,
                  writer->written);

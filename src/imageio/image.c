@@ -14,15 +14,21 @@ BtStatus bt_image_create(BtContext *ctx, size_t width, size_t height, int colors
   if ((colors != 1 && colors != 3) || (alpha != 0 && alpha != 1))
     return bt_fail(ctx, BT_ERR_ARG, "an image has 1 or 3 colour planes and at most 1 of alpha, not %d and %d",
                    colors, alpha);
-  if (width == 0 || height == 0) return bt_fail(ctx, BT_ERR_ARG, "an image of %zu×%zu pixels is empty", width, height);
+  if (width == 0 || height == 0)
+    return bt_fail(ctx, BT_ERR_ARG, "an image of %zu×%zu pixels is empty", width, height);
   const size_t planes = (size_t)(colors + alpha);
   if (width > SIZE_MAX / sizeof(double) / planes / height)
     return bt_fail(ctx, BT_ERR_ARG, "an image of %zu×%zu pixels is too large", width, height);
 
   double *pixels = calloc(planes * width * height, sizeof *pixels);
   if (!pixels) return bt_fail_memory(ctx, "an image", 8.0 * (double)planes * (double)width * (double)height);
-  *image = (BtImage){.width = width, .height = height, .colors = colors, .alpha = alpha,
-                     .sample = BT_SAMPLE_U8, .white = 255.0, .pixels = pixels};
+  *image = (BtImage){.width = width,
+                     .height = height,
+                     .colors = colors,
+                     .alpha = alpha,
+                     .sample = BT_SAMPLE_U8,
+                     .white = 255.0,
+                     .pixels = pixels};
   return BT_OK;
 }
 
@@ -101,8 +107,8 @@ BtStatus bt_image_crop(BtContext *ctx, BtImage *image, size_t height, size_t wid
   const size_t top = (image->height - height) / 2, left = (image->width - width) / 2;
   for (int c = 0; c < planes_of(image); c++)
     for (size_t r = 0; r < height; r++)
-      memcpy(bt_image_plane(&window, c) + r * width, bt_image_plane(image, c) + (top + r) * image->width + left,
-             width * sizeof *window.pixels);
+      memcpy(bt_image_plane(&window, c) + r * width,
+             bt_image_plane(image, c) + (top + r) * image->width + left, width * sizeof *window.pixels);
   bt_image_clear(image);
   *image = window;
   return BT_OK;

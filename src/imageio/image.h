@@ -6,11 +6,13 @@
 
 #include "core/context.h"
 
-/* How samples are stored in a file. 1-, 2- and 4-bit samples are read and remembered as BT_SAMPLE_U8. */
+/* How samples are stored in a file. Those of fewer than 8 bits are stretched to 0 … 255 and remembered as
+ * BT_SAMPLE_U8; those of 9 to 15 are BT_SAMPLE_U16 with white 2^bits − 1, 64-bit floats BT_SAMPLE_F32. */
 typedef enum { BT_SAMPLE_U8, BT_SAMPLE_U16, BT_SAMPLE_F32 } BtSample;
 
 /* Planar pixels: plane c, row r, column k is pixels[(c·height + r)·width + k]; 1.0 stands for white.
- * Colour planes come first (1 gray or 3 RGB); `alpha` planes (0 or 1) follow and are carried, never denoised. */
+ * Colour planes come first (1 gray or 3 RGB); `alpha` planes (0 or 1) follow and are carried, never denoised;
+ * alpha is a fraction of the sample type's largest value whatever `white` is. */
 typedef struct {
   size_t width, height;
   int colors;      /* 1 or 3                                                                              */
@@ -42,7 +44,8 @@ void bt_image_from_opponent(BtImage *image);
 /* Keeps the centred height × width window (smaller sizes are kept as they are). */
 BtStatus bt_image_crop(BtContext *ctx, BtImage *image, size_t height, size_t width);
 
-/* Adds σ/255 times standard normal noise to the colour planes, keyed by (seed, stream, plane and pixel), unclipped. */
+/* Adds σ/255 times standard normal noise to the colours, keyed by (seed, stream, plane and pixel); unclipped.
+ * Number c·height·width + p of the stream belongs to pixel p of plane c. */
 void bt_image_add_noise(BtImage *image, double sigma, unsigned long long seed, unsigned long long stream);
 
 #endif

@@ -16,8 +16,9 @@ double bt_psnr(double mse) { return -10.0 * log10(mse); }
 
 static BtStatus check_alike(BtContext *ctx, const BtImage *a, const BtImage *b) {
   if (a->width == b->width && a->height == b->height && a->colors == b->colors) return BT_OK;
-  return bt_fail(ctx, BT_ERR_ARG, "images of %zu×%zu pixels with %d colours and %zu×%zu with %d cannot be compared",
-                 a->width, a->height, a->colors, b->width, b->height, b->colors);
+  return bt_fail(ctx, BT_ERR_ARG,
+                 "images of %zu×%zu pixels with %d colours and %zu×%zu with %d cannot be compared", a->width,
+                 a->height, a->colors, b->width, b->height, b->colors);
 }
 
 BtStatus bt_image_psnr(BtContext *ctx, const BtImage *a, const BtImage *b, double *psnr) {
@@ -83,7 +84,8 @@ BtStatus bt_image_ssim(BtContext *ctx, const BtImage *a, const BtImage *b, doubl
   const size_t n = a->width - WINDOW + 1, rows = a->height - WINDOW + 1;
   double weight[WINDOW], total = 0.0;
   double *ring = malloc(WINDOW * MOMENTS * n * sizeof *ring);
-  if (!ring) return bt_fail_memory(ctx, "structural similarity", (double)(WINDOW * MOMENTS * n * sizeof *ring));
+  if (!ring)
+    return bt_fail_memory(ctx, "structural similarity", (double)(WINDOW * MOMENTS * n * sizeof *ring));
   fill_window(weight);
   for (int c = 0; c < a->colors; c++) {
     const double *pa = bt_image_plane(a, c), *pb = bt_image_plane(b, c);

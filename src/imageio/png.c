@@ -1,7 +1,7 @@
 /* imageio/png.c: PNG in and out, on libpng.
  *
- * libpng reports errors by longjmp. Each function that calls setjmp keeps everything that outlives the jump in a job
- * struct of its caller and has no changing locals of its own. */
+ * libpng reports errors by longjmp. Each function that calls setjmp keeps everything that outlives the jump
+ * in a job struct of its caller and has no changing locals of its own. */
 #include <errno.h>
 #include <png.h>
 #include <setjmp.h>
@@ -18,11 +18,11 @@ typedef struct {
   FILE *stream;
   png_structp png;
   png_infop info;
-  int passes;             /* 7 if interlaced, else 1                       */
+  int passes; /* 7 if interlaced, else 1                       */
   size_t row_bytes;
-  unsigned char *rows;    /* all rows if interlaced, else one; owned       */
-  int error;              /* errno of a failed read or write, 0 if none    */
-  char text[PNG_TEXT];    /* libpng's message                              */
+  unsigned char *rows; /* all rows if interlaced, else one; owned       */
+  int error;           /* errno of a failed read or write, 0 if none    */
+  char text[PNG_TEXT]; /* libpng's message                              */
 } PngJob;
 
 /* libpng's error handler; must not return. */
@@ -128,7 +128,9 @@ static void end_reading(PngJob *job) {
   free(job->rows);
 }
 
-static int recognizes_png(const unsigned char signature[8]) { return memcmp(signature, "\x89PNG\r\n\x1a\n", 8) == 0; }
+static int recognizes_png(const unsigned char signature[8]) {
+  return memcmp(signature, "\x89PNG\r\n\x1a\n", 8) == 0;
+}
 
 static BtStatus open_png(BtContext *ctx, BtImageReader *reader) {
   BtStatus st = BT_OK;
@@ -189,7 +191,9 @@ done:
 
 /* Resolution in pixels per metre; 0 if it cannot be told. */
 static png_uint_32 per_meter(double resolution, int unit) {
-  const double x = unit == 2 ? resolution / METERS_PER_INCH : unit == 3 ? resolution / METERS_PER_CENTIMETER : resolution;
+  const double x = unit == 2   ? resolution / METERS_PER_INCH
+                   : unit == 3 ? resolution / METERS_PER_CENTIMETER
+                               : resolution;
   return x >= 0.5 && x < (double)PNG_UINT_31_MAX ? (png_uint_32)(x + 0.5) : 0;
 }
 
@@ -197,11 +201,13 @@ static int write_image(PngJob *job, const BtImage *image, const BtImageNotes *no
   if (setjmp(png_jmpbuf(job->png))) return 0;
   png_set_write_fn(job->png, job, on_write, on_flush);
   png_set_user_limits(job->png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
-  const int type = (image->colors == 3 ? PNG_COLOR_MASK_COLOR : 0) | (image->alpha ? PNG_COLOR_MASK_ALPHA : 0);
+  const int type =
+      (image->colors == 3 ? PNG_COLOR_MASK_COLOR : 0) | (image->alpha ? PNG_COLOR_MASK_ALPHA : 0);
   png_set_IHDR(job->png, job->info, (png_uint_32)image->width, (png_uint_32)image->height,
-               image->sample == BT_SAMPLE_U16 ? 16 : 8, type, PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
-               PNG_FILTER_TYPE_DEFAULT);
-  const png_uint_32 x = per_meter(notes->x_resolution, notes->unit), y = per_meter(notes->y_resolution, notes->unit);
+               image->sample == BT_SAMPLE_U16 ? 16 : 8, type, PNG_INTERLACE_NONE,
+               PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+  const png_uint_32 x = per_meter(notes->x_resolution, notes->unit),
+                    y = per_meter(notes->y_resolution, notes->unit);
   if (x > 0 && y > 0)
     png_set_pHYs(job->png, job->info, x, y, notes->unit >= 2 ? PNG_RESOLUTION_METER : PNG_RESOLUTION_UNKNOWN);
   png_write_info(job->png, job->info);
@@ -218,8 +224,8 @@ static BtStatus write_png_page(BtContext *ctx, BtImageWriter *writer, const BtIm
   BtStatus st = BT_OK;
   PngJob job = {.stream = writer->file.stream};
   if (image->width > PNG_UINT_31_MAX || image->height > PNG_UINT_31_MAX)
-    return bt_fail(ctx, BT_ERR_UNSUPPORTED, "%s: %zu×%zu pixels are more than PNG holds", writer->path, image->width,
-                   image->height);
+    return bt_fail(ctx, BT_ERR_UNSUPPORTED, "%s: %zu×%zu pixels are more than PNG holds", writer->path,
+                   image->width, image->height);
   const size_t bytes = image->width * (size_t)(image->colors + image->alpha) * bt_sample_size(image->sample);
   job.rows = malloc(bytes);
   job.png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &job, on_error, on_warning);
@@ -241,6 +247,12 @@ done:
 }
 
 const BtImageCodec bt_png_codec = {
-    .name = "PNG", .extensions = " png ", .stacks = 0, .floats = 0,
-    .recognizes = recognizes_png, .open = open_png, .read_page = read_png_page, .write_page = write_png_page,
+    .name = "PNG",
+    .extensions = " png ",
+    .stacks = 0,
+    .floats = 0,
+    .recognizes = recognizes_png,
+    .open = open_png,
+    .read_page = read_png_page,
+    .write_page = write_png_page,
 };

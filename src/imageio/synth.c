@@ -59,8 +59,8 @@ void bt_shape_box_in(const BtShape *s, size_t height, size_t width, size_t *top,
   *right = clamp_index(ceil(s->x + s->r + 2.0), width);
 }
 
-BtStatus bt_synth(BtContext *ctx, BtSynthKind kind, size_t width, size_t height, int colors, unsigned long long seed,
-                  unsigned long long index, BtImage *image) {
+BtStatus bt_synth(BtContext *ctx, BtSynthKind kind, size_t width, size_t height, int colors,
+                  unsigned long long seed, unsigned long long index, BtImage *image) {
   BtStatus st = bt_image_create(ctx, width, height, colors, 0, image);
   if (st < 0) return st;
   BtDice dice = {.seed = seed, .stream = STREAM_BASE + 2 * index + (kind == BT_SYNTH_PHANTOM)};
@@ -70,6 +70,7 @@ BtStatus bt_synth(BtContext *ctx, BtSynthKind kind, size_t width, size_t height,
     return st;
   }
   const size_t n = (size_t)colors * bt_image_plane_size(image);
-  for (size_t p = 0; p < n; p++) image->pixels[p] = round(fmin(fmax(image->pixels[p], 0.0), 1.0) * 255.0) / 255.0;
+  for (size_t p = 0; p < n; p++)
+    image->pixels[p] = round(fmin(fmax(image->pixels[p], 0.0), 1.0) * 255.0) / 255.0;
   return BT_OK;
 }

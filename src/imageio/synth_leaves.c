@@ -1,4 +1,4 @@
-/* imageio/synth_leaves.c: dead leaves (Lee, Mumford, Huang 2001), painted front to back until nothing shines through. */
+/* imageio/synth_leaves.c: dead leaves (Lee, Mumford, Huang 2001), painted front to back. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -10,8 +10,8 @@
 /* A pixel counts as covered when less of it is open. */
 #define COVERED (1.0 / 512.0)
 
-/* What leaves of one image have in common. Two slow fields make it look like a place: leaves near each other have
- * similar grays, and busy parts alternate with calm ones, where leaves below a local radius are missing. */
+/* What leaves of one image have in common. Two slow fields make it a place: neighbours have similar grays,
+ * and busy parts alternate with calm ones, where leaves below a local radius are missing. */
 typedef struct {
   double middle, spread; /* of gray levels                                        */
   double shading;        /* largest slope, per radius                             */
@@ -26,9 +26,9 @@ typedef struct {
 typedef struct {
   BtShape shape;
   double level[3];
-  double slope_x, slope_y;   /* per pixel                                         */
-  double contrast;           /* 0: no texture                                     */
-  size_t shift_x, shift_y;   /* where its texture begins                          */
+  double slope_x, slope_y; /* per pixel                                         */
+  double contrast;         /* 0: no texture                                     */
+  size_t shift_x, shift_y; /* where its texture begins                          */
 } Leaf;
 
 /* Density ∝ r⁻³ on [lo, hi], by inversion. */
@@ -93,7 +93,8 @@ static Leaf roll_leaf(BtDice *dice, const Scene *scene, int colors, double x, do
   leaf.level[0] = colors == 1 ? gray : gray + red - green;
   leaf.level[1] = gray + green;
   leaf.level[2] = gray - red - green;
-  const double slope = scene->shading * bt_roll(dice) / fmax(r, 4.0), toward = bt_roll_between(dice, 0.0, TAU);
+  const double slope = scene->shading * bt_roll(dice) / fmax(r, 4.0),
+               toward = bt_roll_between(dice, 0.0, TAU);
   leaf.slope_x = slope * cos(toward);
   leaf.slope_y = slope * sin(toward);
   const double rough = bt_roll_between(dice, -0.3, 1.0);
@@ -103,7 +104,7 @@ static Leaf roll_leaf(BtDice *dice, const Scene *scene, int colors, double x, do
   return leaf;
 }
 
-/* Adds the leaf to what is still open[height·width] of each pixel; returns how many pixels it has completed. */
+/* Adds the leaf to what is open[height·width] of each pixel; returns how many pixels it has completed. */
 static size_t paint(const Leaf *leaf, const double *texture, double *open, BtImage *image) {
   size_t top, bottom, left, right, completed = 0;
   bt_shape_box_in(&leaf->shape, image->height, image->width, &top, &bottom, &left, &right);
@@ -114,11 +115,11 @@ static size_t paint(const Leaf *leaf, const double *texture, double *open, BtIma
       const double cover = bt_shape_cover(&leaf->shape, (double)j, (double)i);
       if (cover <= 0.0) continue;
       const size_t u = (j + leaf->shift_x) % BT_TEXTURE_SIZE, v = (i + leaf->shift_y) % BT_TEXTURE_SIZE;
-      const double shade = leaf->slope_x * ((double)j - leaf->shape.x) + leaf->slope_y * ((double)i - leaf->shape.y) +
+      const double shade = leaf->slope_x * ((double)j - leaf->shape.x) +
+                           leaf->slope_y * ((double)i - leaf->shape.y) +
                            leaf->contrast * texture[v * BT_TEXTURE_SIZE + u];
       const double part = open[p] * cover;
-      for (int c = 0; c < image->colors; c++)
-        bt_image_plane(image, c)[p] += part * (leaf->level[c] + shade);
+      for (int c = 0; c < image->colors; c++) bt_image_plane(image, c)[p] += part * (leaf->level[c] + shade);
       open[p] -= part;
       completed += open[p] < COVERED;
     }
@@ -142,7 +143,7 @@ BtStatus bt_synth_leaves(BtContext *ctx, BtDice *dice, BtImage *image) {
 
   for (size_t left = n; left > 0;) {
     const double r = roll_radius(dice, SMALLEST_RADIUS, largest);
-    /* Leaves fall on the whole plane; those that cannot touch the image are skipped, more of the small ones. */
+    /* Leaves fall on the whole plane; those that cannot touch the image are skipped. */
     const double reach = (width + 2.0 * r) * (height + 2.0 * r);
     if (bt_roll(dice) * (width + 2.0 * largest) * (height + 2.0 * largest) > reach) continue;
     const double x = bt_roll_between(dice, -r, width + r), y = bt_roll_between(dice, -r, height + r);

@@ -1,4 +1,4 @@
-/* imageio/synth_phantom.c: piecewise smooth test images: ellipses, boxes and groups of bars on a smooth ground. */
+/* imageio/synth_phantom.c: piecewise smooth images: ellipses, boxes and bars on a smooth ground. */
 #include <math.h>
 
 #include "imageio/synth_internal.h"
@@ -15,10 +15,10 @@ typedef struct {
 static Paint roll_paint(BtDice *dice, int colors, double size, double level) {
   Paint paint = {.opacity = bt_roll_between(dice, 0.6, 1.2)};
   paint.opacity = fmin(paint.opacity, 1.0);
-  for (int c = 0; c < 3; c++)
-    paint.level[c] = colors == 1 ? level : level + bt_roll_between(dice, -0.3, 0.3);
+  for (int c = 0; c < 3; c++) paint.level[c] = colors == 1 ? level : level + bt_roll_between(dice, -0.3, 0.3);
   /* Half of the shapes are flat. */
-  const double slope = fmax(bt_roll_between(dice, -0.4, 0.4), 0.0) / size, toward = bt_roll_between(dice, 0.0, TAU);
+  const double slope = fmax(bt_roll_between(dice, -0.4, 0.4), 0.0) / size,
+               toward = bt_roll_between(dice, 0.0, TAU);
   paint.slope_x = slope * cos(toward);
   paint.slope_y = slope * sin(toward);
   return paint;
@@ -43,7 +43,8 @@ static void draw(const BtShape *shape, const Paint *paint, BtImage *image) {
 static void draw_ground(BtDice *dice, double size, BtImage *image) {
   double x[BUMPS], y[BUMPS], width[BUMPS], gain[3][BUMPS], level[3], slope_x, slope_y;
   const double gray = bt_roll_between(dice, 0.2, 0.8);
-  for (int c = 0; c < 3; c++) level[c] = image->colors == 1 ? gray : gray + bt_roll_between(dice, -0.15, 0.15);
+  for (int c = 0; c < 3; c++)
+    level[c] = image->colors == 1 ? gray : gray + bt_roll_between(dice, -0.15, 0.15);
   slope_x = bt_roll_between(dice, -0.3, 0.3) / size;
   slope_y = bt_roll_between(dice, -0.3, 0.3) / size;
   for (int b = 0; b < BUMPS; b++) {
@@ -102,9 +103,11 @@ BtStatus bt_synth_phantom(BtContext *ctx, BtDice *dice, BtImage *image) {
   draw_ground(dice, size, image);
   for (int i = 0; i < count; i++) {
     /* Large shapes first, so that small ones stay visible; levels cycle through [0,1] by the golden ratio. */
-    const double a = size * bt_roll_between(dice, 0.25, 0.4) * pow(0.84, i), b = a * bt_roll_between(dice, 0.3, 1.0);
+    const double a = size * bt_roll_between(dice, 0.25, 0.4) * pow(0.84, i),
+                 b = a * bt_roll_between(dice, 0.3, 1.0);
     const double x = bt_roll(dice) * (double)image->width, y = bt_roll(dice) * (double)image->height;
-    const double angle = bt_roll_between(dice, 0.0, TAU), level = fmod(bt_roll(dice) * 0.2 + i * 0.6180339887, 1.0);
+    const double angle = bt_roll_between(dice, 0.0, TAU),
+                 level = fmod(bt_roll(dice) * 0.2 + i * 0.6180339887, 1.0);
     const BtShape shape = bt_roll(dice) < 0.75 ? bt_shape_ellipse(x, y, a, b, angle)
                                                : bt_shape_box(x, y, 0.7 * a, 0.7 * b, angle);
     const Paint paint = roll_paint(dice, image->colors, size, level);

@@ -9,7 +9,7 @@
 #define N BT_TEXTURE_SIZE
 #define HALF (N / 2 + 1)
 
-/* White noise, its spectrum multiplied by f^−γ. FFTW_ESTIMATE, because measured plans differ from run to run. */
+/* White noise whose spectrum is multiplied by f^−γ. FFTW_ESTIMATE, because measured plans differ by run. */
 BtStatus bt_texture_create(BtContext *ctx, BtDice *dice, double gamma, double **out) {
   BtStatus st = BT_OK;
   double *field = malloc((size_t)N * N * sizeof *field);
@@ -39,7 +39,7 @@ BtStatus bt_texture_create(BtContext *ctx, BtDice *dice, double gamma, double **
     }
   fftw_execute(backward);
   /* The transforms scale by N² together, and white noise has N² power per coefficient. */
-  const double scale = 1.0 / (N * sqrt(power)) ;
+  const double scale = 1.0 / (N * sqrt(power));
   for (size_t p = 0; p < (size_t)N * N; p++) field[p] *= scale;
   *out = field;
   field = NULL;

@@ -1,7 +1,7 @@
 /* imageio/tiff_internal.h: libtiff on files of ours, shared by the TIFF codec's parts.
  *
- * libtiff sees every page as a file of its own: a file whose header points at that page's directory. So any page is
- * opened at once, without walking the chain of directories, and a damaged page does not harm the others. */
+ * libtiff sees every page as a file of its own: a file whose header points at that page's directory. So any
+ * page is opened without a walk through the directories, and a damaged page does not harm the others. */
 #ifndef BITUNE_IMAGEIO_TIFF_INTERNAL_H
 #define BITUNE_IMAGEIO_TIFF_INTERNAL_H
 
@@ -13,17 +13,17 @@
 
 /* A file as libtiff reads and writes it, with what went wrong. */
 typedef struct {
-  int fd;                        /* borrowed                                                  */
-  uint64_t size;                 /* bytes; kept up to date while writing                      */
-  uint64_t at;                   /* position                                                  */
-  unsigned char header[16];      /* read instead of the file's first header_size bytes        */
-  size_t header_size;            /* 0 when writing                                            */
-  int error;                     /* errno of the first failed read or write, 0 if none        */
-  char text[BT_TIFF_TEXT];       /* libtiff's first error                                     */
-  char warning[BT_TIFF_TEXT];    /* libtiff's first warning                                   */
+  int fd;                     /* borrowed                                                  */
+  uint64_t size;              /* bytes; kept up to date while writing                      */
+  uint64_t at;                /* position                                                  */
+  unsigned char header[16];   /* read instead of the file's first header_size bytes        */
+  size_t header_size;         /* 0 when writing                                            */
+  int error;                  /* errno of the first failed read or write, 0 if none        */
+  char text[BT_TIFF_TEXT];    /* libtiff's first error                                     */
+  char warning[BT_TIFF_TEXT]; /* libtiff's first warning                                   */
 } BtTiffFile;
 
-/* Opens with libtiff's mode ("r", "w", "w8"); NULL with file->text or file->error set. `file` must outlive the handle. */
+/* Opens with libtiff's mode ("r", "w", "w8"); NULL with text or error set. `file` outlives the handle. */
 TIFF *bt_tiff_attach(BtTiffFile *file, const char *path, const char *mode);
 
 /* Reads exactly `size` bytes at `offset`, ignoring `header`; returns 0 if that fails. */
@@ -34,16 +34,13 @@ const char *bt_tiff_cause(const BtTiffFile *file, const char *fallback);
 
 typedef struct {
   BtTiffFile file;
-  int big;         /* BigTIFF                                        */
+  int big; /* BigTIFF                                        */
   int big_endian;
   uint64_t *pages; /* [reader->pages] offsets of directories, owned  */
 } BtTiffReader;
 
 /* Opens one page. Errors: BT_ERR_IO, BT_ERR_FORMAT, with "path: page k of n: cause". */
 BtStatus bt_tiff_open_page(BtContext *ctx, BtImageReader *reader, size_t page, TIFF **tif);
-
-/* "path: page k of n", or the path alone if there is one page. */
-void bt_tiff_where(const BtImageReader *reader, size_t page, char *text, size_t size);
 
 BtStatus bt_tiff_read_page(BtContext *ctx, BtImageReader *reader, size_t page, BtImage *image);
 

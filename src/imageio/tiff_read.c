@@ -1,11 +1,11 @@
-/* imageio/tiff_read.c: pixels of one TIFF page, block by block; a block is a strip or a tile of one or all samples. */
+/* imageio/tiff_read.c: pixels of one TIFF page by blocks: strips or tiles of one or all samples. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "imageio/tiff_internal.h"
 
-/* A block may be larger than its page by rounding, and by this many samples when its writer had larger pages in mind. */
+/* A block may exceed its page by rounding, and by this many samples where writers think of larger pages. */
 #define BLOCK_SLACK ((uint64_t)1 << 24)
 
 typedef struct {
@@ -16,14 +16,14 @@ typedef struct {
   uint32_t width, height;
   uint16_t bits, format, samples; /* per sample, SAMPLEFORMAT_…, per pixel  */
   uint16_t photometric, planar, compression;
-  double top;                   /* largest sample, 1 for float            */
-  int inverted;                 /* min-is-white                           */
-  const uint16_t *palette[3];   /* [2^bits] each, NULL if none; borrowed  */
-  double palette_unit;          /* what an 8-bit value counts in palette  */
+  double top;                 /* largest sample, 1 for float            */
+  int inverted;               /* min-is-white                           */
+  const uint16_t *palette[3]; /* [2^bits] each, NULL if none; borrowed  */
+  double palette_unit;        /* what an 8-bit value counts in palette  */
 
   int tiled;
   uint32_t block_width, block_height;
-  size_t row_bytes;    /* of a block                                     */
+  size_t row_bytes; /* of a block                                     */
   size_t block_bytes;
   unsigned char *block; /* [block_bytes], owned                          */
   double *row;          /* samples of a row of a block, owned            */
@@ -81,14 +81,17 @@ static BtStatus check_samples(BtContext *ctx, Page *page) {
                     : page->format == SAMPLEFORMAT_IEEEFP ? bits == 32 || bits == 64
                                                           : 0;
   if (!known)
-    return bt_fail(ctx, BT_ERR_UNSUPPORTED, "%s: %u-bit %s samples; convert to unsigned integers of at most 16 bits or "
-                   "to 32-bit floating point", page->where, bits, kind);
+    return bt_fail(ctx, BT_ERR_UNSUPPORTED,
+                   "%s: %u-bit %s samples; convert to unsigned integers of at most 16 bits or "
+                   "to 32-bit floating point",
+                   page->where, bits, kind);
   if (!TIFFIsCODECConfigured(page->compression))
-    return bt_fail(ctx, BT_ERR_UNSUPPORTED, "%s: this libtiff was built without compression scheme %u", page->where,
-                   (unsigned)page->compression);
+    return bt_fail(ctx, BT_ERR_UNSUPPORTED, "%s: this libtiff was built without compression scheme %u",
+                   page->where, (unsigned)page->compression);
   /* libtiff's decoder for it guesses much and breaks often. */
   if (page->compression == COMPRESSION_OJPEG)
-    return bt_fail(ctx, BT_ERR_UNSUPPORTED, "%s: old-style JPEG compression; save it with another", page->where);
+    return bt_fail(ctx, BT_ERR_UNSUPPORTED, "%s: old-style JPEG compression; save it with another",
+                   page->where);
   page->top = page->format == SAMPLEFORMAT_UINT ? (double)((1u << bits) - 1) : 1.0;
   return BT_OK;
 }
@@ -132,8 +135,8 @@ static BtStatus read_colors(BtContext *ctx, Page *page, int *colors, int *alpha)
     return bt_fail(ctx, BT_ERR_UNSUPPORTED, "%s: min-is-white floating-point samples", page->where);
   if (page->samples < own || page->samples > own + 1)
     return bt_fail(ctx, page->samples < own ? BT_ERR_FORMAT : BT_ERR_UNSUPPORTED,
-                   "%s: %u samples per pixel; only gray and RGB are read, with at most one of alpha", page->where,
-                   (unsigned)page->samples);
+                   "%s: %u samples per pixel; only gray and RGB are read, with at most one of alpha",
+                   page->where, (unsigned)page->samples);
   *alpha = page->samples - own;
   return BT_OK;
 unsupported:
@@ -160,8 +163,8 @@ static BtStatus read_blocks(BtContext *ctx, Page *page) {
   const uint64_t w = page->block_width, h = page->block_height;
   const uint64_t most = (4 * page_samples + BLOCK_SLACK) / per_pixel;
   if (w == 0 || h == 0 || w > most / h)
-    return bt_fail(ctx, BT_ERR_FORMAT, "%s: blocks of %.0f×%.0f pixels do not fit a page of %u×%u", page->where,
-                   (double)w, (double)h, page->width, page->height);
+    return bt_fail(ctx, BT_ERR_FORMAT, "%s: blocks of %.0f×%.0f pixels do not fit a page of %u×%u",
+                   page->where, (double)w, (double)h, page->width, page->height);
 
   const uint64_t row_bytes = (w * per_pixel * page->bits + 7) / 8;
   const uint64_t expected = page->tiled ? TIFFTileRowSize64(tif) : TIFFScanlineSize64(tif);
@@ -172,10 +175,11 @@ static BtStatus read_blocks(BtContext *ctx, Page *page) {
   page->block_bytes = (size_t)block_bytes;
 
   const uint64_t planes = page->planar == PLANARCONFIG_CONTIG ? 1 : page->samples;
-  const double needed = ((double)page->width * (double)per_pixel * page->bits / 8) * page->height * (double)planes;
+  const double needed =
+      ((double)page->width * (double)per_pixel * page->bits / 8) * page->height * (double)planes;
   if (page->compression == COMPRESSION_NONE && needed > (double)page->tiff->file.size)
-    return bt_fail(ctx, BT_ERR_FORMAT, "%s: truncated: its pixels need %.0f bytes, the file has %.0f", page->where,
-                   needed, (double)page->tiff->file.size);
+    return bt_fail(ctx, BT_ERR_FORMAT, "%s: truncated: its pixels need %.0f bytes, the file has %.0f",
+                   page->where, needed, (double)page->tiff->file.size);
   return BT_OK;
 }
 
@@ -203,13 +207,14 @@ static void unpack(const Page *page, const unsigned char *bytes, size_t n, doubl
 }
 
 /* Puts sample s of n pixels, `step` apart in row[], into the image from column x of row y on. */
-static void place(const Page *page, BtImage *image, uint16_t s, const double *row, size_t step, size_t n, size_t y,
-                  size_t x) {
+static void place(const Page *page, BtImage *image, uint16_t s, const double *row, size_t step, size_t n,
+                  size_t y, size_t x) {
   const size_t at = y * image->width + x;
   if (page->palette[0] && s == 0) {
     for (int c = 0; c < 3; c++) {
       double *out = bt_image_plane(image, c) + at;
-      for (size_t k = 0; k < n; k++) out[k] = floor(page->palette[c][(size_t)row[k * step]] / page->palette_unit);
+      for (size_t k = 0; k < n; k++)
+        out[k] = floor(page->palette[c][(size_t)row[k * step]] / page->palette_unit);
     }
     return;
   }
@@ -228,8 +233,9 @@ static BtStatus read_block(BtContext *ctx, Page *page, uint32_t index, size_t by
   const uint64_t stored = TIFFGetStrileByteCount(page->tif, index);
   const uint64_t used = page->compression == COMPRESSION_NONE ? bytes : stored;
   if (offset > file->size || used > file->size - offset)
-    return bt_fail(ctx, BT_ERR_FORMAT, "%s: truncated: %s %u should end at byte %.0f, the file has %.0f", page->where,
-                   page->tiled ? "tile" : "strip", index, (double)offset + (double)used, (double)file->size);
+    return bt_fail(ctx, BT_ERR_FORMAT, "%s: truncated: %s %u should end at byte %.0f, the file has %.0f",
+                   page->where, page->tiled ? "tile" : "strip", index, (double)offset + (double)used,
+                   (double)file->size);
   const tmsize_t got = page->tiled ? TIFFReadEncodedTile(page->tif, index, page->block, (tmsize_t)bytes)
                                    : TIFFReadEncodedStrip(page->tif, index, page->block, (tmsize_t)bytes);
   if (got == (tmsize_t)bytes && !file->error) return BT_OK;
@@ -238,7 +244,8 @@ static BtStatus read_block(BtContext *ctx, Page *page, uint32_t index, size_t by
 }
 
 /* One block whose first pixel is (y, x), of sample s or, if contiguous, of all. */
-static BtStatus read_block_pixels(BtContext *ctx, Page *page, BtImage *image, size_t y, size_t x, uint16_t s) {
+static BtStatus read_block_pixels(BtContext *ctx, Page *page, BtImage *image, size_t y, size_t x,
+                                  uint16_t s) {
   const int contiguous = page->planar == PLANARCONFIG_CONTIG;
   const size_t rows = image->height - y < page->block_height ? image->height - y : page->block_height;
   const size_t columns = image->width - x < page->block_width ? image->width - x : page->block_width;
@@ -270,7 +277,9 @@ static BtStatus read_pixels(BtContext *ctx, Page *page, BtImage *image) {
 /* Brings samples to the scale of the type they are remembered as. */
 static void finish_samples(const Page *page, BtImage *image) {
   const size_t n = bt_image_plane_size(image);
-  image->sample = page->format == SAMPLEFORMAT_IEEEFP ? BT_SAMPLE_F32 : page->bits > 8 ? BT_SAMPLE_U16 : BT_SAMPLE_U8;
+  image->sample = page->format == SAMPLEFORMAT_IEEEFP ? BT_SAMPLE_F32
+                  : page->bits > 8                    ? BT_SAMPLE_U16
+                                                      : BT_SAMPLE_U8;
   image->white = page->bits < 8 ? 255.0 : page->top;
   if (page->bits >= 8) return;
   for (int c = page->palette[0] ? 3 : 0; c < image->colors + image->alpha; c++) {
@@ -283,7 +292,7 @@ BtStatus bt_tiff_read_page(BtContext *ctx, BtImageReader *reader, size_t number,
   BtStatus st = BT_OK;
   char where[BT_ERROR_TEXT];
   int colors = 1, alpha = 0;
-  bt_tiff_where(reader, number, where, sizeof where);
+  bt_page_name(reader, number, where, sizeof where);
   Page page = {.tiff = reader->state, .where = where};
   BT_TRY(bt_tiff_open_page(ctx, reader, number, &page.tif));
   BT_TRY(read_layout(ctx, &page));

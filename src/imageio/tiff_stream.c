@@ -87,7 +87,8 @@ static void on_unmap(thandle_t handle, void *base, toff_t size) {
 }
 
 #if HAVE_OPEN_OPTIONS
-static void keep_first(char text[BT_TIFF_TEXT], const char *format, va_list args) __attribute__((format(printf, 2, 0)));
+static void keep_first(char text[BT_TIFF_TEXT], const char *format, va_list args)
+    __attribute__((format(printf, 2, 0)));
 
 static void keep_first(char text[BT_TIFF_TEXT], const char *format, va_list args) {
   if (!text[0]) vsnprintf(text, BT_TIFF_TEXT, format, args);
@@ -126,13 +127,13 @@ TIFF *bt_tiff_attach(BtTiffFile *file, const char *path, const char *mode) {
   TIFFOpenOptionsSetMaxSingleMemAlloc(options, MAX_ALLOCATION);
   TIFFOpenOptionsSetErrorHandlerExtR(options, on_error, file);
   TIFFOpenOptionsSetWarningHandlerExtR(options, on_warning, file);
-  TIFF *tif = TIFFClientOpenExt(path, mode, file, on_read, on_write, on_seek, on_close, on_size, on_map, on_unmap,
-                                options);
+  TIFF *tif = TIFFClientOpenExt(path, mode, file, on_read, on_write, on_seek, on_close, on_size, on_map,
+                                on_unmap, options);
   TIFFOpenOptionsFree(options);
   return tif;
 #else
-  /* An old libtiff has handlers for the whole process only, and prints by default: it is silenced, at the price of
-   * less specific messages. */
+  /* An old libtiff has handlers for the whole process only, and prints by default: it is silenced, at the
+   * price of less specific messages. */
   TIFFSetErrorHandler(NULL);
   TIFFSetWarningHandler(NULL);
   return TIFFClientOpen(path, mode, file, on_read, on_write, on_seek, on_close, on_size, on_map, on_unmap);

@@ -9,7 +9,7 @@
 
 #define STRIP_BYTES ((size_t)1 << 18)
 
-/* Classic TIFF ends at 4 GiB; the margin is for directories and for data that compresses to more than it was. */
+/* Classic TIFF ends at 4 GiB; the margin is for directories and for data that grows by compression. */
 #define CLASSIC_LIMIT 3.9e9
 
 /* PAGENUMBER has 16 bits. */
@@ -27,19 +27,22 @@ static BtStatus fail_write(BtContext *ctx, const BtImageWriter *writer, const ch
 }
 
 BtStatus bt_tiff_create(BtContext *ctx, BtImageWriter *writer) {
-  /* libtiff goes back to what it wrote, which a pipe does not allow and the atomic file's own stream neither. */
+  /* libtiff reads and rewrites what it wrote: no pipe allows that, nor the atomic file's own stream. */
   if (!writer->file.temporary)
-    return bt_fail(ctx, BT_ERR_UNSUPPORTED, "%s: a TIFF cannot be written to a pipe or a device", writer->path);
+    return bt_fail(ctx, BT_ERR_UNSUPPORTED, "%s: a TIFF cannot be written to a pipe or a device",
+                   writer->path);
   BtTiffWriter *tiff = calloc(1, sizeof *tiff);
   if (!tiff) return bt_fail_memory(ctx, "a TIFF writer", (double)sizeof *tiff);
   writer->state = tiff;
   tiff->file.fd = open(writer->file.temporary, O_RDWR | O_CLOEXEC);
-  if (tiff->file.fd < 0) return bt_fail(ctx, BT_ERR_IO, "%s: cannot write: %s", writer->path, strerror(errno));
+  if (tiff->file.fd < 0)
+    return bt_fail(ctx, BT_ERR_IO, "%s: cannot write: %s", writer->path, strerror(errno));
   return BT_OK;
 }
 
 static double page_bytes(const BtImage *image) {
-  return (double)bt_image_plane_size(image) * (image->colors + image->alpha) * (double)bt_sample_size(image->sample);
+  return (double)bt_image_plane_size(image) * (image->colors + image->alpha) *
+         (double)bt_sample_size(image->sample);
 }
 
 /* The first page tells whether the file may outgrow classic TIFF; so does an input that is that large. */
@@ -70,13 +73,16 @@ static int set_layout(TIFF *tif, const BtImage *image, const BtImageNotes *notes
          TIFFSetField(tif, TIFFTAG_SAMPLEFORMAT, is_float ? SAMPLEFORMAT_IEEEFP : SAMPLEFORMAT_UINT) == 1 &&
          TIFFSetField(tif, TIFFTAG_SAMPLESPERPIXEL, samples) == 1 &&
          (image->alpha == 0 || TIFFSetField(tif, TIFFTAG_EXTRASAMPLES, (uint16_t)1, extra) == 1) &&
-         TIFFSetField(tif, TIFFTAG_PHOTOMETRIC, image->colors == 3 ? PHOTOMETRIC_RGB : PHOTOMETRIC_MINISBLACK) == 1 &&
+         TIFFSetField(tif, TIFFTAG_PHOTOMETRIC,
+                      image->colors == 3 ? PHOTOMETRIC_RGB : PHOTOMETRIC_MINISBLACK) == 1 &&
          TIFFSetField(tif, TIFFTAG_PLANARCONFIG, PLANARCONFIG_CONTIG) == 1 &&
-         TIFFSetField(tif, TIFFTAG_ORIENTATION, notes->orientation ? notes->orientation : ORIENTATION_TOPLEFT) == 1 &&
+         TIFFSetField(tif, TIFFTAG_ORIENTATION,
+                      notes->orientation ? notes->orientation : ORIENTATION_TOPLEFT) == 1 &&
          TIFFSetField(tif, TIFFTAG_ROWSPERSTRIP, strip_rows) == 1 &&
          TIFFSetField(tif, TIFFTAG_COMPRESSION, compression) == 1 &&
          (compression == COMPRESSION_NONE ||
-          TIFFSetField(tif, TIFFTAG_PREDICTOR, is_float ? PREDICTOR_FLOATINGPOINT : PREDICTOR_HORIZONTAL) == 1);
+          TIFFSetField(tif, TIFFTAG_PREDICTOR, is_float ? PREDICTOR_FLOATINGPOINT : PREDICTOR_HORIZONTAL) ==
+              1);
 }
 
 static int set_notes(TIFF *tif, const BtImageWriter *writer) {
@@ -100,11 +106,12 @@ BtStatus bt_tiff_write_page(BtContext *ctx, BtImageWriter *writer, const BtImage
   BtTiffWriter *tiff = writer->state;
   unsigned char *strip = NULL;
   if (image->width > UINT32_MAX || image->height > UINT32_MAX)
-    return bt_fail(ctx, BT_ERR_UNSUPPORTED, "%s: %zu×%zu pixels are more than TIFF holds", writer->path, image->width,
-                   image->height);
+    return bt_fail(ctx, BT_ERR_UNSUPPORTED, "%s: %zu×%zu pixels are more than TIFF holds", writer->path,
+                   image->width, image->height);
   if (!tiff->tif) BT_TRY(start(ctx, writer, image));
 
-  const size_t row_bytes = image->width * (size_t)(image->colors + image->alpha) * bt_sample_size(image->sample);
+  const size_t row_bytes =
+      image->width * (size_t)(image->colors + image->alpha) * bt_sample_size(image->sample);
   size_t strip_rows = STRIP_BYTES / row_bytes;
   if (strip_rows < 1) strip_rows = 1;
   if (strip_rows > image->height) strip_rows = image->height;
@@ -125,7 +132,8 @@ BtStatus bt_tiff_write_page(BtContext *ctx, BtImageWriter *writer, const BtImage
       goto done;
     }
   }
-  if (TIFFWriteDirectory(tiff->tif) != 1 || tiff->file.error) st = fail_write(ctx, writer, "a directory is refused");
+  if (TIFFWriteDirectory(tiff->tif) != 1 || tiff->file.error)
+    st = fail_write(ctx, writer, "a directory is refused");
 done:
   free(strip);
   return st;

@@ -1,4 +1,4 @@
-/* tests/fuzz/fuzz_image.c: any bytes as an image file: opened, and up to four pages read. libFuzzer's entry point. */
+/* tests/fuzz/fuzz_image.c: libFuzzer's entry: any bytes as an image file, up to four pages read. */
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>

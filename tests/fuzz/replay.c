@@ -1,5 +1,5 @@
-/* tests/fuzz/replay.c: runs a fuzz target without libFuzzer: on every fixture and kept file, then on mutations of each
- * that depend on a seed alone.
+/* tests/fuzz/replay.c: runs a fuzz target without libFuzzer: on every fixture and kept file, then on
+ * mutations of each that depend on a seed alone.
  *
  * usage: replay MUTATIONS [SEED [FOLDER]]   fixtures, and the files of FOLDER
  *        replay --write FOLDER              leaves the fixtures there, as libFuzzer's first corpus */
@@ -28,7 +28,8 @@ static size_t roll(Dice *dice, size_t count) {
 
 /* Numbers at which sizes and offsets go wrong. */
 static uint32_t odd_number(Dice *dice, size_t size) {
-  static const uint32_t numbers[] = {0, 1, 2, 7, 8, 255, 256, 32767, 65535, 65536, 0x7fffffff, 0x80000000, 0xffffffff};
+  static const uint32_t numbers[] = {0,     1,     2,     7,          8,          255,       256,
+                                     32767, 65535, 65536, 0x7fffffff, 0x80000000, 0xffffffff};
   const size_t count = sizeof numbers / sizeof *numbers;
   const size_t i = roll(dice, count + 2);
   return i < count ? numbers[i] : (uint32_t)roll(dice, size + 16);
@@ -96,7 +97,9 @@ static int write_fixtures(const char *folder) {
   return 1;
 }
 
-static int by_name(const struct dirent **a, const struct dirent **b) { return strcmp((*a)->d_name, (*b)->d_name); }
+static int by_name(const struct dirent **a, const struct dirent **b) {
+  return strcmp((*a)->d_name, (*b)->d_name);
+}
 
 /* Files in the order of their names, so that the mutations are the same everywhere. */
 static int replay_folder(const char *folder, size_t mutations, Dice *dice, size_t *files) {

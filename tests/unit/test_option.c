@@ -43,6 +43,8 @@ static const struct {
     {"--log-weight -.5e3", "{\"log-weight\": -500.0}", ""},
     {"--log-weight=-5", "{\"log-weight\": -5.0}", ""},
     {"--max-outer 7 --seed 0", "{\"max-outer\": 7, \"seed\": 0}", ""},
+    {"--max-outer 1", "{\"max-outer\": 1}", ""},
+    {"--max-outer 1000", "{\"max-outer\": 1000}", ""},
     {"--max-outer +7", "{\"max-outer\": 7}", ""},
     {"--seed 9007199254740993", "{\"seed\": 9007199254740993}", ""},
     {"--rho 0.25 --method fixed", "{\"rho\": 0.25, \"method\": \"fixed\"}", ""},

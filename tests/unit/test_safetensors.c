@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/file.h"
 #include "core/safetensors.h"
@@ -163,6 +164,7 @@ static const struct {
     {"{" T("a", "F64", "[1]", "[0,8,16]") "}", 8, "has no valid data_offsets"},
     {"{" T("a", "F64", "[1]", "[8,0]") "}", 8, "has no valid data_offsets"},
     {"{" T("a", "F64", "[1]", "[-8,0]") "}", 8, "has no valid data_offsets"},
+    {"{" T("a", "F64", "[0]", "[-8,-8]") "}", 8, "has no valid data_offsets"},
     {"{" T("a", "F64", "[1]", "[0,8.0]") "}", 8, "has no valid data_offsets"},
     {"{" T("a", "F64", "[1]", "[9223372036854775808,9223372036854775816]") "}", 8, "header, column"},
     {"{" T("a", "F64", "[1]", "[8,16]") "}", 16, "leaves a gap before its data"},
@@ -209,7 +211,16 @@ static void header_lengths(void) {
     BT_CHECK_STATUS(open_bytes(bytes, sizeof bytes), BT_ERR_FORMAT, &ctx);
     BT_CHECK(strstr(ctx.error, "not a safetensors file, or truncated") != NULL);
   }
+
+  /* One byte over the limit, in a file (mostly a hole) that is long enough. */
+  static const unsigned char over[] = {1, 0xe1, 0xf5, 0x05, 0, 0, 0, 0, '{'};
   BtTensorReader *reader;
+  const char *large = bt_test_path("large");
+  BT_CHECK_STATUS(bt_file_write(&ctx, large, over, sizeof over), BT_OK, &ctx);
+  BT_CHECK(truncate(large, 100000100) == 0);
+  BT_CHECK_STATUS(bt_tensors_open(&ctx, large, &reader), BT_ERR_FORMAT, &ctx);
+  BT_CHECK(strstr(ctx.error, "its header would have 100000001 bytes") != NULL);
+
   BT_CHECK_STATUS(bt_tensors_open(&ctx, bt_test_path("none"), &reader), BT_ERR_IO, &ctx);
   BT_CHECK_STATUS(bt_tensors_open(&ctx, bt_test_folder(), &reader), BT_ERR_IO, &ctx);
 }

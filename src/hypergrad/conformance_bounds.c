@@ -1,0 +1,231 @@
+/* Constants and bounds against samples. Random samples stay far below most bounds, so each is driven uphill: with
+ * m(e) = (A(x+e) − A(x))q, the gradient of ½‖m‖² in e is a symmetric third derivative applied to q and m, which one
+ * more difference of A gives; iterating e ← ε·gradient/‖gradient‖ is a power method for the worst e of length ε. */
+#include <math.h>
+#include <string.h>
+
+#include "hypergrad/conformance_internal.h"
+#include "lowerlevel/vector.h"
+
+/* Differences are taken over this share of a perturbation. */
+static const double share = 1e-3;
+
+/* A sample counts if it is this much larger than what rounding makes of it. */
+static const double clear = 1e3;
+
+static void shifted(double *out, const double *x, double scale, const double *e, size_t n) {
+  for (size_t j = 0; j < n; j++) out[j] = x[j] + scale * e[j];
+}
+
+/* m ← (H(x+e) − H(x)) q by way of hq = H(x) q; returns its length, 0 if rounding may have made it. */
+static double hessian_change(BtConformWork *w, const double *x, const double *e, const double *q, const double *hq,
+                             double *moved, double *m) {
+  shifted(moved, x, 1, e, w->n);
+  bt_conform_hessian(w, moved, q, m);
+  const double rounding = 4 * BT_ROUNDOFF * (bt_norm(m, w->n) + bt_norm(hq, w->n));
+  for (size_t j = 0; j < w->n; j++) m[j] -= hq[j];
+  const double size = bt_norm(m, w->n);
+  return size > clear * rounding || isnan(size) ? size : 0;
+}
+
+/* The same for (J(x+e) − J(x))ᵀ q, jq = J(x)ᵀq, of length p. */
+static double cross_change(BtConformWork *w, const double *x, const double *e, const double *q, const double *jq,
+                           double *moved, double *m) {
+  shifted(moved, x, 1, e, w->n);
+  w->problem->ops->cross_adjoint(w->problem, w->i, w->theta, moved, q, m);
+  const double rounding = 4 * BT_ROUNDOFF * (bt_norm(m, w->p) + bt_norm(jq, w->p));
+  for (size_t j = 0; j < w->p; j++) m[j] -= jq[j];
+  const double size = bt_norm(m, w->p);
+  return size > clear * rounding || isnan(size) ? size : 0;
+}
+
+/* e ← eps·normalised (H(x+e+h m) − H(x+e)) q: uphill for ‖(H(x+e) − H(x)) q‖. */
+static void climb_hessian(BtConformWork *w, const double *x, const double *q, double eps, double *e, double *m,
+                          double *moved, double *out) {
+  (void)bt_conform_normalize(m, w->n);
+  shifted(moved, x, 1, e, w->n);
+  bt_conform_hessian(w, moved, q, out);
+  shifted(moved, moved, share * eps, m, w->n);
+  bt_conform_hessian(w, moved, q, e);
+  for (size_t j = 0; j < w->n; j++) e[j] -= out[j];
+  (void)bt_conform_normalize(e, w->n);
+  for (size_t j = 0; j < w->n; j++) e[j] *= eps;
+}
+
+/* e ← eps·normalised (J(x+e+h q) − J(x+e)) m: uphill for ‖(J(x+e) − J(x))ᵀq‖. */
+static void climb_cross(BtConformWork *w, const double *x, const double *q, double norm_q, double eps, double *e,
+                        const double *m, double *moved, double *out) {
+  shifted(moved, x, 1, e, w->n);
+  w->problem->ops->cross_mult(w->problem, w->i, w->theta, moved, m, out);
+  shifted(moved, moved, share * eps / norm_q, q, w->n);
+  w->problem->ops->cross_mult(w->problem, w->i, w->theta, moved, m, e);
+  for (size_t j = 0; j < w->n; j++) e[j] -= out[j];
+  (void)bt_conform_normalize(e, w->n);
+  for (size_t j = 0; j < w->n; j++) e[j] *= eps;
+}
+
+/* Perturbations to start from: random, one entry, towards the flat vector. */
+enum { STARTS = 3 };
+
+static void start_from(BtConformWork *w, int kind, const double *x, double eps, double *e) {
+  if (kind == 0) bt_conform_random(w, w->n, e);
+  if (kind == 1) {
+    memset(e, 0, w->n * sizeof *e);
+    double where;
+    bt_conform_random(w, 1, &where);
+    e[(size_t)(fabs(where) * 1e6) % w->n] = where > 0 ? 1 : -1;
+  }
+  if (kind == 2)
+    for (size_t j = 0; j < w->n; j++) e[j] = w->flat[j] - x[j];
+  (void)bt_conform_normalize(e, w->n);
+  for (size_t j = 0; j < w->n; j++) e[j] *= eps;
+}
+
+/* Largest ‖(H(x+e) − H(x)) q‖ found for ‖e‖ = eps. */
+static double worst_hessian(BtConformWork *w, const double *x, const double *q, double eps, int climbs) {
+  double *hq = w->v[2], *e = w->v[3], *m = w->v[4], *moved = w->v[5], *out = w->v[6], worst = 0;
+  bt_conform_hessian(w, x, q, hq);
+  for (int kind = 0; kind < STARTS; kind++) {
+    start_from(w, kind, x, eps, e);
+    for (int k = 0; k <= climbs; k++) {
+      const double size = hessian_change(w, x, e, q, hq, moved, m);
+      worst = bt_conform_larger(worst, size);
+      if (size == 0 || k == climbs) break;
+      climb_hessian(w, x, q, eps, e, m, moved, out);
+    }
+  }
+  return worst;
+}
+
+static double worst_cross(BtConformWork *w, const double *x, const double *q, double eps, int climbs) {
+  double *jq = w->t[0], *m = w->t[1], *e = w->v[3], *moved = w->v[5], *out = w->v[6], worst = 0;
+  const double norm_q = bt_norm(q, w->n);
+  w->problem->ops->cross_adjoint(w->problem, w->i, w->theta, x, q, jq);
+  for (int kind = 0; kind < STARTS; kind++) {
+    start_from(w, kind, x, eps, e);
+    for (int k = 0; k <= climbs; k++) {
+      const double size = cross_change(w, x, e, q, jq, moved, m);
+      worst = bt_conform_larger(worst, size);
+      if (size == 0 || k == climbs) break;
+      climb_cross(w, x, q, norm_q, eps, e, m, moved, out);
+    }
+  }
+  return worst;
+}
+
+typedef struct {
+  double hessian, cross, global;
+} VariationRatios;
+
+/* Vectors q: random, one entry, the most curved direction. */
+static void variations(BtConformWork *w, const BtProblemConstants *k, VariationRatios *worst) {
+  enum { CLIMBS = 2, VECTORS = 3 };
+  double *q = w->v[0], smallest, largest;
+  for (int kind = 0; kind < VECTORS; kind++) {
+    if (kind < 2) start_from(w, kind, w->x, 1, q);
+    if (kind == 2) {
+      w->problem->ops->curvature(w->problem, w->i, w->theta, w->x, w->curvature);
+      bt_conform_spectrum(w, &smallest, &largest, q, w->v[1]);
+    }
+    const double norm_q = bt_norm(q, w->n);
+    for (double eps = 1; eps > 0.5e-8; eps *= 0.1) {
+      BtVariation bound, global;
+      w->problem->ops->variation(w->problem, w->i, w->theta, w->x, q, eps, &bound);
+      bt_problem_variation_by_constants(k, norm_q, eps, &global);
+      worst->hessian = bt_conform_larger(
+          worst->hessian, bt_conform_ratio(worst_hessian(w, w->x, q, eps, CLIMBS), bound.hessian));
+      worst->cross =
+          bt_conform_larger(worst->cross, bt_conform_ratio(worst_cross(w, w->x, q, eps, CLIMBS), bound.cross));
+      worst->global = bt_conform_larger(worst->global, bt_conform_ratio(bound.hessian, global.hessian));
+      worst->global = bt_conform_larger(worst->global, bt_conform_ratio(bound.cross, global.cross));
+    }
+  }
+}
+
+/* Base points for Lipschitz constants: noise of every scale on a flat vector, since the scale at which curvature
+ * changes fastest is not known here; at each the most curved directions and single entries, as q too. */
+static void lipschitz(BtConformWork *w, double *hessian, double *cross) {
+  enum { CLIMBS = 4 };
+  double *q = w->v[0], *x = w->v[1], *product = w->v[2], smallest, largest;
+  for (double scale = 1; scale > 0.5e-7; scale *= sqrt(0.1)) {
+    bt_conform_random(w, w->n, x);
+    for (size_t j = 0; j < w->n; j++) x[j] = w->flat[j] + scale * x[j];
+    for (int kind = 0; kind < 2; kind++) {
+      if (kind == 0) start_from(w, 1, x, 1, q);
+      if (kind == 1) {
+        w->problem->ops->curvature(w->problem, w->i, w->theta, x, w->curvature);
+        bt_conform_spectrum(w, &smallest, &largest, q, product);
+      }
+      for (double eps = scale; eps > 0.5e-2 * scale; eps *= 0.1) {
+        *hessian = bt_conform_larger(*hessian, worst_hessian(w, x, q, eps, CLIMBS) / eps);
+        *cross = bt_conform_larger(*cross, worst_cross(w, x, q, eps, CLIMBS) / eps);
+      }
+    }
+  }
+}
+
+/* ‖J(x)‖ by power iteration on JᵀJ. */
+static double cross_norm(BtConformWork *w, const double *x) {
+  enum { ITERATIONS = 60 };
+  double *v = w->t[0], *jv = w->v[0], largest = 0;
+  bt_conform_random_unit(w, w->p, v);
+  for (int k = 0; k < ITERATIONS; k++) {
+    w->problem->ops->cross_mult(w->problem, w->i, w->theta, x, v, jv);
+    largest = bt_conform_larger(largest, bt_norm(jv, w->n));
+    w->problem->ops->cross_adjoint(w->problem, w->i, w->theta, x, jv, v);
+    if (!(bt_conform_normalize(v, w->p) > 0)) break;
+  }
+  return largest;
+}
+
+static void cross_norms(BtConformWork *w, double *least, double *most) {
+  const double *const points[] = {w->x, w->flat};
+  for (int k = 0; k < 2; k++) {
+    const double bound = w->problem->ops->cross_norm(w->problem, w->i, w->theta, points[k], w->norm_work);
+    const double norm = cross_norm(w, points[k]);
+    *most = bt_conform_larger(*most, bt_conform_ratio(norm, bound));
+    *least = bt_conform_larger(*least, bt_conform_ratio(bound, norm));
+  }
+}
+
+static void curvatures(BtConformWork *w, double *least, double *most) {
+  const double *const points[] = {w->x, w->flat};
+  *least = (double)INFINITY;
+  *most = 0;
+  for (int k = 0; k < 2; k++) {
+    double smallest, largest;
+    w->problem->ops->curvature(w->problem, w->i, w->theta, points[k], w->curvature);
+    bt_conform_spectrum(w, &smallest, &largest, w->v[0], w->v[1]);
+    *least = bt_conform_smaller(*least, smallest);
+    *most = bt_conform_larger(*most, largest);
+  }
+}
+
+BtStatus bt_conform_bounds(BtContext *ctx, const BtConform *conform, const double *x) {
+  BtConformWork w;
+  BtProblemConstants k;
+  BtStatus st = bt_conform_begin(ctx, conform, x, &w);
+  if (st < 0) return st;
+  w.problem->ops->constants(w.problem, w.i, w.theta, &k);
+  double least, most, sharp = 0, norm = 0, hessian = 0, cross = 0;
+  if (k.proof != BT_PROOF_NONE) {
+    curvatures(&w, &least, &most);
+    lipschitz(&w, &hessian, &cross);
+    bt_conform_row(conform, BT_CONFORM_CONVEXITY, least / k.mu);
+    bt_conform_row(conform, BT_CONFORM_LIPSCHITZ, most / k.lipschitz);
+    bt_conform_row(conform, BT_CONFORM_HESSIAN_LIPSCHITZ, bt_conform_ratio(hessian, k.hessian_lipschitz));
+    bt_conform_row(conform, BT_CONFORM_CROSS_LIPSCHITZ, bt_conform_ratio(cross, k.cross_lipschitz));
+  }
+  cross_norms(&w, &sharp, &norm);
+  bt_conform_row(conform, BT_CONFORM_CROSS_NORM, norm);
+  if (w.p <= 2) bt_conform_row(conform, BT_CONFORM_CROSS_NORM_SHARP, sharp);
+  if (k.proof != BT_PROOF_NONE) {
+    VariationRatios worst = {0, 0, 0};
+    variations(&w, &k, &worst);
+    bt_conform_row(conform, BT_CONFORM_HESSIAN_VARIATION, worst.hessian);
+    bt_conform_row(conform, BT_CONFORM_CROSS_VARIATION, worst.cross);
+    bt_conform_row(conform, BT_CONFORM_VARIATION_GLOBAL, worst.global);
+  }
+  bt_conform_end(&w);
+  return BT_OK;
+}
