@@ -114,7 +114,7 @@ static BtSlot *slot_for(BtBilevel *b, const double *theta) {
       if (slot->points[i].dual)
         memcpy(slot->points[i].dual, from->points[i].dual, bt_problem_dual_size(p, i) * sizeof(double));
     } else {
-      bt_lower_cold_start(p, i, slot->points[i]);
+      bt_lower_cold_start(b->lower, i, theta, slot->points[i]);
     }
   }
   memcpy(slot->theta, theta, bytes);

@@ -46,6 +46,12 @@ static Description describe(BtConformCheck check) {
       return (Description){"cross variation", "largest |(J(x+e) - J(x))'q| / its bound", 1, 0};
     case BT_CONFORM_VARIATION_GLOBAL:
       return (Description){"variation global", "variation / constants eps |q|", 1 + 1e-6, 0};
+    case BT_CONFORM_LOSS_GRADIENT:
+      return (Description){"loss gradient", "order of the error of g(x) + t grad g'd", order, 1};
+    case BT_CONFORM_LOSS_SLOPE: return (Description){"loss slope", "slope - |grad g|, relative", rounding, 0};
+    case BT_CONFORM_LOSS_BOUNDS: return (Description){"loss bounds", "largest change of g / its bound", 1, 0};
+    case BT_CONFORM_LOSS_LIPSCHITZ:
+      return (Description){"loss lipschitz", "largest |grad g(x+e) - grad g(x)| / L_g |e|", 1 + rounding, 0};
     case BT_CONFORM_CERTIFICATE: return (Description){"certificate", "true distance / certified bound", 1, 0};
     case BT_CONFORM_REACHED: return (Description){"reached", "solves short of an attainable accuracy", 0, 0};
     case BT_CONFORM_ERROR_BOUND: return (Description){"hypergradient bound", "true error / omega", 1, 0};

@@ -33,6 +33,11 @@ typedef enum {
   BT_CONFORM_HESSIAN_VARIATION, /* sampled ‖(H(x+e) − H(x))q‖ against variation                      */
   BT_CONFORM_CROSS_VARIATION,   /* sampled ‖(J(x+e) − J(x))ᵀq‖ against variation                     */
   BT_CONFORM_VARIATION_GLOBAL,  /* variation against constants·ε‖q‖                                  */
+  /* bt_conform_loss() */
+  BT_CONFORM_LOSS_GRADIENT,  /* order of |g(x+td) − g(x) − t ∇gᵀd|                                   */
+  BT_CONFORM_LOSS_SLOPE,     /* slope = ‖∇g‖                                                         */
+  BT_CONFORM_LOSS_BOUNDS,    /* sampled g(x+e) against bounds                                        */
+  BT_CONFORM_LOSS_LIPSCHITZ, /* sampled ‖∇g(x+e) − ∇g(x)‖/‖e‖ against L_g on the ball                */
   /* bt_conform_certificates() */
   BT_CONFORM_CERTIFICATE, /* true distance against the certificate's bound                           */
   BT_CONFORM_REACHED,     /* solves that missed an ε above the rounding floor                        */
@@ -75,6 +80,9 @@ BtStatus bt_conform_operators(BtContext *ctx, const BtConform *conform, const do
 
 /* Constants and bounds, by samples around x and around constant vectors. Errors: BT_ERR_MEMORY. */
 BtStatus bt_conform_bounds(BtContext *ctx, const BtConform *conform, const double *x);
+
+/* The upper loss at x. Errors: BT_ERR_MEMORY. */
+BtStatus bt_conform_loss(BtContext *ctx, const BtConform *conform, const BtUpperLoss *loss, const double *x);
 
 /* Solves from cold and from warm starts to accuracies over eight decades with the solver of `settings`, compared with
  * one solve to 1e-12. Returns errors of the solver, BT_STOPPED, BT_NOT_CERTIFIED if no solution is accurate enough to

@@ -1,4 +1,4 @@
-/* Derivatives against differences, adjoints by dot products. */
+/* Derivatives against differences, adjoints by dot products; the upper loss likewise. */
 #include <math.h>
 #include <string.h>
 
@@ -13,8 +13,9 @@ typedef struct {
   double *moved; /* base + t d                                            */
   double *step;  /* moved − base, what rounding made of t d               */
   double *g, *moved_g, *product;
-  double value;  /* h(base)                                               */
+  double value;  /* h(base), or g(base)                                    */
   double noise;  /* what rounding is known to make of a remainder          */
+  const BtUpperLoss *loss;
 } Taylor;
 
 /* Size of a Taylor remainder for the step t. */
@@ -255,6 +256,56 @@ BtStatus bt_conform_operators(BtContext *ctx, const BtConform *conform, const do
     bt_conform_row(conform, BT_CONFORM_DUAL_STEP, dual_step(&w));
     if (k.mu > 0) bt_conform_row(conform, BT_CONFORM_DUAL_CONVEXITY, dual_convexity(&w, k.mu));
   }
+  bt_conform_end(&w);
+  return BT_OK;
+}
+
+static double loss_remainder(Taylor *s, double t) {
+  BtConformWork *w = s->w;
+  move(s, w->n, s->base, t);
+  const BtUpperPoint at = s->loss->ops->evaluate(s->loss, w->i, w->n, s->moved, s->moved_g);
+  return fabs(at.value - s->value - bt_dot(s->g, s->step, w->n));
+}
+
+/* Perturbations of the loss's argument: random, and along the gradient both ways, where a loss of distance moves most.
+ * ratios: value against the bounds, change of the gradient against L_g. */
+static void loss_samples(BtConformWork *w, const BtUpperLoss *loss, double *bounds, double *lipschitz) {
+  double *g = w->v[0], *e = w->v[1], *moved = w->v[2], *moved_g = w->v[3];
+  const BtUpperPoint at = loss->ops->evaluate(loss, w->i, w->n, w->x, g);
+  for (double eps = 10 * bt_norm(w->x, w->n); eps > 1e-9; eps *= 0.1)
+    for (int kind = 0; kind < 3; kind++) {
+      double lower, upper;
+      if (kind == 0) bt_conform_random(w, w->n, e);
+      for (size_t j = 0; kind > 0 && j < w->n; j++) e[j] = kind == 1 ? g[j] : -g[j];
+      (void)bt_conform_normalize(e, w->n);
+      for (size_t j = 0; j < w->n; j++) moved[j] = w->x[j] + (1 - 1e-9) * eps * e[j];
+      const BtUpperPoint there = loss->ops->evaluate(loss, w->i, w->n, moved, moved_g);
+      const double change = there.value - at.value;
+      loss->ops->bounds(at, w->n, eps, &lower, &upper);
+      *bounds = bt_conform_larger(*bounds, change > 0 ? change / (upper - at.value) : change / (lower - at.value));
+      const double turn = bt_distance(g, moved_g, w->n);
+      if (turn > 1e6 * BT_ROUNDOFF * (at.slope + there.slope))
+        *lipschitz = bt_conform_larger(*lipschitz, turn / (eps * loss->ops->lipschitz(at, eps)));
+    }
+}
+
+BtStatus bt_conform_loss(BtContext *ctx, const BtConform *conform, const BtUpperLoss *loss, const double *x) {
+  BtConformWork w;
+  BtStatus st = bt_conform_begin(ctx, conform, x, &w);
+  if (st < 0) return st;
+  Taylor s = {.w = &w, .base = w.x, .d = w.v[0], .moved = w.v[1], .step = w.v[2], .g = w.v[3], .moved_g = w.v[4],
+              .loss = loss};
+  double bounds = 0, lipschitz = 0;
+  const BtUpperPoint at = loss->ops->evaluate(loss, w.i, w.n, w.x, s.g);
+  bt_conform_random(&w, w.n, s.d);
+  s.value = at.value;
+  s.noise = 4 * BT_ROUNDOFF * (1 + fabs(at.value));
+  const double slope = bt_conform_ratio(fabs(bt_norm(s.g, w.n) - at.slope), at.slope);
+  bt_conform_row(conform, BT_CONFORM_LOSS_GRADIENT, order_of(&s, loss_remainder));
+  bt_conform_row(conform, BT_CONFORM_LOSS_SLOPE, slope);
+  loss_samples(&w, loss, &bounds, &lipschitz);
+  bt_conform_row(conform, BT_CONFORM_LOSS_BOUNDS, bounds);
+  bt_conform_row(conform, BT_CONFORM_LOSS_LIPSCHITZ, lipschitz);
   bt_conform_end(&w);
   return BT_OK;
 }

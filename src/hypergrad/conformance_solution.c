@@ -33,7 +33,7 @@ static BtStatus solve_accurately(BtContext *ctx, const BtConform *set, const dou
 static BtStatus find_truth(BtContext *ctx, const BtConform *set, BtConformWork *w, BtCertificate *truth,
                            double *scale) {
   const BtLowerPoint point = {w->x, w->dual_size ? w->dual : NULL};
-  bt_lower_cold_start(set->problem, set->i, point);
+  (void)set->problem->ops->cold_start(set->problem, set->i, set->theta, point.x, point.dual);
   memcpy(w->v[0], w->x, w->n * sizeof *w->x);
   const BtStatus st = solve_accurately(ctx, set, set->theta, point, truth);
   *scale = fmax(bt_distance(w->x, w->v[0], w->n), 1e-3);
@@ -45,7 +45,7 @@ enum { START_COLD, START_WARM, START_NEAR, START_KINDS };
 
 /* COLD: anew. WARM: where the last solve ended. NEAR: a point ten times as far from the solution as is asked for. */
 static void place_start(BtConformWork *w, int kind, double eps, BtLowerPoint point) {
-  if (kind == START_COLD) bt_lower_cold_start(w->problem, w->i, point);
+  if (kind == START_COLD) (void)w->problem->ops->cold_start(w->problem, w->i, w->theta, point.x, point.dual);
   if (kind != START_NEAR) return;
   bt_conform_random_unit(w, w->n, point.x);
   for (size_t j = 0; j < w->n; j++) point.x[j] = w->x[j] + 10 * eps * point.x[j];
@@ -65,7 +65,7 @@ BtStatus bt_conform_certificates(BtContext *ctx, const BtConform *conform, const
   BT_TRY(bt_lower_create(ctx, conform->problem, settings, &lower));
   const BtLowerPoint point = {w.v[0], w.dual_size ? w.other_dual : NULL};
   for (int kind = 0; kind < START_KINDS; kind++) {
-    bt_lower_cold_start(conform->problem, conform->i, point);
+    (void)conform->problem->ops->cold_start(conform->problem, conform->i, conform->theta, point.x, point.dual);
     double eps = 0.1 * scale;
     for (int k = 0; k < DECADES; k++, eps *= 0.1) {
       place_start(&w, kind, eps, point);
@@ -122,7 +122,7 @@ static BtStatus inexact_point(BtContext *ctx, Comparison *c, int kind, double ep
                               BtCertificate *cert) {
   BtConformWork *w = &c->w;
   if (kind == FROM_SOLVER) {
-    bt_lower_cold_start(w->problem, w->i, point);
+    (void)w->problem->ops->cold_start(w->problem, w->i, w->theta, point.x, point.dual);
     return bt_lower_solve(c->lower, ctx, w->i, w->theta, eps, point, cert);
   }
   if (kind == FROM_ONE_ENTRY) {

@@ -42,6 +42,7 @@ static const char *photometric_name(unsigned photometric) {
     case PHOTOMETRIC_CIELAB:
     case PHOTOMETRIC_ICCLAB:
     case PHOTOMETRIC_ITULAB: return "CIE L*a*b*";
+    case PHOTOMETRIC_PALETTE: return "a palette of more than 8 bits";
     case PHOTOMETRIC_CFA: return "a camera's colour filter array";
     case PHOTOMETRIC_LOGL:
     case PHOTOMETRIC_LOGLUV: return "SGI LogLuv";
@@ -307,7 +308,8 @@ BtStatus bt_tiff_read_page(BtContext *ctx, BtImageReader *reader, size_t number,
     st = bt_fail_memory(ctx, where, (double)page.block_bytes + 8.0 * (double)page.width * page.samples);
     goto done;
   }
-  page.tiff->file.warning[0] = '\0';
+  /* What libtiff said of tags and got over is not the cause of what follows. */
+  page.tiff->file.text[0] = page.tiff->file.warning[0] = '\0';
   BT_TRY(read_pixels(ctx, &page, image));
   if (page.tiff->file.warning[0]) bt_warn(ctx, "%s: %s", where, page.tiff->file.warning);
   finish_samples(&page, image);

@@ -53,7 +53,7 @@ static BtStatus denoise_plane(BtDenoiser *d, BtContext *ctx, double eps, BtShape
                               double *x, BtCertificate *cert) {
   d->plane = (BtNoisyImage){.shape = shape, .noisy = plane};
   const BtLowerPoint point = {.x = x, .dual = dual};
-  bt_lower_cold_start(&d->problem, 0, point);
+  bt_lower_cold_start(d->lower, 0, d->theta, point);
   const BtStatus st = bt_lower_solve(d->lower, ctx, 0, d->theta, eps, point, cert);
   if (st >= 0) memcpy(plane, x, bt_shape_size(shape) * sizeof *x);
   return st;

@@ -14,8 +14,16 @@ static const double *noisy(const BtProblem *problem, size_t i) { return denoisin
 
 static size_t dimension(const BtProblem *problem, size_t i) { return bt_shape_size(shape(problem, i)); }
 
-static void cold_start(const BtProblem *problem, size_t i, double *x) {
+/* The regularizer's own guess, else x = y and w = 0. */
+static size_t cold_start(const BtProblem *problem, size_t i, const double *theta, double *x, double *dual) {
+  const BtRegularizerOps *r = ops(problem);
+  if (dual && r->denoise_start) {
+    const size_t cost = r->denoise_start(regularizer(problem), shape(problem, i), theta, noisy(problem, i), x, dual);
+    if (cost > 0) return cost;
+  }
   memcpy(x, noisy(problem, i), dimension(problem, i) * sizeof *x);
+  if (dual) memset(dual, 0, r->dual_size(regularizer(problem), shape(problem, i)) * sizeof *dual);
+  return 0;
 }
 
 /* gradient += x − y; returns ½‖x − y‖². */

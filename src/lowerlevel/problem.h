@@ -25,8 +25,8 @@ typedef struct {
 
   /* Required. */
   size_t (*dimension)(const BtProblem *problem, size_t i);
-  /* x ← where a solve without a warm start begins. */
-  void (*cold_start)(const BtProblem *problem, size_t i, double *x);
+  /* x and dual (NULL if there is none) ← where a solve without a warm start begins. Returns its cost in gradients. */
+  size_t (*cold_start)(const BtProblem *problem, size_t i, const double *theta, double *x, double *dual);
   double (*value_grad)(const BtProblem *problem, size_t i, const double *theta, const double *x, double *gradient);
   size_t (*curvature_size)(const BtProblem *problem, size_t i);
   void (*curvature)(const BtProblem *problem, size_t i, const double *theta, const double *x, double *curvature);

@@ -158,10 +158,9 @@ void bt_lower_destroy(BtLower *lower) {
   free(lower);
 }
 
-void bt_lower_cold_start(const BtProblem *problem, size_t i, BtLowerPoint point) {
-  problem->ops->cold_start(problem, i, point.x);
-  const size_t dual = bt_problem_dual_size(problem, i);
-  if (point.dual && dual) memset(point.dual, 0, dual * sizeof *point.dual);
+void bt_lower_cold_start(BtLower *lower, size_t i, const double *theta, BtLowerPoint point) {
+  lower->work.gradients +=
+      (int64_t)lower->problem->ops->cold_start(lower->problem, i, theta, point.x, point.dual);
 }
 
 BtWork bt_lower_work(const BtLower *lower) {

@@ -45,8 +45,8 @@ void bt_lower_destroy(BtLower *lower);
 BtStatus bt_lower_solve(BtLower *lower, BtContext *ctx, size_t i, const double *theta, double eps,
                         BtLowerPoint point, BtCertificate *cert);
 
-/* point ← cold start of problem i. */
-void bt_lower_cold_start(const BtProblem *problem, size_t i, BtLowerPoint point);
+/* point ← cold start of problem i at θ; its cost is counted. */
+void bt_lower_cold_start(BtLower *lower, size_t i, const double *theta, BtLowerPoint point);
 
 /* Gradients, Hessian products and solves so far. */
 BtWork bt_lower_work(const BtLower *lower);

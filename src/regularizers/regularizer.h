@@ -70,6 +70,10 @@ typedef struct {
   /* Symmetrised curvature in which w stands for φ'(Dx); same layout as curvature(); dual NULL means w = φ'(Dx). */
   void (*dual_curvature)(const BtRegularizer *reg, BtShape shape, const double *theta, const double *x,
                          const double *dual, double *curvature);
+  /* Optional besides: a cheap guess x, w of argmin ½‖x − y‖² + R(x; θ). Returns what it cost in gradients, 0 when it left
+   * both untouched (out of memory). */
+  size_t (*denoise_start)(const BtRegularizer *reg, BtShape shape, const double *theta, const double *y, double *x,
+                          double *dual);
   /* w ← projection on the feasible set of w + δw, δw belonging to the primal step dx from x. */
   void (*dual_update)(const BtRegularizer *reg, BtShape shape, const double *theta, const double *x,
                       const double *dx, double *dual);

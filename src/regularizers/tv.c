@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "regularizers/simd.h"
+#include "regularizers/tv_start.h"
 
 #define TILE 256
 
@@ -311,6 +312,12 @@ static void tv_dual_update(const BtRegularizer *reg, BtShape shape, const double
     }
 }
 
+static size_t tv_denoise_start(const BtRegularizer *reg, BtShape shape, const double *theta, const double *y,
+                               double *x, double *dual) {
+  static const int iterations = 15;
+  return bt_tv_start(shape, isotropic(reg), exp(theta[0]), y, iterations, x, dual) == BT_OK ? (size_t)iterations : 0;
+}
+
 BT_SIMD static void adjoint_row(const double *restrict tx, const double *restrict ty, const double *restrict qx,
                                 const double *restrict qy, size_t n, double nu2, int iso, double *restrict sums) {
   double by_weight = 0, by_smoothing = 0;
@@ -452,6 +459,7 @@ static const BtRegularizerOps tv_ops = {
     .dual_size = tv_dual_size,
     .dual_curvature = tv_blocks,
     .dual_update = tv_dual_update,
+    .denoise_start = tv_denoise_start,
     .parameter_name = tv_parameter_name,
     .initial = tv_initial,
     .domain = tv_domain,

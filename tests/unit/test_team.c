@@ -156,11 +156,20 @@ static void sum_twice(BtTeam *team, Outcome *mine, size_t n) {
   free(x);
 }
 
+/* What a loss must not need: the end of the main process or of its team. */
+static void see_last_rank_finish(const BtTeam *team, Outcome *mine) {
+  for (int i = 0; i < 100 && team->rank == 0 && !mine->count; i++) {
+    pause_seconds(0.05);
+    mine->count = *(volatile int *)&seen[team->size - 1].finished;
+  }
+}
+
 /* Rank 2 is gone before the sum; ranks before it have sent, rank 3 is stuck in a buffer larger than a
  * socket's. */
 static void die_before(BtTeam *team, Outcome *mine) {
   if (team->rank == 2) _exit(0);
   sum_twice(team, mine, LARGE / 4);
+  see_last_rank_finish(team, mine);
 }
 
 /* Rank 2 dies while its large buffer is half sent: the main process does not read before. */
@@ -172,10 +181,12 @@ static void die_within(BtTeam *team, Outcome *mine) {
   }
   if (team->rank == 0) pause_seconds(2);
   sum_twice(team, mine, LARGE / 4);
+  see_last_rank_finish(team, mine);
 }
 
 static void leave_step(BtTeam *team, Outcome *mine) {
   sum_twice(team, mine, team->rank == 2 ? LARGE / 4 : 5);
+  see_last_rank_finish(team, mine);
 }
 
 static void losses(void) {
@@ -190,6 +201,7 @@ static void losses(void) {
   };
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     run_team(4, rows[i].body);
+    BT_CHECK_ROW(seen[0].count == 1, "case %zu: the others waited for the main process", i);
     for (int r = 0; r < 4; r++) {
       BT_CHECK_ROW(seen[r].finished == (r == 2 ? rows[i].finishes : 1), "case %zu, rank %d", i, r);
       if (!seen[r].finished) continue;
@@ -217,26 +229,31 @@ static void main_process_leaves(void) {
 
 static void children_die_with_main(void) {
 #ifdef __linux__
-  int ends[2];
-  char byte;
-  BT_NEED(pipe(ends) == 0);
-  const pid_t main_process = fork();
-  BT_NEED(main_process >= 0);
-  if (main_process == 0) {
-    BtTeam team;
-    const struct sigaction deadly = {.sa_handler = SIG_DFL};
-    const BtStatus st = sigaction(SIGALRM, &deadly, NULL) == 0 ? bt_team_fork(&ctx, 3, &team) : BT_ERR_IO;
-    (void)alarm(30); /* in case they do not */
-    while (st == BT_OK && team.rank > 0) (void)pause();
-    _exit(st == BT_OK ? 0 : 1);
+  /* Once the main process dies before the children have quite started, once after. */
+  for (int started = 0; started < 2; started++) {
+    int ends[2], status = -1;
+    char byte;
+    BT_NEED(pipe(ends) == 0);
+    const pid_t main_process = fork();
+    BT_NEED(main_process >= 0);
+    if (main_process == 0) {
+      const struct sigaction deadly = {.sa_handler = SIG_DFL};
+      double none = 0;
+      BtTeam team;
+      BtStatus st = sigaction(SIGALRM, &deadly, NULL) == 0 ? bt_team_fork(&ctx, 3, &team) : BT_ERR_IO;
+      (void)alarm(30); /* in case they do not */
+      if (st == BT_OK && started) st = team.sum(&team, &ctx, &none, 1);
+      while (st == BT_OK && team.rank > 0) (void)pause();
+      _exit(st == BT_OK ? 0 : 1);
+    }
+    /* The pipe ends once every process that could write to it is gone. */
+    BT_CHECK(close(ends[1]) == 0);
+    BT_CHECK_ROW(poll(&(struct pollfd){ends[0], POLLIN, 0}, 1, 10000) == 1, "a child lives, started = %d",
+                 started);
+    BT_CHECK(read(ends[0], &byte, 1) == 0);
+    BT_CHECK(close(ends[0]) == 0);
+    BT_CHECK(waitpid(main_process, &status, 0) == main_process && status == 0);
   }
-  /* The pipe ends once every process that could write to it is gone. */
-  int status = -1;
-  BT_CHECK(close(ends[1]) == 0);
-  BT_CHECK(poll(&(struct pollfd){ends[0], POLLIN, 0}, 1, 10000) == 1);
-  BT_CHECK(read(ends[0], &byte, 1) == 0);
-  BT_CHECK(close(ends[0]) == 0);
-  BT_CHECK(waitpid(main_process, &status, 0) == main_process && status == 0);
 #endif
 }
 
@@ -287,13 +304,18 @@ static void children_hold_one_socket(void) {
 static void failing_start(void) {
   struct rlimit before, low;
   BtTeam team;
+  memset(seen, 0, sizeof *seen);
   const int sockets = open_sockets(), free_fd = dup(0);
   BT_NEED(free_fd >= 0 && close(free_fd) == 0 && getrlimit(RLIMIT_NOFILE, &before) == 0);
   low = before;
   low.rlim_cur = (rlim_t)free_fd + 4;
   BT_NEED(setrlimit(RLIMIT_NOFILE, &low) == 0);
   const BtStatus st = bt_team_fork(&ctx, 8, &team);
-  if (team.rank > 0) _exit(0);
+  if (team.rank > 0) {
+    seen[0].count++;
+    _exit(0);
+  }
+  BT_CHECK_ROW(seen[0].count == 0, "%d children left the call", seen[0].count);
   BT_CHECK(setrlimit(RLIMIT_NOFILE, &before) == 0);
   BT_CHECK_STATUS(st, BT_ERR_LIBRARY, &ctx);
   BT_CHECK_ROW(strstr(ctx.error, "of 8 cannot be ") != NULL, "%s", ctx.error);
