@@ -192,7 +192,11 @@ static BtStatus attach(BtApp *app, Run *run) {
   BtContext *ctx = &app->ctx;
   const Learn *set = run->set;
   BtStatus st = BT_OK;
-  if (set->resume) BT_TRY(bt_checkpoint_load(app, set->resume, run->identity, &run->maid, run->bilevel));
+  if (set->resume) {
+    BT_TRY(bt_checkpoint_load(app, set->resume, run->identity, &run->maid, run->bilevel));
+    if (!in_domain(&run->model.regularizer, run->maid.theta))
+      BT_TRY(bt_fail(ctx, BT_ERR_FORMAT, "%s: its parameters are outside the regularizer's domain", set->resume));
+  }
   if (set->log && app->team.rank == 0) {
     st = bt_log_open(ctx, set->log, (int64_t)run->problem.parameters, set->resume ? run->maid.iteration : -1, &run->log);
     if (st >= 0) st = bt_context_observe(ctx, bt_log_event, run->log);
@@ -311,8 +315,11 @@ static BtStatus finish(BtApp *app, Run *run) {
 }
 
 static void tell_where_to_resume(BtApp *app, const Run *run) {
-  if (run->checkpoint.path && run->checkpoint.written)
-    bt_warn(&app->ctx, "stopped; go on with the same command and --resume %s", run->checkpoint.path);
+  const char *from = run->checkpoint.written ? run->checkpoint.path : run->set->resume;
+  if (from)
+    bt_warn(&app->ctx, "stopped; go on with the same command and --resume %s", from);
+  else if (run->checkpoint.path)
+    bt_warn(&app->ctx, "stopped before the first checkpoint was written");
   else
     bt_warn(&app->ctx, "stopped without a checkpoint; --checkpoint FILE keeps one");
 }

@@ -12,8 +12,9 @@ BtStatus bt_fail(BtContext *ctx, BtStatus status, const char *format, ...) {
   va_start(args, format);
   vsnprintf(ctx->error, sizeof ctx->error, format, args);
   va_end(args);
+  /* Names from hostile files must not move the cursor or break the line. */
   for (char *c = ctx->error; *c; c++)
-    if (*c == '\n' || *c == '\r') *c = ' ';
+    if ((unsigned char)*c < 0x20 || *c == 0x7f) *c = ' ';
   return status;
 }
 

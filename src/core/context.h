@@ -23,7 +23,7 @@ typedef struct {
 void bt_context_init(BtContext *ctx);
 
 /* Writes the text of an error into ctx (NULL is allowed) and returns `status`, so that `return bt_fail(…)` reads
- * well. Line breaks in the text become blanks. */
+ * well. Control characters in the text become blanks. */
 BtStatus bt_fail(BtContext *ctx, BtStatus status, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* BT_ERR_MEMORY with the size that was asked for. */

@@ -23,6 +23,7 @@ typedef struct {
 typedef struct {
   double norm;      /* ‖z‖₂                                                              */
   double bound;     /* ω ≥ ‖z − ∇f(θ)‖₂                                                  */
+  double bound_adjoint; /* the share of `bound` that comes from δ; the rest comes from ε   */
   double estimate;  /* estimate of ‖z − ∇f(θ)‖₂ (dual-weighted residual); NAN if not asked for */
   double eps;       /* largest bound of ‖x̃_i − x̂_i‖₂ reached                            */
   double delta;     /* largest adjoint residual norm reached                             */

@@ -8,7 +8,7 @@
 #include "lowerlevel/vector.h"
 
 /* What each image contributes to a row of the team's sum. */
-enum { ROW_VALUE, ROW_LOWER, ROW_UPPER, ROW_EPS, ROW_PROOF, ROW_RESIDUAL, ROW_BOUND, ROW_FIXED };
+enum { ROW_VALUE, ROW_LOWER, ROW_UPPER, ROW_EPS, ROW_PROOF, ROW_RESIDUAL, ROW_BOUND, ROW_ADJOINT, ROW_FIXED };
 
 static int owns(const BtBilevel *b, size_t i) { return bt_team_owns(b->team, i); }
 
@@ -245,6 +245,7 @@ static BtStatus gradient(void *self, BtContext *ctx, const double *theta, double
     slot->certificates[i] = part.certificate;
     r[ROW_RESIDUAL] = part.residual;
     r[ROW_BOUND] = part.bound;
+    r[ROW_ADJOINT] = fmin(part.bound, part.bound_adjoint);
     if (st < 0) slot->used = 0;
     if (st > worst) worst = st;
     if (st >= 0 && st != BT_STOPPED) value_row(b, i, slot);
@@ -264,6 +265,7 @@ static BtStatus gradient(void *self, BtContext *ctx, const double *theta, double
     for (size_t k = 0; k < p; k++) z[k] += r[ROW_FIXED + k] / m;
     for (size_t k = 0; k < p; k++) error[k] += r[ROW_FIXED + p + k] / m;
     out->bound += r[ROW_BOUND] / m;
+    out->bound_adjoint += r[ROW_ADJOINT] / m;
     out->delta = fmax(out->delta, r[ROW_RESIDUAL]);
   }
   out->norm = bt_norm(z, p);

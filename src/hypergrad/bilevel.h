@@ -30,6 +30,7 @@ typedef struct {
   BtCertificate certificate;
   double residual;      /* ‖H q − ∇g‖                                          */
   double bound;         /* ω_i                                                 */
+  double bound_adjoint; /* its share due to the residual                        */
   double bound_global;  /* ω_i of the closed form with global constants         */
 } BtHypergradientPart;
 

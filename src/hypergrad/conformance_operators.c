@@ -14,7 +14,7 @@ typedef struct {
   double *step;  /* moved − base, what rounding made of t d               */
   double *g, *moved_g, *product;
   double value;  /* h(base), or g(base)                                    */
-  double noise;  /* what rounding is known to make of a remainder          */
+  double noise;  /* size of the terms whose difference a remainder is      */
   const BtUpperLoss *loss;
 } Taylor;
 
@@ -35,32 +35,32 @@ static double value_grad(BtConformWork *w, const double *theta, const double *x,
 /* The order in t at the smallest steps whose remainder stands out from rounding, where an error in the derivative,
  * which is of order 1, shows first. A remainder that never stands out is exact and counts as order 2. */
 static double order_of(Taylor *s, Remainder *remainder) {
-  enum { STEPS = 42, SPAN = 2 };
-  static const double margin = 200;
-  double size[STEPS], noise = s->noise;
+  enum { STEPS = 42 };
+  static const double margin = 200, roundings = 4;
+  double size[STEPS], noise = 0;
   int last = -1;
   for (int k = STEPS; k < STEPS + 6; k += 2) noise = bt_conform_larger(noise, remainder(s, ldexp(1, -k)));
   for (int k = 0; k < STEPS; k++) {
     size[k] = remainder(s, ldexp(1, -k));
     if (!isfinite(size[k])) return (double)NAN;
-    if (size[k] > margin * noise) last = k;
+    if (size[k] > margin * fmax(noise, roundings * BT_ROUNDOFF * s->noise)) last = k;
   }
   if (isnan(noise)) return (double)NAN;
-  if (last < 1) return 2;
-  const int first = last > SPAN ? last - SPAN : 0;
-  return log2(size[first] / size[last]) / (double)(last - first);
+  return last < 1 ? 2 : log2(size[last - 1] / size[last]);
 }
 
 static double gradient_remainder(Taylor *s, double t) {
   BtConformWork *w = s->w;
   move(s, w->n, s->base, t);
   const double value = value_grad(w, w->theta, s->moved, s->moved_g);
+  s->noise = fabs(value) + fabs(s->value);
   return fabs(value - s->value - bt_dot(s->g, s->step, w->n));
 }
 
 /* ‖∇h(moved) − ∇h(base) − product‖ */
-static double change_remainder(const Taylor *s) {
+static double change_remainder(Taylor *s) {
   double sum = 0;
+  s->noise = bt_norm(s->moved_g, s->w->n) + bt_norm(s->g, s->w->n) + bt_norm(s->product, s->w->n);
   for (size_t j = 0; j < s->w->n; j++) {
     const double r = s->moved_g[j] - s->g[j] - s->product[j];
     sum += r * r;
@@ -83,10 +83,8 @@ static void derivatives(BtConformWork *w, double *gradient, double *hessian) {
                 .g = w->v[3], .moved_g = w->v[4], .product = w->v[5]};
     bt_conform_random(w, w->n, s.d);
     s.value = value_grad(w, w->theta, s.base, s.g);
-    s.noise = 4 * BT_ROUNDOFF * fabs(s.value);
     *gradient = bt_conform_smaller(*gradient, order_of(&s, gradient_remainder));
     w->problem->ops->curvature(w->problem, w->i, w->theta, s.base, w->curvature);
-    s.noise = BT_ROUNDOFF * bt_norm(s.g, w->n);
     *hessian = bt_conform_smaller(*hessian, order_of(&s, hessian_remainder));
   }
 }
@@ -107,7 +105,6 @@ static double cross_order(BtConformWork *w) {
   /* Each parameter alone while they are few, so that none hides behind another; all of them together. */
   const size_t alone = w->p <= 8 ? w->p : 0;
   (void)value_grad(w, w->theta, s.base, s.g);
-  s.noise = BT_ROUNDOFF * bt_norm(s.g, w->n);
   for (size_t k = 0; k <= alone; k++) {
     bt_conform_random(w, w->p, s.d);
     for (size_t j = 0; k < alone && j < w->p; j++) s.d[j] = j == k;
@@ -215,7 +212,7 @@ static double dual_step(BtConformWork *w) {
               .g = w->v[3], .moved_g = w->v[4], .product = w->v[5]};
   bt_conform_random(w, w->n, s.d);
   bt_conform_random(w, w->n, s.moved_g);
-  s.noise = BT_ROUNDOFF * dual_scale(w, w->x, s.moved_g, s.product);
+  s.noise = dual_scale(w, w->x, s.moved_g, s.product);
   exact_dual(w, w->x);
   return order_of(&s, dual_remainder);
 }
@@ -264,6 +261,7 @@ static double loss_remainder(Taylor *s, double t) {
   BtConformWork *w = s->w;
   move(s, w->n, s->base, t);
   const BtUpperPoint at = s->loss->ops->evaluate(s->loss, w->i, w->n, s->moved, s->moved_g);
+  s->noise = 1 + fabs(at.value) + fabs(s->value);
   return fabs(at.value - s->value - bt_dot(s->g, s->step, w->n));
 }
 
@@ -299,7 +297,6 @@ BtStatus bt_conform_loss(BtContext *ctx, const BtConform *conform, const BtUpper
   const BtUpperPoint at = loss->ops->evaluate(loss, w.i, w.n, w.x, s.g);
   bt_conform_random(&w, w.n, s.d);
   s.value = at.value;
-  s.noise = 4 * BT_ROUNDOFF * (1 + fabs(at.value));
   const double slope = bt_conform_ratio(fabs(bt_norm(s.g, w.n) - at.slope), at.slope);
   bt_conform_row(conform, BT_CONFORM_LOSS_GRADIENT, order_of(&s, loss_remainder));
   bt_conform_row(conform, BT_CONFORM_LOSS_SLOPE, slope);

@@ -140,7 +140,7 @@ static void compare(Comparison *c, const double *z, const double *estimate, cons
   const size_t p = c->w.p;
   const double error = bt_distance(z, c->w.t[0], p), norm = bt_norm(c->w.t[0], p);
   c->worst_global = bt_conform_larger(c->worst_global, bt_conform_ratio(part->bound, part->bound_global));
-  c->worst_bound = bt_conform_larger(c->worst_bound, bt_conform_ratio(fmax(0, error - c->truth_bound), part->bound));
+  c->worst_bound = bt_conform_larger(c->worst_bound, bt_conform_ratio(error, part->bound));
   /* Ratios where the error is that of z and not of what it is compared with. */
   if (!(error > 1e3 * BT_ROUNDOFF * norm) || !(part->bound > 10 * c->truth_bound)) return;
   add_ratio(&c->bound, part->bound / error);
@@ -201,7 +201,7 @@ static BtStatus compare_differences(BtContext *ctx, Comparison *c, const double 
   }
   const double coarse = (values[0] - values[1]) / (2 * step), fine = (values[2] - values[3]) / step;
   for (size_t k = 0; k < c->w.p; k++) along += c->w.t[0][k] * direction[k];
-  const double error = fabs((4 * fine - coarse) / 3 - along) - 4 * noise / step - c->truth_bound;
+  const double error = fabs((4 * fine - coarse) / 3 - along) - 4 * noise / step;
   *worst = bt_conform_larger(*worst, bt_conform_ratio(fmax(0, error), bt_norm(c->w.t[0], c->w.p)));
   return BT_OK;
 }

@@ -11,6 +11,11 @@ double bt_error_bound(const BtProblemConstants *k, const BtErrorTerms *t) {
   return slack * (t->variation.cross + (t->cross_norm + k->cross_lipschitz * t->eps) * kappa);
 }
 
+double bt_error_bound_adjoint(const BtProblemConstants *k, const BtErrorTerms *t) {
+  if (!(k->mu > 0)) return (double)INFINITY;
+  return slack * (t->cross_norm + k->cross_lipschitz * t->eps) * t->residual / k->mu;
+}
+
 double bt_error_bound_global(const BtProblemConstants *k, const BtErrorTerms *t) {
   if (!(k->mu > 0)) return (double)INFINITY;
   const double c = t->upper_lipschitz * t->cross_norm / k->mu +

@@ -25,6 +25,9 @@ typedef struct {
 /* ω as above; infinite if μ is not positive. */
 double bt_error_bound(const BtProblemConstants *constants, const BtErrorTerms *terms);
 
+/* The share of ω due to the residual, (‖J‖ + L_J ε)‖r‖/μ. */
+double bt_error_bound_adjoint(const BtProblemConstants *constants, const BtErrorTerms *terms);
+
 /* The closed form of Salehi et al. 2023, with global constants only:
  *   ω = c ε + ‖J‖δ/μ + L_J L_g ε²/μ,   c = L_g‖J‖/μ + L_H‖∇g‖‖J‖/μ² + L_J‖∇g‖/μ. */
 double bt_error_bound_global(const BtProblemConstants *constants, const BtErrorTerms *terms);

@@ -75,6 +75,7 @@ BtStatus bt_hypergradient(BtBilevel *b, BtContext *ctx, size_t i, const double *
   /* Jᵀq is a sum of n products with entries of ‖J‖ and ‖q‖. */
   const double rounding = 2 * bt_sum_rounding(n) * terms.cross_norm * norm_q;
   part->bound_global = bt_error_bound_global(&constants, &terms) + rounding;
+  part->bound_adjoint = bt_error_bound_adjoint(&constants, &terms);
   part->bound = fmin(bt_error_bound(&constants, &terms) + rounding, part->bound_global);
 
   if (estimate) BT_TRY(estimate_error(b, ctx, i, theta, point.x, q, residual, z, estimate));

@@ -2,9 +2,9 @@
  *
  * PNG: 1–16 bit gray, RGB, palette, with or without alpha. TIFF: 1–16-bit unsigned and 32- or 64-bit float,
  * gray (min-is-black and min-is-white), palette and RGB, with or without alpha, contiguous or separate
- * planes, strips and tiles, every compression libtiff has but old-style JPEG, multi-page stacks, BigTIFF.
- * Every input, however broken, gives pixels or one line of error that names the file (and the page, counted
- * from 1) and the cause. */
+ * planes, strips and tiles, every compression libtiff has but old-style JPEG and JBIG, multi-page stacks,
+ * BigTIFF. Every input, however broken, gives pixels or one line of error that names the file (and the page,
+ * counted from 1) and the cause. */
 #ifndef BITUNE_IMAGEIO_FILE_H
 #define BITUNE_IMAGEIO_FILE_H
 

@@ -89,10 +89,11 @@ static BtStatus check_samples(BtContext *ctx, Page *page) {
   if (!TIFFIsCODECConfigured(page->compression))
     return bt_fail(ctx, BT_ERR_UNSUPPORTED, "%s: this libtiff was built without compression scheme %u",
                    page->where, (unsigned)page->compression);
-  /* libtiff's decoder for it guesses much and breaks often. */
-  if (page->compression == COMPRESSION_OJPEG)
-    return bt_fail(ctx, BT_ERR_UNSUPPORTED, "%s: old-style JPEG compression; save it with another",
-                   page->where);
+  /* libtiff's decoder for the one guesses much and breaks often; JBIG-KIT aborts the process when a damaged header
+   * makes it run out of memory. */
+  if (page->compression == COMPRESSION_OJPEG || page->compression == COMPRESSION_JBIG)
+    return bt_fail(ctx, BT_ERR_UNSUPPORTED, "%s: %s compression; save it with another", page->where,
+                   page->compression == COMPRESSION_JBIG ? "JBIG" : "old-style JPEG");
   page->top = page->format == SAMPLEFORMAT_UINT ? (double)((1u << bits) - 1) : 1.0;
   return BT_OK;
 }

@@ -6,8 +6,8 @@
 #include <time.h>
 
 const BtOption bt_maid_options[] = {
-    BT_OPT_REAL("eps0", BtMaidSettings, eps0, 0.1, BT_POSITIVE, "EPS", "initial lower-level accuracy ‖x̃ − x̂‖₂ per image"),
-    BT_OPT_REAL("delta0", BtMaidSettings, delta0, 0.1, BT_POSITIVE, "DELTA", "initial residual norm of adjoint solves"),
+    BT_OPT_REAL("eps0", BtMaidSettings, eps0, 1, BT_POSITIVE, "EPS", "initial lower-level accuracy ‖x̃ − x̂‖₂ per image"),
+    BT_OPT_REAL("delta0", BtMaidSettings, delta0, 1, BT_POSITIVE, "DELTA", "initial residual norm of adjoint solves"),
     BT_OPT_REAL("alpha0", BtMaidSettings, alpha0, 0.01, BT_POSITIVE, "ALPHA", "initial step size"),
     BT_OPT_REAL("rho", BtMaidSettings, rho, 0.5, BT_IN(0, 1), "R", "backtracking factor of the step"),
     BT_OPT_REAL("rho-bar", BtMaidSettings, rho_bar, 1.25, BT_WITHIN(1, 100), "R", "growth of the step after success"),
@@ -21,6 +21,8 @@ const BtOption bt_maid_options[] = {
                "lower-level gradients and Hessian products at most, over all images; 0: no limit"),
     BT_OPT_REAL("tolerance", BtMaidSettings, tolerance, 1e-3, BT_POSITIVE, "T",
                 "converged when the hypergradient, error included, is below T times the loss"),
+    BT_OPT_REAL("max-step", BtMaidSettings, max_step, 2, BT_POSITIVE, "S",
+                "accelerated method: change of a parameter in one step at most"),
     BT_OPT_REAL("eps-floor", BtMaidSettings, eps_floor, 1e-10, BT_POSITIVE, "EPS",
                 "accuracy below which the search gives up"),
     BT_OPT_CHOICE("direction-test", BtMaidSettings, direction_test, BT_MAID_PROVEN, "proven|estimated",
@@ -88,6 +90,16 @@ static int out_of_work(const Run *run) {
 static void raise_accuracy(Run *run) {
   run->maid->eps *= run->set->nu;
   run->maid->delta *= run->set->nu;
+}
+
+/* Accelerated: each accuracy is raised by what its own share of the bound calls for, with half of the allowance each. */
+static void raise_by_shares(Run *run, double allowed) {
+  BtMaid *m = run->maid;
+  const double half = 0.5 * allowed, by_delta = m->gradient.bound_adjoint;
+  const double by_eps = m->gradient.bound - by_delta;
+  static const double least = 1e-2, margin = 0.8;
+  if (!(by_eps <= half)) m->eps *= fmin(run->set->nu, fmax(least, margin * half / by_eps));
+  if (!(by_delta <= half)) m->delta *= fmin(run->set->nu, fmax(least, margin * half / by_delta));
 }
 
 static int at_floor(const Run *run) { return run->maid->eps < run->set->eps_floor; }
@@ -169,13 +181,18 @@ static BtStatus inexact_gradient(Run *run) {
       m->reason = BT_MAID_CONVERGED;
       return BT_OK;
     }
-    const double allowed = allowed_error(run), error = gradient_error(run);
-    if (error <= allowed * m->gradient.norm) {
+    const double error = gradient_error(run);
+    double allowed = allowed_error(run) * m->gradient.norm;
+    if (error <= allowed) {
       learn_curvature(run);
       scale_direction(run);
-      if (error <= allowed * run->slope / sqrt(dot(run->d, run->d, m->p))) return BT_OK;
+      allowed = allowed_error(run) * run->slope / sqrt(dot(run->d, run->d, m->p));
+      if (error <= allowed) return BT_OK;
     }
-    raise_accuracy(run);
+    if (run->set->accelerated && run->set->direction_test == BT_MAID_PROVEN)
+      raise_by_shares(run, allowed);
+    else
+      raise_accuracy(run);
     if (at_floor(run)) {
       m->reason = BT_MAID_FLOOR;
       return BT_OK;
@@ -220,11 +237,29 @@ static BtStatus decide(Run *run, double alpha, Verdict *verdict, BtInexactValue 
   return st;
 }
 
+/* L-BFGS steps have length 1 by nature. Parameters are logarithms or of order one, so that a jump by more than max_step
+ * leaves the region that the hypergradient speaks of, often for one where every solve is expensive. */
+static double first_step(const Run *run) {
+  const BtMaid *m = run->maid;
+  double largest = 0;
+  if (!run->set->accelerated) return m->alpha;
+  for (size_t k = 0; k < m->p; k++) largest = fmax(largest, fabs(run->d[k]));
+  return fmin(m->lbfgs.count > 0 ? 1.0 : m->alpha, run->set->max_step / largest);
+}
+
+/* ρα; accelerated: the minimiser of the parabola through f(θ), its slope and the rejected value, within [0.1, ρ]α. */
+static double next_step(const Run *run, double alpha, const BtInexactValue *rejected) {
+  const double shortest = 0.1 * alpha, longest = run->set->rho * alpha;
+  const double rise = rejected->value - run->maid->value.value + alpha * run->slope;
+  if (!run->set->accelerated || !isfinite(rejected->value) || !(rise > 0)) return longest;
+  return fmin(longest, fmax(fmin(shortest, longest), 0.5 * alpha * alpha * run->slope / rise));
+}
+
 /* Algorithm 3.2: backtracking with inexact values. run->step is 0 if no trial was accepted. */
 static BtStatus backtracking(Run *run, BtInexactValue *value) {
   BtMaid *m = run->maid;
   BtStatus st = BT_OK;
-  double alpha = run->set->accelerated && m->lbfgs.count > 0 ? 1.0 : m->alpha;
+  double alpha = first_step(run);
   run->step = 0;
   for (run->tried = 0; run->tried < m->trials && !out_of_work(run);) {
     Verdict verdict;
@@ -236,7 +271,7 @@ static BtStatus backtracking(Run *run, BtInexactValue *value) {
       return BT_OK;
     }
     if (at_floor(run)) break;
-    alpha *= run->set->rho;
+    alpha = next_step(run, alpha, value);
   }
   return BT_OK;
 }
@@ -254,13 +289,17 @@ static void relax_accuracy(Run *run, double decrease, double gap) {
   BtMaid *m = run->maid;
   static const double ample = 0.1;
   if (gap < ample * decrease) m->eps /= run->set->nu;
-  if (gradient_error(run) < ample * allowed_error(run) * m->gradient.norm) m->delta /= run->set->nu;
+  const double error = run->set->direction_test == BT_MAID_PROVEN ? m->gradient.bound_adjoint : gradient_error(run);
+  if (error < ample * allowed_error(run) * m->gradient.norm) m->delta /= run->set->nu;
 }
 
 /* Success: θ ← θ − αd, ε ← ν̄ε, δ ← ν̄δ, α ← ρ̄α. */
 static BtStatus take_step(Run *run, const BtInexactValue *value) {
   BtMaid *m = run->maid;
   const double decrease = m->value.value - value->value, gap = value->upper - value->lower;
+  /* A decrease near the linear prediction, or beyond it, says that much longer steps are possible. */
+  const int linear = run->set->accelerated && decrease > 0.8 * run->step * run->slope;
+  const double growth = linear ? fmax(4, run->set->rho_bar) : run->set->rho_bar;
   remember(run);
   for (size_t k = 0; k < m->p; k++) m->theta[k] -= run->step * run->d[k];
   if (run->oracle->accept) run->oracle->accept(run->oracle->self, m->theta);
@@ -269,7 +308,7 @@ static BtStatus take_step(Run *run, const BtInexactValue *value) {
   m->delta *= run->set->nu_bar;
   if (run->set->accelerated) relax_accuracy(run, decrease, gap);
   /* In units of z, so that it serves when the scaling is dropped. */
-  m->alpha = run->step * sqrt(dot(run->d, run->d, m->p)) / m->gradient.norm * run->set->rho_bar;
+  m->alpha = run->step * sqrt(dot(run->d, run->d, m->p)) / m->gradient.norm * growth;
   m->iteration++;
   return tell(run, 1);
 }

@@ -26,6 +26,7 @@ typedef struct {
   int64_t max_trials;          /* j, steps tried at the start; grows by one with each failure     */
   int64_t max_outer, max_work; /* budgets; max_work counts gradients and Hessian products, 0: none */
   double tolerance;            /* converged when ‖z‖ + its error ≤ tolerance·f                    */
+  double max_step;             /* accelerated: largest change of a parameter in one step          */
   double eps_floor;            /* accuracy below which nothing is gained                          */
   int direction_test;          /* BtMaidDirectionTest                                             */
   int accelerated;             /* 0: the paper's algorithm. 1: L-BFGS-scaled directions, trials decided as soon as

@@ -393,7 +393,7 @@ static void variation_pixel(double size, double q, double radius, double nu, int
   const double lo = fmax(0, size - radius), hi = size + radius, nu2 = nu * nu;
   const double near2 = lo * lo + nu2, near_root = sqrt(near2), far_share = hi * hi / (hi * hi + nu2);
   const double by_weight = q / near_root;
-  const double by_smoothing = by_weight * nu2 / near2 * fmax(1, 3 * far_share - 1);
+  const double by_smoothing = fmin(q / nu, by_weight * nu2 / near2 * fmax(1, 3 * far_share - 1));
   sums->hessian = fmax(sums->hessian, third_derivative_sup(size, radius, nu, iso) * q);
   sums->by_weight += by_weight * by_weight;
   sums->by_smoothing += by_smoothing * by_smoothing;

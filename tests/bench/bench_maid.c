@@ -204,7 +204,7 @@ int main(int argc, char **argv) {
   printf("best known loss %.8f (accelerated MAID to a relative gradient of 1e-4)\n\n", reference.loss);
   bt_options_default(bt_maid_options, &settings);
   settings.accelerated = !plain;
-  settings.max_outer = 500;
+  settings.max_outer = 100;
   if (strcmp(mode, "fixed") == 0)
     against_fixed(&b, &settings, reference.loss);
   else

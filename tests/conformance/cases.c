@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "core/rng.h"
 #include "harness.h"
@@ -54,7 +55,7 @@ int scene_create(Scene *s, BtRegularizer regularizer, BtShape shape, ImageKind k
   s->shape = shape;
   s->truth = calloc(n, sizeof *s->truth);
   s->noisy = calloc(n, sizeof *s->noisy);
-  if (!BT_CHECK(s->truth && s->noisy)) return 0;
+  if (!s->truth || !s->noisy) return 0;
   fill_truth(s, kind, seed);
   bt_rng_fill_normal(seed, 901, 0, n, s->noisy);
   for (size_t j = 0; j < n; j++) s->noisy[j] = s->truth[j] + 25.0 / 255.0 * s->noisy[j];
@@ -95,7 +96,7 @@ void rows_collect(void *user, const BtConformRow *row) {
 
 void rows_print(const Rows *rows, const char *title) {
   if (!getenv("BITUNE_VERBOSE")) return;
-  printf("\n%s\n", title);
+  printf("\n%s, %.2f s of CPU so far\n", title, (double)clock() / CLOCKS_PER_SEC);
   for (int k = 0; k < BT_CONFORM_CHECKS; k++)
     if (rows->seen[k])
       printf("  %-20s worst %-12.6g limit %-10.6g in %d\n", rows->rows[k].name, rows->rows[k].measured,

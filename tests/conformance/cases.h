@@ -41,7 +41,7 @@ typedef struct {
   BtUpperLoss loss;
 } Scene;
 
-/* Noise of standard deviation 25/255. Returns 0 after a failed check. */
+/* Noise of standard deviation 25/255. Returns 0 if out of memory. */
 int scene_create(Scene *scene, BtRegularizer regularizer, BtShape shape, ImageKind kind, uint64_t seed);
 void scene_clear(Scene *scene);
 

@@ -25,7 +25,7 @@ static void on_all_cases(CaseCheck *check, int solvable_only, Rows *rows) {
       const RegularizerCase *entry = &regularizer_cases[r];
       const BtShape shape = shape_cases[s];
       Scene scene;
-      if (!scene_create(&scene, entry->make(), shape, kind_of(s), 100 + s)) return;
+      BT_NEED(scene_create(&scene, entry->make(), shape, kind_of(s), 100 + s));
       for (size_t k = 0; k < (solvable_only ? entry->solvable : entry->theta_count); k++) {
         snprintf(rows->label, sizeof rows->label, "%s %zux%zu theta (%g, %g)", entry->name, shape.height, shape.width,
                  entry->theta[k][0], entry->theta[k][1]);
