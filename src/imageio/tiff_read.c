@@ -89,8 +89,8 @@ static BtStatus check_samples(BtContext *ctx, Page *page) {
   if (!TIFFIsCODECConfigured(page->compression))
     return bt_fail(ctx, BT_ERR_UNSUPPORTED, "%s: this libtiff was built without compression scheme %u",
                    page->where, (unsigned)page->compression);
-  /* libtiff's decoder for the one guesses much and breaks often; JBIG-KIT aborts the process when a damaged header
-   * makes it run out of memory. */
+  /* libtiff's decoder for the one guesses much and breaks often; JBIG-KIT aborts the process when a damaged
+   * header makes it run out of memory. */
   if (page->compression == COMPRESSION_OJPEG || page->compression == COMPRESSION_JBIG)
     return bt_fail(ctx, BT_ERR_UNSUPPORTED, "%s: %s compression; save it with another", page->where,
                    page->compression == COMPRESSION_JBIG ? "JBIG" : "old-style JPEG");

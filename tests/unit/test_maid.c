@@ -1,0 +1,533 @@
+/* MAID on analytic functions whose oracle errs as much as its bounds allow: values anywhere between the bounds, the
+ * truth often exactly on one of them, hypergradients wrong by exactly ω in random or in the worst directions. Errors
+ * are a function of the arguments alone, so that runs can be repeated. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/rng.h"
+#include "harness.h"
+#include "linesearch/maid.h"
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+#define MAX_P 6
+#define MAX_STEPS 400
+
+typedef struct {
+  const char *name;
+  size_t p;
+  double (*f)(const double *theta, double *gradient); /* +∞ outside its domain */
+  double start[MAX_P];
+} Function;
+
+static double quadratic(const double *t, const double *scale, const double *centre, size_t p, double *g) {
+  double f = 1;
+  for (size_t k = 0; k < p; k++) {
+    g[k] = scale[k] * (t[k] - centre[k]);
+    f += 0.5 * g[k] * (t[k] - centre[k]);
+  }
+  return f;
+}
+
+static double bowl(const double *t, double *g) {
+  static const double scale[] = {1, 2, 0.5, 1.5, 3}, centre[] = {1, -2, 0, 0.5, 3};
+  return quadratic(t, scale, centre, 5, g);
+}
+
+static double stretched(const double *t, double *g) {
+  static const double scale[] = {1e-1, 1, 10, 100}, centre[] = {2, -1, 0.5, 0.1};
+  return quadratic(t, scale, centre, 4, g);
+}
+
+static double rosenbrock(const double *t, double *g) {
+  const double a = 1 - t[0], b = t[1] - t[0] * t[0];
+  g[0] = -2 * a - 40 * b * t[0];
+  g[1] = 20 * b;
+  return 1 + a * a + 10 * b * b;
+}
+
+/* Finite for positive arguments only. */
+static double barrier(const double *t, double *g) {
+  double f = 0;
+  for (size_t k = 0; k < 2; k++) {
+    if (!(t[k] > 0)) return (double)INFINITY;
+    g[k] = 1 - 1 / t[k];
+    f += t[k] - log(t[k]);
+  }
+  return f;
+}
+
+static const Function functions[] = {
+    {"bowl", 5, bowl, {5, 5, 5, 5, 5}},
+    {"stretched", 4, stretched, {0, 0, 0, 0}},
+    {"rosenbrock", 2, rosenbrock, {-1.2, 1}},
+    {"barrier", 2, barrier, {5, 0.05}},
+};
+
+/* What a run is checked against while it goes on. */
+typedef struct {
+  const Function *fn;
+  double floor;          /* accuracy below which the oracle cannot go                       */
+  double estimate_factor; /* estimate / true error                                          */
+  int nan_gradient;      /* return NaN                                                      */
+  double nan_beyond;     /* values are NaN for ‖θ‖ beyond this, 0: never                    */
+  BtStatus fail_with;    /* returned by value() after the first iteration, BT_OK: never     */
+  BtWork work;
+  double z[MAX_P];       /* last hypergradient                                              */
+  int64_t calls;
+} Inexact;
+
+static double norm(const double *v, size_t n) {
+  double sum = 0;
+  for (size_t k = 0; k < n; k++) sum += v[k] * v[k];
+  return sqrt(sum);
+}
+
+static uint64_t hash(const double *theta, size_t p, double eps, double delta) {
+  const double all[] = {eps, delta};
+  uint64_t h = 1469598103934665603u;
+  for (size_t k = 0; k < p + 2; k++) {
+    uint64_t bits;
+    memcpy(&bits, k < p ? &theta[k] : &all[k - p], sizeof bits);
+    h = (h ^ bits) * 1099511628211u;
+    h ^= h >> 29;
+  }
+  return h;
+}
+
+static BtStatus evaluate(Inexact *o, const double *theta, double eps, BtInexactValue *out) {
+  double g[MAX_P] = {0};
+  const double f = o->fn->f(theta, g), reached = fmax(eps, o->floor);
+  const uint64_t h = hash(theta, o->fn->p, eps, 0);
+  const double width = fmin(2 * reached + 0.5 * reached * reached, 1e6), u = bt_rng_uniform(3, h, 0);
+  const double below = u < 1.0 / 3 ? 0 : u > 2.0 / 3 ? 1 : u;
+  o->work.gradients += 1 + (int64_t)fmax(0, -log10(reached));
+  *out = (BtInexactValue){.lower = f - below * width, .upper = f + (1 - below) * width, .eps = reached,
+                          .proof = BT_PROVEN};
+  out->value = out->lower + bt_rng_uniform(3, h, 1) * width;
+  if (isinf(f)) out->value = out->lower = out->upper = f;
+  if (o->nan_beyond > 0 && norm(theta, o->fn->p) > o->nan_beyond) out->value = out->lower = out->upper = (double)NAN;
+  return reached > eps ? BT_NOT_CERTIFIED : BT_OK;
+}
+
+static BtStatus value(void *self, BtContext *ctx, const double *theta, double eps, double threshold,
+                      BtInexactValue *out) {
+  Inexact *o = self;
+  o->calls++;
+  if (o->fail_with != BT_OK) return o->fail_with < 0 ? bt_fail(ctx, o->fail_with, "made to fail") : o->fail_with;
+  for (double stage = isnan(threshold) ? eps : 1e3 * eps;; stage *= 0.1) {
+    const BtStatus st = evaluate(o, theta, fmax(stage, eps), out);
+    if (stage <= eps * (1 + 1e-12) || out->upper <= threshold || out->lower > threshold) return st;
+  }
+}
+
+/* z = ∇f + e, ‖e‖ = ω: at random, or against ∇f. */
+static BtStatus gradient(void *self, BtContext *ctx, const double *theta, double eps, double delta, int want_estimate,
+                         double *z, BtInexactGradient *out) {
+  Inexact *o = self;
+  const size_t p = o->fn->p;
+  double g[MAX_P], e[MAX_P];
+  (void)ctx;
+  o->calls++;
+  o->work.hypergradients++;
+  o->work.hessian_products += 3;
+  *out = (BtInexactGradient){.estimate = (double)NAN, .proof = BT_PROVEN};
+  const BtStatus st = evaluate(o, theta, eps, &out->value);
+  out->eps = fmax(eps, o->floor);
+  out->delta = fmax(delta, o->floor);
+  out->bound = 3 * out->eps + 2 * out->delta;
+  (void)o->fn->f(theta, g);
+  const uint64_t h = hash(theta, p, eps, delta);
+  const int against = bt_rng_uniform(4, h, 99) < 0.3;
+  for (size_t k = 0; k < p; k++) e[k] = against ? -g[k] : bt_rng_normal(4, h, k);
+  const double length = norm(e, p);
+  for (size_t k = 0; k < p; k++) z[k] = g[k] + (length > 0 ? out->bound / length * e[k] : 0);
+  if (o->nan_gradient) z[0] = (double)NAN;
+  memcpy(o->z, z, p * sizeof *z);
+  out->norm = norm(z, p);
+  if (want_estimate) out->estimate = o->estimate_factor * out->bound;
+  return st;
+}
+
+static BtWork work_of(const void *self) { return ((const Inexact *)self)->work; }
+
+static BtOracle oracle_of(Inexact *o) {
+  return (BtOracle){.self = o, .parameters = (int64_t)o->fn->p, .value = value, .gradient = gradient, .work = work_of};
+}
+
+/* One run under observation. */
+typedef struct {
+  Inexact inexact;
+  BtMaidSettings set;
+  BtMaid maid;
+  BtContext ctx;
+  const char *label;
+  double before[MAX_P];             /* the iterate before                        */
+  double path[MAX_STEPS][MAX_P];    /* iterates by iteration                     */
+  int64_t last;                     /* iteration of the last event, -1: none      */
+  int64_t accepted, stop_at;        /* stop_at < 0: never                        */
+  int64_t save_at;                  /* < 0: never                                */
+  const char *file;
+  int untrue;                       /* steps that did not decrease f as claimed   */
+  int outside;                      /* events whose bounds miss f                 */
+} Trial;
+
+static void save(Trial *t) {
+  BtTensorWriter *writer = NULL;
+  BT_CHECK_STATUS(bt_tensors_create(&t->ctx, t->file, NULL, &writer), BT_OK, &t->ctx);
+  if (!writer) return;
+  BT_CHECK_STATUS(bt_maid_declare(&t->ctx, &t->maid, writer), BT_OK, &t->ctx);
+  BT_CHECK_STATUS(bt_maid_save(&t->ctx, &t->maid, writer), BT_OK, &t->ctx);
+  BT_CHECK_STATUS(bt_tensors_commit(&t->ctx, writer), BT_OK, &t->ctx);
+}
+
+/* Every accepted step must decrease the true f by λα zᵀd, d = (θ − θ₊)/α being what was really stepped along. */
+static int observe(void *user, const BtEvent *event) {
+  Trial *t = user;
+  if (event->type != BT_EVENT_OUTER) return 0;
+  const BtOuterEvent *e = &event->as.outer;
+  const size_t p = t->inexact.fn->p;
+  double g[MAX_P];
+  const double f = t->inexact.fn->f(e->theta, g);
+  const double rounding = 1e-13 * (1 + fabs(f));
+  if (f < e->lower - rounding || f > e->upper + rounding) t->outside++;
+  if (e->accepted) {
+    double decrease = 0;
+    for (size_t k = 0; k < p; k++) decrease += t->set.lambda * t->inexact.z[k] * (t->before[k] - e->theta[k]);
+    const double old = t->inexact.fn->f(t->before, g);
+    if (!(decrease > 0) || !(f <= old - decrease + 1e-13 * (1 + fabs(old)))) t->untrue++;
+    t->accepted++;
+  }
+  memcpy(t->before, e->theta, p * sizeof *t->before);
+  if (e->iteration < MAX_STEPS) memcpy(t->path[e->iteration], e->theta, p * sizeof *t->before);
+  t->last = e->iteration;
+  if (e->iteration == t->save_at) save(t);
+  return e->iteration == t->stop_at;
+}
+
+static void prepare(Trial *t, const Function *fn) {
+  memset(t, 0, sizeof *t);
+  t->inexact = (Inexact){.fn = fn, .estimate_factor = 1};
+  t->stop_at = t->save_at = t->last = -1;
+  t->label = fn->name;
+  bt_options_default(bt_maid_options, &t->set);
+  t->set.max_outer = 20000;
+  bt_context_init(&t->ctx);
+  (void)bt_context_observe(&t->ctx, observe, t);
+}
+
+/* The maid must be cleared by the caller. */
+static BtStatus run_from(Trial *t, const double *start) {
+  BtOracle oracle = oracle_of(&t->inexact);
+  const BtStatus st = bt_maid_create(&t->ctx, &t->set, t->inexact.fn->p, start, &t->maid);
+  return st < 0 ? st : bt_maid_run(&t->ctx, &oracle, &t->set, &t->maid);
+}
+
+static double true_gradient(const Trial *t) {
+  double g[MAX_P];
+  (void)t->inexact.fn->f(t->maid.theta, g);
+  return norm(g, t->inexact.fn->p);
+}
+
+/* The paper's claim: any initial accuracies and step lead to a stationary point, by true decreases alone. */
+static void any_start(int accelerated, int direction_test, double estimate_factor) {
+  static const double accuracies[] = {1e2, 1, 1e-2, 1e-5}, steps[] = {1e-4, 1e-2, 1};
+  for (size_t f = 0; f < COUNT(functions); f++)
+    for (size_t e = 0; e < COUNT(accuracies); e++)
+      for (size_t d = 0; d < COUNT(accuracies); d++)
+        for (size_t a = 0; a < COUNT(steps); a++) {
+          static Trial t;
+          prepare(&t, &functions[f]);
+          t.set.eps0 = accuracies[e], t.set.delta0 = accuracies[d], t.set.alpha0 = steps[a];
+          t.set.accelerated = accelerated, t.set.direction_test = direction_test;
+          t.inexact.estimate_factor = estimate_factor;
+          const BtStatus st = run_from(&t, functions[f].start);
+          const double g = true_gradient(&t), tolerance = t.set.tolerance * t.maid.value.value;
+          BT_CHECK_ROW(st == BT_OK && t.maid.reason == BT_MAID_CONVERGED && t.accepted == t.maid.iteration,
+                       "%s accelerated %d eps0 %g delta0 %g alpha0 %g: %s, %s after %lld steps, |grad| %g",
+                       t.label, accelerated, accuracies[e], accuracies[d], steps[a], bt_status_name(st),
+                       bt_maid_reason_name(t.maid.reason), (long long)t.accepted, g);
+          const double factor = direction_test == BT_MAID_ESTIMATED ? 1 / fmin(1, estimate_factor) : 1;
+          BT_CHECK_ROW(g <= factor * tolerance, "%s: |grad f| = %g, wanted %g", t.label, g, tolerance);
+          BT_CHECK_ROW(t.untrue == 0, "%s accelerated %d eps0 %g delta0 %g alpha0 %g: %d of %lld steps untrue",
+                       t.label, accelerated, accuracies[e], accuracies[d], steps[a], t.untrue,
+                       (long long)t.accepted);
+          BT_CHECK_ROW(t.outside == 0, "%s: f outside the reported bounds %d times", t.label, t.outside);
+          bt_maid_clear(&t.maid);
+        }
+}
+
+static void plain_from_anywhere(void) { any_start(0, BT_MAID_PROVEN, 1); }
+static void accelerated_from_anywhere(void) { any_start(1, BT_MAID_PROVEN, 1); }
+static void plain_on_estimates(void) { any_start(0, BT_MAID_ESTIMATED, 0.8); }
+static void accelerated_on_estimates(void) { any_start(1, BT_MAID_ESTIMATED, 0.8); }
+
+/* Estimates ten times too small mislead directions, never a step. */
+static void wrong_estimates_cost_no_guarantee(void) {
+  for (int accelerated = 0; accelerated < 2; accelerated++)
+    for (size_t f = 0; f < COUNT(functions); f++) {
+      static Trial t;
+      prepare(&t, &functions[f]);
+      t.set.accelerated = accelerated, t.set.direction_test = BT_MAID_ESTIMATED;
+      t.inexact.estimate_factor = 0.1;
+      const BtStatus st = run_from(&t, functions[f].start);
+      BT_CHECK_ROW(st == BT_OK || st == BT_STEP_FAILED, "%s: %s", t.label, bt_status_name(st));
+      BT_CHECK_ROW(t.untrue == 0 && t.outside == 0, "%s: %d steps untrue", t.label, t.untrue);
+      bt_maid_clear(&t.maid);
+    }
+}
+
+/* A first step far outside the domain is taken back until it is inside. */
+static void domain_is_respected(void) {
+  for (int accelerated = 0; accelerated < 2; accelerated++) {
+    static Trial t;
+    prepare(&t, &functions[3]);
+    t.set.accelerated = accelerated;
+    t.set.alpha0 = 1e3;
+    t.set.max_trials = 40;
+    BT_CHECK_STATUS(run_from(&t, t.inexact.fn->start), BT_OK, &t.ctx);
+    BT_CHECK_NEAR(t.maid.theta[0], 1, 5e-3);
+    BT_CHECK_NEAR(t.maid.theta[1], 1, 5e-3);
+    BT_CHECK(t.untrue == 0);
+    bt_maid_clear(&t.maid);
+  }
+}
+
+/* An oracle that gets no better than its floor: the run ends, says so, and has not moved on unproven ground. */
+static void floor_is_reported(void) {
+  static const double floors[] = {1e-1, 1e-3, 1e-6};
+  for (int accelerated = 0; accelerated < 2; accelerated++)
+    for (size_t f = 0; f < COUNT(functions); f++)
+      for (size_t k = 0; k < COUNT(floors); k++) {
+        static Trial t;
+        prepare(&t, &functions[f]);
+        t.set.accelerated = accelerated;
+        t.set.tolerance = 1e-12;
+        t.inexact.floor = floors[k];
+        const BtStatus st = run_from(&t, functions[f].start);
+        BT_CHECK_ROW(st == BT_STEP_FAILED && t.maid.reason == BT_MAID_FLOOR,
+                     "%s accelerated %d floor %g: %s, %s", t.label, accelerated, floors[k], bt_status_name(st),
+                     bt_maid_reason_name(t.maid.reason));
+        BT_CHECK_ROW(t.untrue == 0, "%s floor %g: %d steps untrue", t.label, floors[k], t.untrue);
+        BT_CHECK_ROW(t.inexact.calls < 200000, "%s floor %g: %lld oracle calls", t.label, floors[k],
+                     (long long)t.inexact.calls);
+        bt_maid_clear(&t.maid);
+      }
+}
+
+static void outer_budget(void) {
+  for (int accelerated = 0; accelerated < 2; accelerated++)
+    for (int64_t budget = 0; budget < 4; budget++) {
+      static Trial t;
+      prepare(&t, &functions[1]);
+      t.set.accelerated = accelerated;
+      t.set.max_outer = budget;
+      BT_CHECK_STATUS(run_from(&t, t.inexact.fn->start), BT_MAX_ITERS, &t.ctx);
+      BT_CHECK(t.accepted == budget && t.last == budget && t.maid.reason == BT_MAID_BUDGET);
+      bt_maid_clear(&t.maid);
+    }
+}
+
+/* The budget may be overrun by the oracle call that is under way, and by the bounds of one more. */
+static void work_budget(void) {
+  static const int64_t budgets[] = {1, 30, 100, 1000};
+  static const int64_t one_call = 60;
+  for (int accelerated = 0; accelerated < 2; accelerated++)
+    for (size_t k = 0; k < COUNT(budgets); k++) {
+      static Trial t;
+      prepare(&t, &functions[2]);
+      t.set.accelerated = accelerated;
+      t.set.tolerance = 1e-12;
+      t.set.max_work = budgets[k];
+      BT_CHECK_STATUS(run_from(&t, t.inexact.fn->start), BT_MAX_ITERS, &t.ctx);
+      BT_CHECK_ROW(bt_work_total(&t.inexact.work) <= budgets[k] + one_call, "work %lld of %lld",
+                   (long long)bt_work_total(&t.inexact.work), (long long)budgets[k]);
+      BT_CHECK(t.maid.reason == BT_MAID_BUDGET);
+      bt_maid_clear(&t.maid);
+    }
+}
+
+static void observer_stops(void) {
+  for (int64_t at = 0; at < 3; at++) {
+    static Trial t;
+    prepare(&t, &functions[1]);
+    t.stop_at = at;
+    BT_CHECK_STATUS(run_from(&t, t.inexact.fn->start), BT_STOPPED, &t.ctx);
+    BT_CHECK(t.last == at && t.maid.iteration == at && t.maid.reason == BT_MAID_STOPPED);
+    bt_maid_clear(&t.maid);
+  }
+}
+
+static void oracle_failures_are_passed_on(void) {
+  static const BtStatus statuses[] = {BT_ERR_NUMERIC, BT_ERR_TEAM, BT_STOPPED};
+  for (int accelerated = 0; accelerated < 2; accelerated++)
+    for (size_t k = 0; k < COUNT(statuses); k++) {
+      static Trial t;
+      prepare(&t, &functions[0]);
+      t.set.accelerated = accelerated;
+      t.inexact.fail_with = statuses[k];
+      BT_CHECK_STATUS(run_from(&t, t.inexact.fn->start), statuses[k], &t.ctx);
+      BT_CHECK(t.accepted == 0);
+      bt_maid_clear(&t.maid);
+    }
+}
+
+/* NaN is an error in the hypergradient, and in a trial's value a reason to step less far. */
+static void nan_is_never_progress(void) {
+  for (int accelerated = 0; accelerated < 2; accelerated++) {
+    static Trial t;
+    prepare(&t, &functions[0]);
+    t.set.accelerated = accelerated;
+    t.inexact.nan_gradient = 1;
+    BT_CHECK_STATUS(run_from(&t, t.inexact.fn->start), BT_ERR_NUMERIC, &t.ctx);
+    BT_CHECK(t.accepted == 0);
+    bt_maid_clear(&t.maid);
+
+    prepare(&t, &functions[0]);
+    t.set.accelerated = accelerated;
+    t.set.alpha0 = 1e3;
+    t.set.max_trials = 40;
+    t.inexact.nan_beyond = 20;
+    BT_CHECK_STATUS(run_from(&t, t.inexact.fn->start), BT_OK, &t.ctx);
+    BT_CHECK(t.untrue == 0 && t.accepted > 0);
+    bt_maid_clear(&t.maid);
+  }
+}
+
+static void lambda_must_be_below_eta(void) {
+  static Trial t;
+  prepare(&t, &functions[0]);
+  t.set.lambda = t.set.eta;
+  BT_CHECK_STATUS(bt_maid_create(&t.ctx, &t.set, 5, functions[0].start, &t.maid), BT_ERR_ARG, &t.ctx);
+  bt_maid_clear(&t.maid);
+}
+
+static BtStatus resume(Trial *t, const char *path) {
+  static const double elsewhere[MAX_P] = {9, 9, 9, 9, 9, 9};
+  BtTensorReader *reader = NULL;
+  BtOracle oracle = oracle_of(&t->inexact);
+  BtStatus st = bt_maid_create(&t->ctx, &t->set, t->inexact.fn->p, elsewhere, &t->maid);
+  if (st >= 0) st = bt_tensors_open(&t->ctx, path, &reader);
+  if (st >= 0) st = bt_maid_load(&t->ctx, reader, &t->maid);
+  bt_tensors_close(reader);
+  memcpy(t->before, t->maid.theta, t->inexact.fn->p * sizeof *t->before);
+  return st < 0 ? st : bt_maid_run(&t->ctx, &oracle, &t->set, &t->maid);
+}
+
+/* A run resumed from any of its iterations takes the same steps to the last bit. */
+static void resumed_run_is_the_same(void) {
+  static const int64_t at[] = {0, 1, 5, 12};
+  for (int mode = 0; mode < 4; mode++)
+    for (size_t k = 0; k < COUNT(at); k++) {
+      static Trial whole, rest;
+      prepare(&whole, &functions[1]);
+      whole.set.accelerated = mode % 2;
+      whole.set.direction_test = mode / 2;
+      whole.set.max_outer = 25;
+      whole.set.tolerance = 1e-9;
+      whole.save_at = at[k];
+      whole.file = bt_test_path("maid.safetensors");
+      const BtStatus st = run_from(&whole, functions[1].start);
+      prepare(&rest, &functions[1]);
+      rest.set = whole.set;
+      BT_CHECK_STATUS(resume(&rest, whole.file), st, &rest.ctx);
+      BT_CHECK(rest.maid.iteration == whole.maid.iteration && whole.maid.iteration > 12);
+      BT_CHECK(rest.maid.reason == whole.maid.reason);
+      int differing = 0;
+      for (int64_t i = at[k] + 1; i <= whole.maid.iteration; i++)
+        differing += memcmp(whole.path[i], rest.path[i], sizeof whole.path[i]) != 0;
+      BT_CHECK_ROW(differing == 0, "mode %d resumed at %lld: %d iterates differ", mode, (long long)at[k], differing);
+      bt_maid_clear(&whole.maid);
+      bt_maid_clear(&rest.maid);
+    }
+}
+
+/* A state of another size or with nonsense in it is refused. */
+static void foreign_state_is_refused(void) {
+  static Trial t, other;
+  prepare(&t, &functions[1]);
+  t.set.max_outer = 2;
+  t.save_at = 1;
+  t.file = bt_test_path("foreign.safetensors");
+  BT_CHECK_STATUS(run_from(&t, t.inexact.fn->start), BT_MAX_ITERS, &t.ctx);
+  prepare(&other, &functions[2]);
+  BT_CHECK_STATUS(resume(&other, t.file), BT_ERR_FORMAT, &other.ctx);
+  bt_maid_clear(&other.maid);
+  t.maid.eps = (double)NAN;
+  save(&t);
+  prepare(&other, &functions[1]);
+  BT_CHECK_STATUS(resume(&other, t.file), BT_ERR_FORMAT, &other.ctx);
+  bt_maid_clear(&other.maid);
+  bt_maid_clear(&t.maid);
+}
+
+/* H ← (I − ρsyᵀ) H (I − ρysᵀ) + ρssᵀ */
+static void bfgs_update(double *h, const double *s, const double *y, size_t p) {
+  double rho = 0, left[MAX_P * MAX_P], next[MAX_P * MAX_P];
+  for (size_t k = 0; k < p; k++) rho += s[k] * y[k];
+  rho = 1 / rho;
+  for (size_t i = 0; i < p; i++)
+    for (size_t j = 0; j < p; j++) {
+      left[i * p + j] = h[i * p + j];
+      for (size_t k = 0; k < p; k++) left[i * p + j] -= rho * s[i] * y[k] * h[k * p + j];
+    }
+  for (size_t i = 0; i < p; i++)
+    for (size_t j = 0; j < p; j++) {
+      next[i * p + j] = left[i * p + j] + rho * s[i] * s[j];
+      for (size_t k = 0; k < p; k++) next[i * p + j] -= left[i * p + k] * rho * y[k] * s[j];
+    }
+  memcpy(h, next, p * p * sizeof *h);
+}
+
+/* The two-loop recursion is the explicit matrix built from the last pairs. */
+static void lbfgs_is_bfgs(void) {
+  enum { P = 6, PAIRS = 2 * BT_LBFGS_MEMORY + 3 };
+  static const double curvature[P] = {1, 3, 0.2, 7, 2, 0.5};
+  double s[PAIRS][P], y[PAIRS][P], z[P], d[P];
+  BtLbfgs lbfgs;
+  BT_NEED(bt_lbfgs_create(P, &lbfgs) == BT_OK);
+  bt_rng_fill_normal(5, 50, 0, P, z);
+  bt_lbfgs_apply(&lbfgs, z, d);
+  BT_CHECK(memcmp(d, z, sizeof d) == 0);
+  for (int n = 0; n < PAIRS; n++) {
+    bt_rng_fill_normal(5, (uint64_t)n, 0, P, s[n]);
+    for (size_t k = 0; k < P; k++) y[n][k] = curvature[k] * s[n][k];
+    BT_CHECK(bt_lbfgs_update(&lbfgs, s[n], y[n], 0) == 1);
+    const int first = n + 1 > BT_LBFGS_MEMORY ? n + 1 - BT_LBFGS_MEMORY : 0;
+    double h[P * P] = {0}, sy = 0, yy = 0, wanted[P] = {0}, error = 0;
+    for (size_t k = 0; k < P; k++) sy += s[n][k] * y[n][k], yy += y[n][k] * y[n][k];
+    for (size_t k = 0; k < P; k++) h[k * P + k] = sy / yy;
+    for (int m = first; m <= n; m++) bfgs_update(h, s[m], y[m], P);
+    for (size_t i = 0; i < P; i++)
+      for (size_t j = 0; j < P; j++) wanted[i] += h[i * P + j] * z[j];
+    bt_lbfgs_apply(&lbfgs, z, d);
+    for (size_t k = 0; k < P; k++) error = fmax(error, fabs(d[k] - wanted[k]));
+    BT_CHECK_ROW(error <= 1e-10 * norm(wanted, P), "after %d pairs: error %g", n + 1, error);
+  }
+  const int64_t count = lbfgs.count;
+  for (size_t k = 0; k < P; k++) y[0][k] = -s[0][k];
+  BT_CHECK(bt_lbfgs_update(&lbfgs, s[0], y[0], 0) == 0 && lbfgs.count == count);
+  BT_CHECK(bt_lbfgs_update(&lbfgs, s[1], y[1], 1e9) == 0 && lbfgs.count == count);
+  bt_lbfgs_clear(&lbfgs);
+}
+
+static const BtTest tests[] = {
+    {"plain MAID converges from any accuracy and step", plain_from_anywhere},
+    {"accelerated MAID converges from any accuracy and step", accelerated_from_anywhere},
+    {"plain MAID on the estimated direction test", plain_on_estimates},
+    {"accelerated MAID on the estimated direction test", accelerated_on_estimates},
+    {"wrong estimates cost no guarantee", wrong_estimates_cost_no_guarantee},
+    {"the domain is respected", domain_is_respected},
+    {"the accuracy floor ends the run", floor_is_reported},
+    {"budget of outer iterations", outer_budget},
+    {"budget of work", work_budget},
+    {"an observer stops the run", observer_stops},
+    {"failures of the oracle are passed on", oracle_failures_are_passed_on},
+    {"NaN is never progress", nan_is_never_progress},
+    {"lambda must be below eta", lambda_must_be_below_eta},
+    {"a resumed run takes the same steps", resumed_run_is_the_same},
+    {"a foreign state is refused", foreign_state_is_refused},
+    {"L-BFGS is BFGS on the last pairs", lbfgs_is_bfgs},
+};
+
+int main(void) { return bt_test_main("maid", tests, COUNT(tests)); }
