@@ -46,25 +46,51 @@ static BtStatus wait_for(BtContext *ctx, pid_t pid, FILE *messages, const char *
   return bt_fail(ctx, BT_ERR_LIBRARY, "%s: gnuplot failed: %s", path, text);
 }
 
+/* Everything from the pipe to the picture; gnuplot itself does not notice a full disk. 0 or an errno. */
+static int copy_picture(int from, FILE *picture) {
+  char bytes[4096];
+  int error = 0;
+  for (;;) {
+    const ssize_t n = read(from, bytes, sizeof bytes);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && !error) error = errno;
+    if (n <= 0) break;
+    /* After a failure the rest is read all the same, so that gnuplot can end. */
+    if (!error && fwrite(bytes, 1, (size_t)n, picture) != (size_t)n) error = errno;
+  }
+  if (!error && fflush(picture) != 0) error = errno;
+  return error;
+}
+
 BtStatus bt_gnuplot(BtContext *ctx, const char *script, size_t length, FILE *picture, const char *path) {
   BtStatus st = BT_OK;
+  int ends[2] = {-1, -1};
   /* A file rather than a pipe: gnuplot may end before it has read everything. */
   FILE *input = tmpfile(), *messages = tmpfile();
   if (!input || !messages) {
     st = bt_fail(ctx, BT_ERR_IO, "no temporary file for gnuplot: %s", strerror(errno));
     goto done;
   }
-  if (fwrite(script, 1, length, input) != length || fflush(input) != 0 || fflush(picture) != 0) {
+  if (fwrite(script, 1, length, input) != length || fflush(input) != 0) {
     st = bt_fail(ctx, BT_ERR_IO, "no room for gnuplot's script: %s", strerror(errno));
     goto done;
   }
   rewind(input);
   (void)fflush(stdout);
-  const pid_t pid = fork();
-  if (pid == 0) become_gnuplot(fileno(input), fileno(picture), fileno(messages));
-  st = pid < 0 ? bt_fail(ctx, BT_ERR_LIBRARY, "gnuplot could not be started: %s", strerror(errno))
-               : wait_for(ctx, pid, messages, path);
+  const pid_t pid = pipe(ends) == 0 ? fork() : -1;
+  if (pid == 0) become_gnuplot(fileno(input), ends[1], fileno(messages));
+  if (pid < 0) {
+    st = bt_fail(ctx, BT_ERR_LIBRARY, "gnuplot could not be started: %s", strerror(errno));
+    goto done;
+  }
+  (void)close(ends[1]);
+  ends[1] = -1;
+  const int error = copy_picture(ends[0], picture);
+  st = wait_for(ctx, pid, messages, path);
+  if (st >= 0 && error) st = bt_fail(ctx, BT_ERR_IO, "%s: cannot write: %s", path, strerror(error));
 done:
+  for (int i = 0; i < 2; i++)
+    if (ends[i] >= 0) (void)close(ends[i]);
   if (input) (void)fclose(input);
   if (messages) (void)fclose(messages);
   return st;

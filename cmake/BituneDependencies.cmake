@@ -12,7 +12,7 @@ endfunction()
 bitune_require(JANSSON "jansson>=2.10" libjansson-dev)
 if(BITUNE_IMAGING)
   bitune_require(PNG "libpng>=1.6" libpng-dev)
-  bitune_require(TIFF "libtiff-4" libtiff-dev)
+  bitune_require(TIFF "libtiff-4>=4.1" libtiff-dev)
   bitune_require(FFTW "fftw3" libfftw3-dev)
   # Debian names the module petsc, PETSc's own builds PETSc.
   pkg_search_module(PETSC IMPORTED_TARGET petsc>=3.18 PETSc>=3.18)

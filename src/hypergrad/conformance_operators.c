@@ -37,16 +37,20 @@ static double value_grad(BtConformWork *w, const double *theta, const double *x,
 static double order_of(Taylor *s, Remainder *remainder) {
   enum { STEPS = 42 };
   static const double margin = 200, roundings = 4;
-  double size[STEPS], noise = 0;
+  double size[STEPS], noise = 0, floor_at_last = 0;
   int last = -1;
   for (int k = STEPS; k < STEPS + 6; k += 2) noise = bt_conform_larger(noise, remainder(s, ldexp(1, -k)));
   for (int k = 0; k < STEPS; k++) {
     size[k] = remainder(s, ldexp(1, -k));
     if (!isfinite(size[k])) return (double)NAN;
-    if (size[k] > margin * fmax(noise, roundings * BT_ROUNDOFF * s->noise)) last = k;
+    const double floor = fmax(noise, roundings * BT_ROUNDOFF * s->noise);
+    if (size[k] > margin * floor) last = k, floor_at_last = floor;
   }
   if (isnan(noise)) return (double)NAN;
-  return last < 1 ? 2 : log2(size[last - 1] / size[last]);
+  if (last < 0 || last == STEPS - 1) return last < 0 ? 2 : 0;
+  /* The next octave below counts too: where h is piecewise almost quadratic, remainders vanish at once. */
+  const double below = log2(size[last] / fmax(size[last + 1], floor_at_last));
+  return last > 0 ? fmax(below, log2(size[last - 1] / size[last])) : below;
 }
 
 static double gradient_remainder(Taylor *s, double t) {

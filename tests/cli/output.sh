@@ -8,9 +8,9 @@ unchanged() { for file in untouched/*; do same "$file" "clean/${file##*/}"; done
 # A path below a regular file.
 echo text >file
 refuses 1 "file/m.json: " "$bitune" learn --sigma 25 --train clean --max-outer 1 --quiet -o file/m.json
-refuses 1 "file/out.d" "$bitune" denoise --model model.json --quiet -o file/out.d clean
-refuses 1 "file/out.d" "$bitune" noise --sigma 25 --quiet -o file/out.d clean
-refuses 1 "file/out.d" "$bitune" synth --quiet -o file/out.d
+refuses 1 "file: cannot create the folder" "$bitune" denoise --model model.json --quiet -o file/out.d clean
+refuses 1 "file: cannot create the folder" "$bitune" noise --sigma 25 --quiet -o file/out.d clean
+refuses 1 "file: cannot create the folder" "$bitune" synth --quiet -o file/out.d
 refuses 1 "file: " "$bitune" denoise --model model.json --quiet -o file clean
 refuses 1 "file/t.csv: " "$bitune" eval --model model.json --quiet --csv file/t.csv clean
 refuses 1 "file/run.csv: " "$bitune" learn --sigma 25 --train clean --max-outer 1 --quiet --log file/run.csv -o m.json

@@ -22,7 +22,7 @@ wrong 'unknown option' eval -z
 wrong '(see "bitune help learn")' learn --xyzzy-plugh
 wrong '--model' eval --model
 wrong '--output' denoise --model model.json clean -o
-wrong '--json' eval --model model.json --json=yes clean
+wrong '--json' eval --model model.json --json=maybe clean
 
 wrong '--train is required' learn --sigma 25 -o m.json
 wrong '--sigma is required' learn --train clean -o m.json
