@@ -265,11 +265,10 @@ static void put_x_range(const Plot *p) {
 int bt_plot_script(FILE *script, const BtCsv *log, BtPictureFormat format, const char *title) {
   Plot plot = {.out = script, .log = log};
   int known = 0;
-  for (int c = 0; c < COLUMNS; c++) {
-    plot.columns[c] = bt_csv_column(log, column_names[c]);
-    known += c != ITERATION && plot.columns[c] >= 0;
-  }
-  if (log->rows == 0 || !known) return 0;
+  for (int c = 0; c < COLUMNS; c++) plot.columns[c] = bt_csv_column(log, column_names[c]);
+  for (size_t row = 0; row < log->rows && !known; row++)
+    for (int c = ITERATION + 1; c < COLUMNS; c++) known |= isfinite(value(&plot, row, (Column)c)) != 0;
+  if (!known) return 0;
 
   put_style(&plot, format);
   put_data(&plot);

@@ -12,16 +12,18 @@
 typedef struct {
   int kind, color, format;
   const char *size, *output;
-  int64_t count, seed;
+  int64_t count, pages, seed;
 } Synth;
 
 #define KINDS "leaves|phantom"
 #define FORMATS "png|tif"
+enum { PNG, TIF };
 
 static const BtOption options[] = {
     BT_OPT_CHOICE("kind", Synth, kind, 0, KINDS, "what to draw"),
     BT_OPT_TEXT("size", 0, Synth, size, "256x256", "HxW", "height and width in pixels"),
     BT_OPT_INT("count", Synth, count, 1, BT_WITHIN(1, 1000000), "N", "number of images"),
+    BT_OPT_INT("pages", Synth, pages, 1, BT_WITHIN(1, 100000), "N", "pages of each image, a stack in --format tif"),
     BT_OPT_FLAG("color", Synth, color, "draw in colour instead of gray"),
     BT_OPT_INT("seed", Synth, seed, 1, BT_NONNEGATIVE, "N", "seed of the generator"),
     BT_OPT_TEXT("output", 'o', Synth, output, NULL, "DIR", "folder to write to, made if missing"),
@@ -42,8 +44,12 @@ static size_t synth_options(void *settings, BtOptionSet *sets) {
 static BtStatus synth_check(BtApp *app, const void *settings) {
   const Synth *synth = settings;
   size_t height, width;
-  const BtStatus st = bt_app_require(app, synth->output != NULL, "output");
-  return st < 0 ? st : bt_parse_size(&app->ctx, "size", synth->size, &height, &width);
+  BtStatus st = BT_OK;
+  BT_TRY(bt_app_require(app, synth->output != NULL, "output"));
+  BT_TRY(bt_parse_size(&app->ctx, "size", synth->size, &height, &width));
+  if (synth->pages > 1 && synth->format != TIF) st = bt_fail(&app->ctx, BT_ERR_ARG, "--pages needs --format tif");
+done:
+  return st;
 }
 
 static size_t synth_items(BtApp *app, const void *settings) {
@@ -54,10 +60,22 @@ static size_t synth_items(BtApp *app, const void *settings) {
 static BtStatus synth_image(void *user, BtApp *app, size_t i) {
   const Job *job = user;
   const Synth *s = job->synth;
+  const size_t pages = (size_t)s->pages;
+  BtContext *ctx = &app->ctx;
+  BtStatus st = BT_OK;
   BtImage image = {0};
-  BtStatus st = bt_synth(&app->ctx, s->kind == 0 ? BT_SYNTH_LEAVES : BT_SYNTH_PHANTOM, job->width,
-                         job->height, s->color ? 3 : 1, (unsigned long long)s->seed, i, &image);
-  if (st >= 0) st = bt_image_write(&app->ctx, job->paths[i], &image);
+  BtImageWriter *writer = NULL;
+  BT_TRY(bt_image_create_file(ctx, job->paths[i], pages, NULL, &writer));
+  for (size_t page = 0; page < pages; page++) {
+    bt_image_clear(&image);
+    BT_TRY(bt_synth(ctx, s->kind == 0 ? BT_SYNTH_LEAVES : BT_SYNTH_PHANTOM, job->width, job->height, s->color ? 3 : 1,
+                    (unsigned long long)s->seed, i * pages + page, &image));
+    BT_TRY(bt_image_write_page(ctx, writer, &image));
+  }
+  st = bt_image_commit(ctx, writer);
+  writer = NULL;
+done:
+  bt_image_abandon(writer);
   bt_image_clear(&image);
   return st;
 }
@@ -112,7 +130,7 @@ const BtCommand bt_cmd_synth = {
         "each other, whose statistics resemble those of photographs (Lee, Mumford and Huang 2001). "
         "\"phantom\" are ellipses and bars on a smooth ground.\n\n"
         "An image depends on the seed and its number alone, so a larger --count adds images and keeps the "
-        "first.",
+        "first. Pages of a stack are numbered through.",
     .examples = {{"bitune synth --size 128x128 --count 10 --seed 1 -o train",
                   "Ten gray images to learn from"},
                  {"bitune synth --kind phantom --color --format tif -o phantoms",

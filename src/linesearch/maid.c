@@ -87,22 +87,29 @@ static int out_of_work(const Run *run) {
   return run->set->max_work > 0 && bt_work_total(&work) >= run->set->max_work;
 }
 
-static void raise_accuracy(Run *run) {
-  run->maid->eps *= run->set->nu;
-  run->maid->delta *= run->set->nu;
+/* Both accuracies stop at the floor; 0 if neither could be raised any more. */
+static int raise_by(Run *run, double eps_factor, double delta_factor) {
+  BtMaid *m = run->maid;
+  const double floor = run->set->eps_floor, eps = m->eps, delta = m->delta;
+  m->eps = fmin(eps, fmax(floor, eps_factor * eps));
+  m->delta = fmin(delta, fmax(floor, delta_factor * delta));
+  return m->eps < eps || m->delta < delta;
 }
 
+static int raise_accuracy(Run *run) { return raise_by(run, run->set->nu, run->set->nu); }
+
 /* Accelerated: each accuracy is raised by what its own share of the bound calls for, with half of the allowance each. */
-static void raise_by_shares(Run *run, double allowed) {
-  BtMaid *m = run->maid;
+static int raise_by_shares(Run *run, double allowed) {
+  const BtMaid *m = run->maid;
   const double half = 0.5 * allowed, by_delta = m->gradient.bound_adjoint;
   const double by_eps = m->gradient.bound - by_delta;
   static const double least = 1e-2, margin = 0.8;
-  if (!(by_eps <= half)) m->eps *= fmin(run->set->nu, fmax(least, margin * half / by_eps));
-  if (!(by_delta <= half)) m->delta *= fmin(run->set->nu, fmax(least, margin * half / by_delta));
+  const double for_eps = fmin(run->set->nu, fmax(least, margin * half / by_eps));
+  const double for_delta = fmin(run->set->nu, fmax(least, margin * half / by_delta));
+  return raise_by(run, by_eps <= half ? 1 : for_eps, by_delta <= half ? 1 : for_delta);
 }
 
-static int at_floor(const Run *run) { return run->maid->eps < run->set->eps_floor; }
+static int at_floor(const Run *run) { return run->maid->eps <= run->set->eps_floor; }
 
 /* Brings maid->seconds up to date. */
 static void tick(Run *run) {
@@ -176,6 +183,7 @@ static BtStatus inexact_gradient(Run *run) {
     const BtStatus st = run->oracle->gradient(run->oracle->self, run->ctx, m->theta, m->eps, m->delta,
                                               run->set->direction_test == BT_MAID_ESTIMATED, m->z, &m->gradient);
     if (st < 0 || st == BT_STOPPED) return st;
+    if (!isfinite(m->gradient.norm)) return bt_fail(run->ctx, BT_ERR_NUMERIC, "the hypergradient is not finite");
     m->value = m->gradient.value;
     if (converged(run)) {
       m->reason = BT_MAID_CONVERGED;
@@ -189,11 +197,8 @@ static BtStatus inexact_gradient(Run *run) {
       allowed = allowed_error(run) * run->slope / sqrt(dot(run->d, run->d, m->p));
       if (error <= allowed) return BT_OK;
     }
-    if (run->set->accelerated && run->set->direction_test == BT_MAID_PROVEN)
-      raise_by_shares(run, allowed);
-    else
-      raise_accuracy(run);
-    if (at_floor(run)) {
+    const int by_shares = run->set->accelerated && run->set->direction_test == BT_MAID_PROVEN;
+    if (!(by_shares ? raise_by_shares(run, allowed) : raise_accuracy(run))) {
       m->reason = BT_MAID_FLOOR;
       return BT_OK;
     }
@@ -213,7 +218,8 @@ static BtStatus try_step(Run *run, double alpha, Verdict *verdict, BtInexactValu
   const double threshold = m->value.lower - run->set->lambda * alpha * run->slope;
   const BtStatus st = run->oracle->value(run->oracle->self, run->ctx, run->trial, m->eps,
                                          run->set->accelerated ? threshold : (double)NAN, value);
-  *verdict = value->upper <= threshold ? STEP_ACCEPTED : value->lower > threshold ? STEP_REJECTED : STEP_UNDECIDED;
+  /* NaN is as good as a value beyond the threshold. */
+  *verdict = value->upper <= threshold ? STEP_ACCEPTED : value->lower <= threshold ? STEP_UNDECIDED : STEP_REJECTED;
   return st;
 }
 
@@ -222,14 +228,16 @@ static BtStatus decide(Run *run, double alpha, Verdict *verdict, BtInexactValue 
   BtMaid *m = run->maid;
   BtStatus st = try_step(run, alpha, verdict, value);
   while (run->set->accelerated && *verdict == STEP_UNDECIDED && st >= 0 && st != BT_STOPPED && !out_of_work(run)) {
-    /* Solving better cannot show a decrease that the values themselves do not have. */
-    const double threshold = m->value.value - run->set->lambda * alpha * run->slope;
-    if (value->value > threshold + 0.1 * (value->upper - value->lower)) {
+    /* Solving better cannot show a decrease that the values themselves do not have, and a decrease so near to the one
+     * that is sought could keep the question open down to the floor. */
+    const double sought = run->set->lambda * alpha * run->slope, threshold = m->value.value - sought;
+    const double gap = value->upper - value->lower;
+    if (value->value > threshold + 0.1 * gap || gap < 0.1 * sought) {
       *verdict = STEP_REJECTED;
       break;
     }
-    m->eps *= run->set->nu;
     if (at_floor(run)) break;
+    m->eps = fmax(run->set->eps_floor, run->set->nu * m->eps);
     st = run->oracle->value(run->oracle->self, run->ctx, m->theta, m->eps, (double)NAN, &m->value);
     if (st < 0 || st == BT_STOPPED) break;
     st = try_step(run, alpha, verdict, value);
@@ -270,7 +278,7 @@ static BtStatus backtracking(Run *run, BtInexactValue *value) {
       run->step = alpha;
       return BT_OK;
     }
-    if (at_floor(run)) break;
+    if (verdict == STEP_UNDECIDED && at_floor(run)) break;
     alpha = next_step(run, alpha, value);
   }
   return BT_OK;
@@ -334,10 +342,10 @@ static BtStatus iterate(Run *run) {
       if (st < 0 || st == BT_STOPPED) return st;
       continue;
     }
-    raise_accuracy(run);
+    if (at_floor(run)) m->reason = BT_MAID_FLOOR;
+    (void)raise_accuracy(run);
     m->trials++;
     m->lbfgs.count = 0;
-    if (at_floor(run)) m->reason = BT_MAID_FLOOR;
   }
   return st;
 }

@@ -92,7 +92,9 @@ static PetscErrorCode solve(Tao tao) {
     if (reason != TAO_CONTINUE_ITERATING) return 0;
     PetscCall(direction(tao, p, norm));
     PetscCall(VecDot(tao->gradient, tao->stepdirection, &slope));
-    PetscCall(backtrack(tao, slope, &value, &step));
+    step = 0;
+    /* A direction that is no descent (a linear solver stopped by options at zero, say) would repeat for ever. */
+    if (slope < 0) PetscCall(backtrack(tao, slope, &value, &step));
     if (step == 0) {
       tao->reason = TAO_DIVERGED_LS_FAILURE;
       return 0;

@@ -312,9 +312,11 @@ static void tv_dual_update(const BtRegularizer *reg, BtShape shape, const double
     }
 }
 
+/* The smaller the smoothing, the more the start is worth: √(α/ν) is what first-order methods need per digit. */
 static size_t tv_denoise_start(const BtRegularizer *reg, BtShape shape, const double *theta, const double *y,
                                double *x, double *dual) {
-  static const int iterations = 15;
+  static const double scale = 4, fewest = 5, most = 150;
+  const int iterations = (int)fmin(most, fmax(fewest, scale * exp(0.5 * (theta[0] - theta[1]))));
   return bt_tv_start(shape, isotropic(reg), exp(theta[0]), y, iterations, x, dual) == BT_OK ? (size_t)iterations : 0;
 }
 

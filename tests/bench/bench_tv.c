@@ -17,8 +17,9 @@ typedef struct {
   double smoothing, rms;
 } Rung;
 
-static const Rung ladder[] = {{3e-3, 3e-2},  {3e-3, 1e-2},   {1e-3, 1e-2},  {1e-3, 3e-3}, {1e-3, 1e-3}, {5e-4, 1e-3},
-                              {3e-4, 1e-3},  {2e-4, 5e-4},   {1e-4, 3e-4},  {5e-5, 1e-4}, {2e-5, 1e-4}};
+static const Rung ladder[] = {{3e-3, 3e-2}, {2e-3, 1e-2}, {1e-3, 1e-2}, {1e-3, 5e-3}, {1e-3, 3e-3}, {5e-4, 3e-3},
+                              {5e-4, 1e-3}, {3e-4, 1e-3}, {2e-4, 1e-3}, {1e-4, 1e-3}, {1e-4, 3e-4}, {5e-5, 3e-4},
+                              {2e-5, 1e-4}};
 
 static double objective(BtShape shape, const double *x, const double *y, double weight) {
   double sum = 0;

@@ -49,6 +49,7 @@ for crop in 0 -3 96x 96x0 x96 96x96x96 96.5 99999999999999999999x3 abc ''; do
 done
 for size in 0 0x5 -1x5 abc; do wrong --size synth -o out.d --size $size; done
 for count in 0 -1 2000000; do wrong --count synth -o out.d --count $count; done
+wrong '--pages needs --format tif' synth -o out.d --pages 3
 wrong --images learn --sigma 25 --train clean -o m.json --images -1
 for option in eps0 delta0 alpha0 tolerance; do
   for number in 0 -1 nan; do wrong --$option learn --sigma 25 --train clean -o m.json --$option $number; done
@@ -82,8 +83,8 @@ absent m.json out.d
 for start in 1 1,2,3 x,y 1,nan 1000,-5 '-3;-5'; do
   refuses 1 --start "$bitune" learn --sigma 25 --train clean -o m.json --start="$start"
 done
-refuses 1 xyzzy "$bitune" learn --sigma 25 --train clean -o m.json --solver xyzzy
-refuses 1 xyzzy "$bitune" eval --model model.json --solver xyzzy clean
+run 1 "$bitune" learn --sigma 25 --train clean -o m.json --solver xyzzy
+run 1 "$bitune" eval --model model.json --solver xyzzy clean
 absent m.json
 
 # What looks odd and is right.
