@@ -1,5 +1,177 @@
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "app.h"
-typedef struct {int unused;} Check;
-static size_t options(void *settings, BtOptionSet *sets) { (void)settings; (void)sets; return 0; }
-static BtStatus run(BtApp *app, void *settings) { (void)settings; return bt_fail(&app->ctx, BT_ERR_UNSUPPORTED, "not built yet"); }
-const BtCommand bt_cmd_check = {.name = "check", .group = BT_GROUP_LEARNING, .summary = "x", .usage = "", .help = "", .settings_size = sizeof(Check), .options = options, .run = run};
+#include "core/json.h"
+#include "hypergrad/conformance.h"
+#include "imageio/file.h"
+#include "imageio/set.h"
+#include "imageio/synth.h"
+#include "lowerlevel/denoising.h"
+#include "outputs.h"
+#include "regularizers/model.h"
+#include "size.h"
+
+typedef struct {
+  const char *model, *crop;
+  double white;
+  int64_t images, seed;
+  BtLowerSettings lower;
+} Check;
+
+static const BtOption options[] = {
+    BT_OPT_TEXT("model", 0, Check, model, NULL, "MODEL.json", "model to check"),
+    BT_OPT_INT("images", Check, images, 1, BT_POSITIVE, "N", "images of the folder that are used, the first N"),
+    BT_OPT_TEXT("crop", 0, Check, crop, "32x32", "HxW", "central window of each image that is used"),
+    BT_OPT_INT("seed", Check, seed, 1, BT_NONNEGATIVE, "N", "seed of the noise and of the test directions"),
+    BT_OPT_REAL("white", Check, white, 0, BT_NONNEGATIVE, "V",
+                "sample value that stands for white; 0 means the sample type's own (255, 65535, 1 for float)"),
+    BT_OPT_END};
+
+/* One row of the table, worst over the images. */
+typedef struct {
+  BtConformRow row;
+  int seen;
+} Line;
+
+typedef struct {
+  BtApp *app;
+  const Check *set;
+  BtModel model;
+  BtImageSet files;
+  Line lines[BT_CONFORM_CHECKS];
+} Job;
+
+static size_t check_options(void *settings, BtOptionSet *sets) {
+  Check *check = settings;
+  sets[0] = (BtOptionSet){options, check, NULL};
+  sets[1] = (BtOptionSet){bt_lower_options, &check->lower, "Lower-level solver"};
+  return 2;
+}
+
+static BtStatus check_check(BtApp *app, const void *settings) {
+  const Check *check = settings;
+  size_t height, width;
+  const BtStatus st = bt_app_require(app, check->model != NULL, "model");
+  return st < 0 ? st : bt_parse_size(&app->ctx, "crop", check->crop, &height, &width);
+}
+
+/* Keeps a failure once there is one, else the value nearest to its limit. */
+static void keep(void *user, const BtConformRow *row) {
+  Line *line = &((Job *)user)->lines[row->check];
+  const int worse = row->at_least ? row->measured < line->row.measured : row->measured > line->row.measured;
+  if (!line->seen || (line->row.passed && (!row->passed || worse))) line->row = *row;
+  line->seen = 1;
+}
+
+/* The file's first page, or a synthetic image without files; gray, cropped. */
+static BtStatus load(Job *job, size_t i, BtImage *image) {
+  BtContext *ctx = &job->app->ctx;
+  const Check *set = job->set;
+  BtStatus st = BT_OK;
+  size_t height, width;
+  BT_TRY(bt_parse_size(ctx, "crop", set->crop, &height, &width));
+  if (job->files.count == 0) return bt_synth(ctx, BT_SYNTH_LEAVES, width, height, 1, 1, i, image);
+  BT_TRY(bt_image_read(ctx, job->files.paths[i], set->white, image));
+  BT_TRY(bt_image_to_gray(ctx, image));
+  BT_TRY(bt_image_crop(ctx, image, height, width));
+done:
+  return st;
+}
+
+static BtStatus check_image(Job *job, size_t i) {
+  BtContext *ctx = &job->app->ctx;
+  BtStatus st = BT_OK;
+  BtImage clean = {0}, noisy = {0};
+  BT_TRY(load(job, i, &clean));
+  BT_TRY(bt_image_copy(ctx, &clean, &noisy));
+  bt_image_add_noise(&noisy, job->model.sigma, (unsigned long long)job->set->seed, bt_noise_stream(i, 0));
+  const BtNoisyImage pair = {{clean.height, clean.width}, noisy.pixels};
+  const BtDenoising denoising = {&job->model.regularizer, &pair};
+  const BtProblem problem = bt_denoising_problem(&denoising, 1);
+  const double *truth = clean.pixels;
+  const BtUpperLoss losses[] = {bt_negative_psnr(&truth), bt_squared_error(&truth)};
+  const BtConform conform = {&problem, 0, job->model.theta, (uint64_t)job->set->seed, keep, job};
+  BT_TRY(bt_conform_operators(ctx, &conform, noisy.pixels));
+  BT_TRY(bt_conform_bounds(ctx, &conform, noisy.pixels));
+  BT_TRY(bt_conform_certificates(ctx, &conform, &job->set->lower));
+  for (size_t k = 0; k < 2 && st == BT_OK; k++) {
+    BT_TRY(bt_conform_loss(ctx, &conform, &losses[k], noisy.pixels));
+    BT_TRY(bt_conform_hypergradient(ctx, &conform, &losses[k], &job->set->lower, NULL));
+  }
+done:
+  bt_image_clear(&clean);
+  bt_image_clear(&noisy);
+  return st;
+}
+
+/* Prints the table; returns the number of failed checks. */
+static int report(BtApp *app, const Job *job) {
+  int failed = 0, made = 0;
+  json_t *rows = json_array();
+  bt_app_print(app, "%-20s %12s    %-12s  %-6s  %s\n", "check", "measured", "limit", "result", "what");
+  for (size_t k = 0; k < BT_CONFORM_CHECKS; k++) {
+    const BtConformRow *r = &job->lines[k].row;
+    if (!job->lines[k].seen) continue;
+    made++;
+    failed += !r->passed;
+    bt_app_print(app, "%-20s %12.4g %s %-12.4g  %-6s  %s\n", r->name, r->measured, r->at_least ? ">=" : "<=", r->limit,
+                 r->passed ? "ok" : "FAILED", r->meaning);
+    (void)json_array_append_new(rows, json_pack("{s:s, s:o, s:f, s:b, s:b, s:s}", "name", r->name, "measured",
+                                                bt_json_real(r->measured), "limit", r->limit, "at_least", r->at_least,
+                                                "passed", r->passed, "meaning", r->meaning));
+  }
+  bt_app_print(app, "%d of %d checks passed\n", made - failed, made);
+  bt_app_put(app, "checks", rows);
+  bt_app_put_int(app, "passed", made - failed);
+  bt_app_put_int(app, "failed_checks", failed);
+  bt_app_put_real(app, "seconds", bt_app_seconds(app));
+  return failed;
+}
+
+static BtStatus check_run(BtApp *app, void *settings) {
+  Job job = {.app = app, .set = settings};
+  BtContext *ctx = &app->ctx;
+  BtStatus st = BT_OK, worst = BT_OK;
+  BT_TRY(bt_model_load(ctx, job.set->model, &job.model));
+  if (app->operand_count) BT_TRY(bt_image_set_list(ctx, app->operands, app->operand_count, &job.files));
+  size_t count = (size_t)job.set->images;
+  if (job.files.count && count > job.files.count) count = job.files.count;
+  for (size_t i = 0; i < count; i++) {
+    (void)bt_emit(ctx, &(BtEvent){.type = BT_EVENT_PROGRESS, .as.progress = {"images", (double)i, (double)count}});
+    if (bt_stop_requested(ctx)) st = BT_STOPPED;
+    if (st != BT_STOPPED) BT_TRY(check_image(&job, i));
+    if (st == BT_STOPPED) goto done;
+    if (st > worst) worst = st;
+  }
+  const int failed = report(app, &job);
+  st = worst;
+  if (failed) st = bt_fail(ctx, BT_ERR_NUMERIC, "%s: %d checks failed", job.set->model, failed);
+done:
+  bt_image_set_clear(&job.files);
+  bt_model_clear(&job.model);
+  return st;
+}
+
+const BtCommand bt_cmd_check = {
+    .name = "check",
+    .group = BT_GROUP_LEARNING,
+    .summary = "test a model's derivatives, certificates and bounds on your own configuration",
+    .usage = "--model MODEL.json [options] [IMAGE|DIR ...]",
+    .help =
+        "Checks, with this model on small windows of your images (or on a synthetic one): derivatives against differences, "
+        "adjoints by dot products, constants against samples, certificates against far more accurate solutions, "
+        "hypergradients and their error bounds against accurate ones and against differences of the loss. One line a "
+        "check; exit code 1 if any fails.",
+    .examples = {{"bitune check --model tv25.json", "On a synthetic image"},
+                 {"bitune check --model tv25.json --images 3 --solver bt_fista photos", "Another solver, own images"}},
+    .flags = BT_USES_PETSC,
+    .min_operands = 0,
+    .max_operands = BT_ANY_NUMBER,
+    .operands = "files",
+    .settings_size = sizeof(Check),
+    .options = check_options,
+    .check = check_check,
+    .run = check_run,
+};

@@ -297,9 +297,11 @@ static void loss_samples(BtConformWork *w, const BtUpperLoss *loss, double *boun
       const double change = there.value - at.value;
       loss->ops->bounds(at, w->n, eps, &lower, &upper);
       *bounds = bt_conform_larger(*bounds, change > 0 ? change / (upper - at.value) : change / (lower - at.value));
-      const double turn = bt_distance(g, moved_g, w->n);
-      if (turn > 1e6 * BT_ROUNDOFF * (at.slope + there.slope))
-        *lipschitz = bt_conform_larger(*lipschitz, turn / (eps * loss->ops->lipschitz(at, eps)));
+      /* Rounding of the moved point and of both gradients shows at the smallest eps. */
+      const double constant = loss->ops->lipschitz(at, eps);
+      const double noise = 4 * BT_ROUNDOFF * (at.slope + there.slope + constant * bt_norm(moved, w->n));
+      const double turn = bt_distance(g, moved_g, w->n) - noise;
+      if (isfinite(constant)) *lipschitz = bt_conform_larger(*lipschitz, fmax(0, turn) / (eps * constant));
     }
 }
 
