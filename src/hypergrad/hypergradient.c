@@ -11,7 +11,7 @@
  * the error of q; then ẑ − z ≈ −(J(x̃+e) − J(x̃))ᵀq − J(x̃+e)ᵀ dq. Two loose solves. */
 static BtStatus estimate_error(BtBilevel *b, BtContext *ctx, size_t i, const double *theta, const double *x,
                                const double *q, const double *residual, const double *z, double *estimate) {
-  static const double loose = 0.2;
+  static const double loose = 0.1;
   BtStatus st = BT_OK;
   const BtProblem *p = b->problem;
   const size_t n = p->ops->dimension(p, i);

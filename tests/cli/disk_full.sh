@@ -16,7 +16,7 @@ leave_pages() {
   rm disk/spare
 }
 
-"$bitune" synth --size 200x200 --count 4 --quiet -o large
+"$bitune" synth --size 256x256 --count 4 --quiet -o large
 run 1 "$bitune" noise --sigma 25 --format tif-float --json -o disk/noisy large
 says "disk/noisy/leaves-000.tif: cannot write: $full"
 equal "$(field out images)" 0

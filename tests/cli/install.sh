@@ -15,7 +15,7 @@ for page in bitune bitune-learn bitune-denoise bitune-eval; do
 done
 check "no bash completion" [ -n "$(find "$prefix" -path '*bash-completion*' -name bitune)" ]
 check "no license" [ -n "$(find "$prefix" -name LICENSE)" ]
-absent "$(find "$prefix/include" -name '*_internal.h' | head -n 1).none"
+check "internal headers are installed" [ -z "$(find "$prefix/include" -name '*_internal.h')" ]
 
 PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name bitune.pc)")
 export PKG_CONFIG_PATH
@@ -58,6 +58,13 @@ sanitizers=$("$bitune" version --json | "$json_get" - build.sanitizers)
 # shellcheck disable=SC2046,SC2086 # lists of words
 run 0 $compiler -std=c11 -Wall -Werror $sanitizers $(pkg-config --cflags bitune) program.c -o program \
   $(pkg-config --libs bitune)
+# Every header stands by itself.
+for header in "$prefix"/include/bitune/*/*.h; do
+  echo "#include \"$header\"" >header.c
+  # shellcheck disable=SC2046,SC2086
+  run 0 $compiler -std=c11 -Wall -Wextra -Werror -fsyntax-only $(pkg-config --cflags bitune) header.c
+done
+
 make_clean 1
 run 0 "$bitune" noise --sigma 25 --quiet -o noisy clean
 run 0 env OMPI_MCA_ess_singleton_isolated=1 ./program noisy/leaves-000.png restored.png

@@ -2,4 +2,15 @@
 #ifndef BITUNE_TESTS_CONFORMANCE_SUITES_H
 #define BITUNE_TESTS_CONFORMANCE_SUITES_H
 
+void tv_is_its_definition(void);          /* reference.c     */
+void wrong_operators_are_found(void);     /* faults.c        */
+void wrong_bounds_are_found(void);
+void wrong_solutions_are_found(void);
+void wrong_losses_are_found(void);
+void quadratic_conforms(void);            /* closed_forms.c  */
+void quadratic_is_certified(void);
+void two_pixels_are_certified(void);
+void maid_learns_the_quadratic(void);     /* learning.c      */
+void maid_truly_decreases_tv(void);
+
 #endif
