@@ -55,8 +55,12 @@ static size_t denoise_options(void *settings, BtOptionSet *sets) {
 
 static BtStatus denoise_check(BtApp *app, const void *settings) {
   const Denoise *denoise = settings;
-  const BtStatus st = bt_app_require(app, denoise->model != NULL, "model");
-  return st < 0 ? st : bt_app_require(app, denoise->output != NULL, "output");
+  BtStatus st = BT_OK;
+  BT_TRY(bt_app_require(app, denoise->model != NULL, "model"));
+  BT_TRY(bt_app_require(app, denoise->output != NULL, "output"));
+  BT_TRY(bt_lower_check(&app->ctx, &denoise->lower));
+done:
+  return st;
 }
 
 static size_t denoise_items(BtApp *app, const void *settings) {

@@ -17,7 +17,7 @@ typedef struct {
 
 static const BtOption options[] = {
     BT_OPT_TEXT("model", 0, Eval, model, NULL, "MODEL.json", "model to evaluate"),
-    BT_OPT_REAL("sigma", Eval, sigma, NAN, BT_POSITIVE, "S",
+    BT_OPT_REAL("sigma", Eval, sigma, NAN, BT_WITHIN(1e-6, 1e6), "S",
                 "standard deviation of the noise on the 0..255 scale; by default the model's own"),
     BT_OPT_INT("seed", Eval, seed, 1, BT_NONNEGATIVE, "N", "seed of the noise"),
     BT_OPT_REAL("tol", Eval, tolerance, BT_DENOISE_TOLERANCE, BT_POSITIVE, "EPS",
@@ -37,7 +37,9 @@ static size_t eval_options(void *settings, BtOptionSet *sets) {
 }
 
 static BtStatus eval_check(BtApp *app, const void *settings) {
-  return bt_app_require(app, ((const Eval *)settings)->model != NULL, "model");
+  const Eval *eval = settings;
+  const BtStatus st = bt_app_require(app, eval->model != NULL, "model");
+  return st < 0 ? st : bt_lower_check(&app->ctx, &eval->lower);
 }
 
 static size_t eval_items(BtApp *app, const void *settings) {
@@ -101,6 +103,8 @@ static BtStatus eval_run(BtApp *app, void *settings) {
   BtEvaluationMean mean;
   BT_TRY(bt_model_load(ctx, eval->model, &model));
   BT_TRY(bt_image_set_list(ctx, app->operands, app->operand_count, &set));
+  const char *const outputs[] = {eval->csv, eval->model};
+  BT_TRY(bt_outputs_apart(ctx, outputs, 2, &set));
   results = calloc(set.count, sizeof *results);
   if (!results) BT_TRY(bt_fail_memory(ctx, "results", (double)set.count * sizeof *results));
 done:

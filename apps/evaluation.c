@@ -29,7 +29,12 @@ static BtStatus evaluate_page(BtApp *app, const Job *job, BtImageReader *reader,
   BT_TRY(bt_image_copy(ctx, &clean, &noisy));
   bt_image_add_noise(&noisy, e->sigma, (unsigned long long)e->seed, bt_noise_stream(i, page));
   BT_TRY(bt_image_psnr(ctx, &noisy, &clean, &psnr_noisy));
-  BT_TRY(bt_denoiser_apply(job->denoiser, ctx, e->tolerance, &noisy, &outcome));
+  st = bt_denoiser_apply(job->denoiser, ctx, e->tolerance, &noisy, &outcome);
+  if (st < 0) {
+    char text[BT_ERROR_TEXT];
+    strcpy(text, ctx->error);
+    BT_TRY(bt_fail(ctx, st, "%s: page %zu: %.900s", job->set->paths[i], page + 1, text));
+  }
   if (st == BT_STOPPED) goto done;
   solved = st;
   BT_TRY(bt_image_psnr(ctx, &noisy, &clean, &psnr));
@@ -81,13 +86,13 @@ static void average(const BtEvaluated *results, size_t count, BtEvaluationMean *
     mean->images++;
     mean->psnr_noisy += results[i].psnr_noisy;
     mean->psnr += results[i].psnr;
-    mean->ssim += results[i].ssim;
+    if (!isnan(results[i].ssim)) mean->ssim += results[i].ssim, mean->with_ssim++;
     mean->certified = mean->certified && results[i].certified;
   }
   const double m = (double)mean->images;
   mean->psnr_noisy /= m;
   mean->psnr /= m;
-  mean->ssim /= m;
+  mean->ssim /= (double)mean->with_ssim;
   if (mean->images == 0) mean->certified = 0;
 }
 

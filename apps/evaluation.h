@@ -26,7 +26,8 @@ typedef struct {
 } BtEvaluated;
 
 typedef struct {
-  size_t images; /* evaluated without error                                                   */
+  size_t images;    /* evaluated without error                                                */
+  size_t with_ssim; /* of these, large enough for an SSIM; its mean is over them              */
   double psnr_noisy, psnr, ssim;
   int certified;
 } BtEvaluationMean;

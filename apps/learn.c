@@ -7,6 +7,7 @@
 #include "core/json.h"
 #include "evaluation.h"
 #include "log.h"
+#include "outputs.h"
 #include "regularizers/catalog.h"
 #include "regularizers/model.h"
 #include "size.h"
@@ -27,7 +28,8 @@ enum { PSNR, SQUARED };
 
 static const BtOption options[] = {
     BT_OPT_TEXT("train", 0, Learn, train, NULL, "DIR", "clean images to learn from"),
-    BT_OPT_REAL("sigma", Learn, sigma, NAN, BT_POSITIVE, "S", "standard deviation of the noise on the 0..255 scale"),
+    BT_OPT_REAL("sigma", Learn, sigma, NAN, BT_WITHIN(1e-6, 1e6), "S",
+                "standard deviation of the noise on the 0..255 scale"),
     BT_OPT_TEXT("output", 'o', Learn, output, NULL, "MODEL.json", "model file to write"),
     BT_OPT_CHOICE("regularizer", Learn, regularizer, 0, BT_REGULARIZER_CHOICES, "family of regularizers"),
     BT_OPT_CHOICE("variant", Learn, variant, 0, BT_VARIANT_CHOICES, "member of the family"),
@@ -71,36 +73,6 @@ static size_t learn_options(void *settings, BtOptionSet *sets) {
   return 3;
 }
 
-static BtStatus learn_check(BtApp *app, const void *settings) {
-  const Learn *learn = settings;
-  BtStatus st = BT_OK;
-  size_t height, width;
-  BT_TRY(bt_app_require(app, learn->train != NULL, "train"));
-  BT_TRY(bt_app_require(app, learn->sigma > 0, "sigma"));
-  BT_TRY(bt_app_require(app, learn->output != NULL, "output"));
-  if (learn->crop) BT_TRY(bt_parse_size(&app->ctx, "crop", learn->crop, &height, &width));
-  if (!(learn->maid.lambda < learn->maid.eta))
-    BT_TRY(bt_fail(&app->ctx, BT_ERR_ARG, "--lambda must be less than --eta, got %g and %g", learn->maid.lambda,
-                   learn->maid.eta));
-done:
-  return st;
-}
-
-static size_t learn_items(BtApp *app, const void *settings) {
-  const Learn *learn = settings;
-  BtImageSet set = {0};
-  size_t count = 0;
-  if (bt_image_set_list(&app->ctx, &learn->train, 1, &set) >= 0) count = set.count;
-  bt_image_set_clear(&set);
-  /* A single file may be a stack of many pages. */
-  if (count == 1) return 0;
-  return learn->images > 0 && (size_t)learn->images < count ? (size_t)learn->images : count;
-}
-
-static int in_domain(const void *regularizer, const double *theta) {
-  return bt_regularizer_accepts(regularizer, theta);
-}
-
 /* "a,b,…" into theta. */
 static BtStatus parse_start(BtContext *ctx, const char *text, const BtRegularizer *reg, double *theta) {
   const char *at = text;
@@ -123,14 +95,66 @@ static BtStatus parse_start(BtContext *ctx, const char *text, const BtRegularize
   return BT_OK;
 }
 
+static BtStatus find_regularizer(BtContext *ctx, const Learn *set, BtRegularizer *regularizer) {
+  char name[64], variant[64];
+  return bt_regularizer_find(ctx, bt_choice_name(BT_REGULARIZER_CHOICES, set->regularizer, name, sizeof name),
+                             bt_choice_name(BT_VARIANT_CHOICES, set->variant, variant, sizeof variant), regularizer);
+}
+
+/* --start, as an error of usage. */
+static BtStatus check_start(BtContext *ctx, const Learn *learn) {
+  BtRegularizer regularizer;
+  BtStatus st = BT_OK;
+  double *theta = NULL;
+  if (!learn->start) return BT_OK;
+  BT_TRY(find_regularizer(ctx, learn, &regularizer));
+  theta = calloc(regularizer.parameters, sizeof *theta);
+  if (!theta) BT_TRY(bt_fail_memory(ctx, "parameters", 8.0 * (double)regularizer.parameters));
+  st = parse_start(ctx, learn->start, &regularizer, theta);
+done:
+  free(theta);
+  return st;
+}
+
+static BtStatus learn_check(BtApp *app, const void *settings) {
+  const Learn *learn = settings;
+  BtStatus st = BT_OK;
+  size_t height, width;
+  BT_TRY(bt_app_require(app, learn->train != NULL, "train"));
+  BT_TRY(bt_app_require(app, learn->sigma > 0, "sigma"));
+  BT_TRY(bt_app_require(app, learn->output != NULL, "output"));
+  if (learn->crop) BT_TRY(bt_parse_size(&app->ctx, "crop", learn->crop, &height, &width));
+  if (!(learn->maid.lambda < learn->maid.eta))
+    BT_TRY(bt_fail(&app->ctx, BT_ERR_ARG, "--lambda must be less than --eta, got %g and %g", learn->maid.lambda,
+                   learn->maid.eta));
+  if (!(learn->maid.eps0 > learn->maid.eps_floor && learn->maid.delta0 > learn->maid.eps_floor))
+    BT_TRY(bt_fail(&app->ctx, BT_ERR_ARG, "--eps0 and --delta0 must exceed --eps-floor (%g)", learn->maid.eps_floor));
+  BT_TRY(bt_lower_check(&app->ctx, &learn->lower));
+  BT_TRY(check_start(&app->ctx, learn));
+done:
+  return st;
+}
+
+static size_t learn_items(BtApp *app, const void *settings) {
+  const Learn *learn = settings;
+  BtImageSet set = {0};
+  size_t count = 0;
+  if (bt_image_set_list(&app->ctx, &learn->train, 1, &set) >= 0) count = set.count;
+  bt_image_set_clear(&set);
+  /* A single file may be a stack of many pages. */
+  if (count == 1) return 0;
+  return learn->images > 0 && (size_t)learn->images < count ? (size_t)learn->images : count;
+}
+
+static int in_domain(const void *regularizer, const double *theta) {
+  return bt_regularizer_accepts(regularizer, theta);
+}
+
 static BtStatus choose_model(BtApp *app, Run *run) {
   const Learn *set = run->set;
   BtContext *ctx = &app->ctx;
   BtStatus st = BT_OK;
-  char name[64], variant[64];
-  BT_TRY(bt_regularizer_find(ctx, bt_choice_name(BT_REGULARIZER_CHOICES, set->regularizer, name, sizeof name),
-                             bt_choice_name(BT_VARIANT_CHOICES, set->variant, variant, sizeof variant),
-                             &run->model.regularizer));
+  BT_TRY(find_regularizer(ctx, set, &run->model.regularizer));
   run->model.sigma = set->sigma;
   run->model.theta = calloc(run->model.regularizer.parameters, sizeof *run->model.theta);
   if (!run->model.theta) return bt_fail_memory(ctx, "a model", 8.0 * (double)run->model.regularizer.parameters);
@@ -299,6 +323,10 @@ static BtStatus validate(BtApp *app, const Run *run) {
 /* The model file is written before anything else can fail. */
 static BtStatus finish(BtApp *app, Run *run) {
   BtStatus st = BT_OK;
+  /* The losses kept are those of the last trial; asking again for the result's costs no solve. */
+  BtOracle oracle = bt_bilevel_oracle(run->bilevel);
+  BtInexactValue value;
+  BT_TRY(oracle.value(oracle.self, &app->ctx, run->maid.theta, (double)INFINITY, (double)NAN, &value));
   double *losses = calloc(run->training.count, sizeof *losses);
   if (!losses) st = bt_fail_memory(&app->ctx, "losses", (double)run->training.count * 8);
   if (st >= 0) {
@@ -311,6 +339,7 @@ static BtStatus finish(BtApp *app, Run *run) {
   free(losses);
   st = bt_team_agree(&app->team, &app->ctx, st);
   if (st >= 0 && st != BT_STOPPED && run->set->valid) st = validate(app, run);
+done:
   return st;
 }
 
@@ -324,10 +353,26 @@ static void tell_where_to_resume(BtApp *app, const Run *run) {
     bt_warn(&app->ctx, "stopped without a checkpoint; --checkpoint FILE keeps one");
 }
 
+/* Model, log and checkpoint must be neither an image of the run nor one another. */
+static BtStatus check_outputs(BtApp *app, const Run *run) {
+  const Learn *set = run->set;
+  BtContext *ctx = &app->ctx;
+  const char *const outputs[] = {set->output, set->log, set->checkpoint ? set->checkpoint : set->resume};
+  const char *folders[] = {set->train, set->valid};
+  BtImageSet inputs = {0};
+  BtStatus st = BT_OK;
+  BT_TRY(bt_image_set_list(ctx, folders, set->valid ? 2 : 1, &inputs));
+  BT_TRY(bt_outputs_apart(ctx, outputs, 3, &inputs));
+done:
+  bt_image_set_clear(&inputs);
+  return bt_team_agree(&app->team, ctx, st);
+}
+
 static BtStatus learn_run(BtApp *app, void *settings) {
   Run run = {.set = settings};
   BtContext *ctx = &app->ctx;
   BtStatus st = bt_team_agree(&app->team, ctx, choose_model(app, &run));
+  if (st == BT_OK) st = check_outputs(app, &run);
   if (st == BT_OK) st = load_training(app, &run);
   if (st == BT_OK) st = build(app, &run);
   if (st == BT_OK) st = attach(app, &run);
@@ -337,7 +382,7 @@ static BtStatus learn_run(BtApp *app, void *settings) {
     if (st == BT_STOPPED) tell_where_to_resume(app, &run);
     if (st >= 0 && st != BT_STOPPED) {
       st = finish(app, &run);
-      if (st == BT_OK && run.maid.value.proof != BT_PROVEN) st = BT_NOT_CERTIFIED;
+      if (st == BT_OK && (run.maid.value.proof != BT_PROVEN || run.maid.reason == BT_MAID_STUCK)) st = BT_NOT_CERTIFIED;
     }
   }
   const BtStatus closed = bt_log_close(ctx, run.log);

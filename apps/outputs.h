@@ -13,6 +13,9 @@
 BtStatus bt_outputs_plan(BtContext *ctx, const BtImageSet *inputs, const char *folder, const char *extension,
                          BtImageSet *outputs);
 
+/* BT_ERR_ARG if one of `count` output files (NULL entries are skipped) is an input image or another of them. */
+BtStatus bt_outputs_apart(BtContext *ctx, const char *const *outputs, size_t count, const BtImageSet *inputs);
+
 /* Number of images that the operands name, for a command's items(); 0 if they cannot be listed. */
 size_t bt_app_count_images(BtApp *app);
 

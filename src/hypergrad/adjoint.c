@@ -11,6 +11,7 @@ struct BtAdjoint {
   const BtProblem *problem;
   BtHessian hessian;
   size_t n, curvature_size;
+  double lipschitz; /* L/μ at the prepared point, 0 if unknown */
   KSP ksp;
   Mat matrix;
   Vec q, b;
@@ -77,6 +78,9 @@ BtStatus bt_adjoint_prepare(BtAdjoint *adjoint, BtContext *ctx, size_t i, const 
   const BtProblem *p = adjoint->problem;
   BT_TRY(build(adjoint, ctx, p->ops->dimension(p, i), p->ops->curvature_size(p, i)));
   adjoint->hessian.i = i;
+  BtProblemConstants constants;
+  p->ops->constants(p, i, theta, &constants);
+  adjoint->lipschitz = constants.mu > 0 ? constants.lipschitz / constants.mu : 0;
   p->ops->curvature(p, i, theta, x, adjoint->hessian.curvature);
   BT_PETSC(bt_hessian_changed(adjoint->matrix));
 done:
@@ -101,7 +105,9 @@ BtStatus bt_adjoint_solve(BtAdjoint *adjoint, BtContext *ctx, const double *b, d
                           double *q, double *residual, double *norm) {
   BtStatus st = BT_OK;
   int placed = 0;
-  const double goal = fmax(absolute, relative * bt_norm(b, adjoint->n));
+  /* Rounding of H q alone leaves about u L ‖q‖, and ‖q‖ ≤ ‖b‖/μ; CG would turn in circles below. */
+  const double floor = 4 * BT_ROUNDOFF * adjoint->lipschitz * bt_norm(b, adjoint->n);
+  const double wanted = fmax(absolute, relative * bt_norm(b, adjoint->n)), goal = fmax(wanted, floor);
   BT_PETSC(VecPlaceArray(adjoint->q, q));
   placed = 1;
   BT_PETSC(VecPlaceArray(adjoint->b, b));
@@ -121,7 +127,7 @@ BtStatus bt_adjoint_solve(BtAdjoint *adjoint, BtContext *ctx, const double *b, d
   }
   if (residual)
     for (size_t j = 0; j < adjoint->n; j++) residual[j] = adjoint->residual[j];
-  if (*norm > goal) st = BT_NOT_CERTIFIED;
+  if (*norm > wanted) st = BT_NOT_CERTIFIED;
 done:
   if (placed > 1) (void)VecResetArray(adjoint->b);
   if (placed > 0) (void)VecResetArray(adjoint->q);

@@ -65,7 +65,7 @@ static BtStatus allocate(BtBilevel *b, BtContext *ctx) {
     if (owns(b, i) && !(b->adjoints[i] = calloc(p->ops->dimension(p, i), sizeof(double)))) goto fail;
   }
   b->row_length = ROW_FIXED + 2 * p->parameters;
-  b->scratch = malloc((6 * b->largest + norm_work) * sizeof(double));
+  b->scratch = malloc((6 * b->largest + norm_work + p->parameters) * sizeof(double));
   b->rows = malloc((p->count * b->row_length + BT_WORK_FIELDS) * sizeof(double));
   if (!b->scratch || !b->rows) goto fail;
   return BT_OK;
@@ -154,7 +154,7 @@ static BtStatus gather(BtBilevel *b, BtContext *ctx, BtStatus local) {
   const size_t fields = b->problem->count * b->row_length;
   const BtWork work = bt_lower_work(b->lower);
   double *counters = b->rows + fields;
-  counters[0] = (double)work.gradients;
+  counters[0] = (double)(work.gradients - b->uncounted);
   counters[1] = (double)(work.hessian_products + bt_adjoint_products(b->adjoint));
   counters[2] = (double)work.solves;
   const BtStatus summed = b->team->sum(b->team, ctx, b->rows, fields + BT_WORK_FIELDS);
@@ -167,21 +167,24 @@ static BtStatus gather(BtBilevel *b, BtContext *ctx, BtStatus local) {
   return st;
 }
 
-/* Means over images in image order. */
+/* Means over images in image order; each bound is widened by what rounding may have done to its own sum. */
 static void mean_value(BtBilevel *b, BtInexactValue *out) {
   const double m = (double)b->problem->count;
+  double lower_size = 0, upper_size = 0;
   *out = (BtInexactValue){.proof = BT_PROVEN};
   for (size_t i = 0; i < b->problem->count; i++) {
     const double *r = row(b, i);
     out->value += r[ROW_VALUE] / m;
     out->lower += r[ROW_LOWER] / m;
     out->upper += r[ROW_UPPER] / m;
+    lower_size += fabs(r[ROW_LOWER]) / m;
+    upper_size += fabs(r[ROW_UPPER]) / m;
     out->eps = fmax(out->eps, r[ROW_EPS]);
     out->proof = bt_proof_weaker(out->proof, (BtProof)r[ROW_PROOF]);
   }
-  const double rounding = bt_sum_rounding(b->problem->count) * fabs(out->value);
-  out->lower -= rounding;
-  out->upper += rounding;
+  const double rounding = bt_sum_rounding(b->problem->count);
+  if (isfinite(lower_size)) out->lower -= 2 * rounding * lower_size;
+  out->upper += 2 * rounding * upper_size;
 }
 
 static void outside_domain(BtInexactValue *out) {

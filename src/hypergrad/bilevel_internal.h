@@ -26,10 +26,11 @@ struct BtBilevel {
   double **adjoints;   /* [count][dimension], q of own images, the last ones     */
   size_t largest;      /* largest dimension                                      */
   size_t largest_dual;
-  double *scratch;     /* 4 vectors of the largest dimension, then cross-norm work */
+  double *scratch;     /* 6 vectors of the largest dimension, cross-norm work, [parameters] */
   double *rows;        /* [count × row_length + BT_WORK_FIELDS], for the team's sum */
   size_t row_length;
   int64_t hypergradients;
+  int64_t uncounted;   /* gradients that verified a checkpoint                   */
   BtWork earlier;      /* of the parts of the run before this process, team total */
   BtWork total;        /* team total at the last collective call                 */
 };

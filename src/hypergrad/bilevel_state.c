@@ -1,4 +1,5 @@
 /* Warm starts in a checkpoint, so that a resumed run takes the very steps of an unbroken one. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,6 +96,24 @@ done:
   return st;
 }
 
+/* Stored certificates are believed only if the stored solutions bear them out; not counted as work. */
+static BtStatus verify(BtBilevel *b, BtContext *ctx) {
+  BtStatus st = BT_OK;
+  BtSlot *slot = &b->slots[b->accepted];
+  const BtWork before = bt_lower_work(b->lower);
+  for (size_t i = 0; i < b->problem->count; i++) {
+    BtCertificate cert;
+    if (!bt_team_owns(b->team, i) || !isfinite(slot->certificates[i].bound)) continue;
+    BT_TRY(bt_lower_certify(b->lower, ctx, i, slot->theta, slot->points[i].x, &cert));
+    if (!(cert.bound <= slot->certificates[i].bound * (1 + 1e-9)) || cert.proof < slot->certificates[i].proof)
+      BT_TRY(bt_fail(ctx, BT_ERR_FORMAT, "the checkpoint is damaged: image %zu is not as well solved as it says", i));
+  }
+  const BtWork after = bt_lower_work(b->lower);
+  b->uncounted += after.gradients - before.gradients;
+done:
+  return st;
+}
+
 BtStatus bt_bilevel_load(BtBilevel *b, BtContext *ctx, BtTensorReader *reader) {
   BtStatus st = BT_OK;
   BtSlot *slot = &b->slots[b->accepted];
@@ -116,6 +135,7 @@ BtStatus bt_bilevel_load(BtBilevel *b, BtContext *ctx, BtTensorReader *reader) {
       BT_TRY(bt_tensors_read(ctx, reader, name, BT_TENSOR_F64, fields[k].length, fields[k].own));
     }
   }
+  BT_TRY(verify(b, ctx));
   b->earlier = b->total = (BtWork){work[0], work[1], work[2], 0};
   b->hypergradients = work[3];
   b->total.hypergradients = work[3];

@@ -184,7 +184,8 @@ static void cross_norms(BtConformWork *w, double *least, double *most) {
     const double bound = w->problem->ops->cross_norm(w->problem, w->i, w->theta, points[k], w->norm_work);
     const double norm = cross_norm(w, points[k]);
     *most = bt_conform_larger(*most, bt_conform_ratio(norm, bound));
-    *least = bt_conform_larger(*least, bt_conform_ratio(bound, norm));
+    /* Where J vanishes only the allowance for rounding is left of the bound. */
+    if (norm > 0) *least = bt_conform_larger(*least, bt_conform_ratio(bound, norm));
   }
 }
 

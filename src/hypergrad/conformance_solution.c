@@ -34,7 +34,7 @@ static BtStatus find_truth(BtContext *ctx, const BtConform *set, BtConformWork *
   (void)set->problem->ops->cold_start(set->problem, set->i, set->theta, point.x, point.dual);
   memcpy(w->v[0], w->x, w->n * sizeof *w->x);
   const BtStatus st = solve_accurately(ctx, set, set->theta, point, truth);
-  *scale = fmax(bt_distance(w->x, w->v[0], w->n), 1e-3);
+  *scale = fmax(bt_distance(w->x, w->v[0], w->n), 1e-2 * bt_norm(w->x, w->n) + 1e-3);
   /* Nothing can be compared with a solution that is not one. */
   return st == BT_OK && !(truth->bound < 1e-4 * *scale) ? BT_NOT_CERTIFIED : st;
 }

@@ -67,13 +67,13 @@ BtStatus bt_hypergradient(BtBilevel *b, BtContext *ctx, size_t i, const double *
   const double norm_q = bt_norm(q, n);
   BtErrorTerms terms = {.eps = part->certificate.bound,
                         .residual = part->residual * (1 + bt_sum_rounding(n)) +
-                                    4 * BT_ROUNDOFF * (constants.lipschitz * norm_q + at.slope),
+                                    40 * BT_ROUNDOFF * constants.lipschitz * norm_q +
+                                    (4 * BT_ROUNDOFF + 2 * bt_sum_rounding(n)) * at.slope,
                         .cross_norm = p->ops->cross_norm(p, i, theta, point.x, norm_work),
-                        .upper_gradient = at.slope,
+                        .upper_gradient = at.slope * (1 + 2 * bt_sum_rounding(n)),
                         .upper_lipschitz = b->loss->ops->lipschitz(at, part->certificate.bound)};
   p->ops->variation(p, i, theta, point.x, q, terms.eps, &terms.variation);
-  /* Jᵀq is a sum of n products with entries of ‖J‖ and ‖q‖. */
-  const double rounding = 2 * bt_sum_rounding(n) * terms.cross_norm * norm_q;
+  const double rounding = 2 * bt_sum_rounding(n) * constants.cross_sum * norm_q; /* of the sums in Jᵀq */
   part->bound_global = bt_error_bound_global(&constants, &terms) + rounding;
   part->bound_adjoint = bt_error_bound_adjoint(&constants, &terms);
   part->bound = fmin(bt_error_bound(&constants, &terms) + rounding, part->bound_global);

@@ -32,13 +32,14 @@ static double squared_lipschitz(BtUpperPoint at, double eps) {
 }
 
 static BtUpperPoint psnr_evaluate(const BtUpperLoss *loss, size_t i, size_t n, const double *x, double *gradient) {
-  const double square = difference(loss, i, n, x, gradient), scale = decibel / square;
+  /* Where x meets the truth the loss is −∞; a floor of −300 dB keeps it finite, and its bounds say nothing there. */
+  const double square = fmax(difference(loss, i, n, x, gradient), 1e-30 * (double)n), scale = decibel / square;
   for (size_t j = 0; j < n; j++) gradient[j] *= scale;
   return (BtUpperPoint){10 * log10(square / (double)n), decibel / sqrt(square)};
 }
 
 static void psnr_bounds(BtUpperPoint at, size_t n, double eps, double *lower, double *upper) {
-  const double share = eps * at.slope / decibel; /* ε/r */
+  const double share = eps * at.slope / decibel * (1 + 2 * bt_sum_rounding(n)); /* ε/r */
   const double rounding = decibel * bt_sum_rounding(n) + 8 * BT_ROUNDOFF * fabs(at.value);
   *lower = share < 1 ? at.value + decibel * log1p(-share) - rounding : -(double)INFINITY;
   *upper = at.value + decibel * log1p(share) + rounding;

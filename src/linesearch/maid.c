@@ -32,7 +32,8 @@ const BtOption bt_maid_options[] = {
 const char *bt_maid_reason_name(BtMaidReason reason) {
   switch (reason) {
     case BT_MAID_CONVERGED: return "converged";
-    case BT_MAID_FLOOR: return "no provable decrease at the accuracy floor";
+    case BT_MAID_FLOOR: return "converged to the accuracy floor";
+    case BT_MAID_STUCK: return "no acceptable step (at the edge of the parameters' domain, or at the accuracy floor)";
     case BT_MAID_BUDGET: return "budget used up";
     case BT_MAID_STOPPED: return "stopped";
     case BT_MAID_RUNNING: break;
@@ -98,15 +99,27 @@ static int raise_by(Run *run, double eps_factor, double delta_factor) {
 
 static int raise_accuracy(Run *run) { return raise_by(run, run->set->nu, run->set->nu); }
 
+/* The floor is convergence where rounding hides what is left, ten times the tolerance at most. */
+static BtMaidReason reason_at_floor(const Run *run) {
+  const BtInexactGradient *g = &run->maid->gradient;
+  return g->norm + gradient_error(run) <= 10 * run->set->tolerance * fabs(g->value.value) ? BT_MAID_FLOOR : BT_MAID_STUCK;
+}
+
 /* Accelerated: each accuracy is raised by what its own share of the bound calls for, with half of the allowance each. */
 static int raise_by_shares(Run *run, double allowed) {
-  const BtMaid *m = run->maid;
+  BtMaid *m = run->maid;
   const double half = 0.5 * allowed, by_delta = m->gradient.bound_adjoint;
   const double by_eps = m->gradient.bound - by_delta;
   static const double least = 1e-2, margin = 0.8;
+  /* What was reached may be far better than what was asked for. */
+  m->eps = fmin(m->eps, m->gradient.eps);
+  m->delta = fmin(m->delta, fmax(m->gradient.delta, run->set->eps_floor));
+  /* A vanishing z allows nothing: only the larger share tells what to do. */
+  const int both = allowed > 0, eps_due = both ? !(by_eps <= half) : !(by_eps < by_delta);
+  const int delta_due = both ? !(by_delta <= half) : !eps_due;
   const double for_eps = fmin(run->set->nu, fmax(least, margin * half / by_eps));
   const double for_delta = fmin(run->set->nu, fmax(least, margin * half / by_delta));
-  return raise_by(run, by_eps <= half ? 1 : for_eps, by_delta <= half ? 1 : for_delta);
+  return raise_by(run, eps_due ? for_eps : 1, delta_due ? for_delta : 1);
 }
 
 static int at_floor(const Run *run) { return run->maid->eps <= run->set->eps_floor; }
@@ -199,7 +212,7 @@ static BtStatus inexact_gradient(Run *run) {
     }
     const int by_shares = run->set->accelerated && run->set->direction_test == BT_MAID_PROVEN;
     if (!(by_shares ? raise_by_shares(run, allowed) : raise_accuracy(run))) {
-      m->reason = BT_MAID_FLOOR;
+      m->reason = reason_at_floor(run);
       return BT_OK;
     }
     if (out_of_work(run)) {
@@ -342,7 +355,7 @@ static BtStatus iterate(Run *run) {
       if (st < 0 || st == BT_STOPPED) return st;
       continue;
     }
-    if (at_floor(run)) m->reason = BT_MAID_FLOOR;
+    if (at_floor(run)) m->reason = reason_at_floor(run);
     (void)raise_accuracy(run);
     m->trials++;
     m->lbfgs.count = 0;
@@ -364,7 +377,7 @@ BtStatus bt_maid_run(BtContext *ctx, BtOracle *oracle, const BtMaidSettings *set
   if (st < 0) return st;
   if (st == BT_STOPPED) maid->reason = BT_MAID_STOPPED;
   switch (maid->reason) {
-    case BT_MAID_FLOOR: return BT_STEP_FAILED;
+    case BT_MAID_STUCK: return BT_STEP_FAILED;
     case BT_MAID_BUDGET: return BT_MAX_ITERS;
     case BT_MAID_STOPPED: return BT_STOPPED;
     default: return BT_OK;

@@ -38,7 +38,8 @@ extern const BtOption bt_maid_options[];
 typedef enum {
   BT_MAID_RUNNING,
   BT_MAID_CONVERGED, /* gradient test                                       */
-  BT_MAID_FLOOR,     /* no provable decrease at the accuracy floor           */
+  BT_MAID_FLOOR,     /* no provable decrease at the accuracy floor, the hypergradient being small: converged */
+  BT_MAID_STUCK,     /* no acceptable step though the hypergradient is not small: the edge of the domain, say */
   BT_MAID_BUDGET,    /* max_outer or max_work                                */
   BT_MAID_STOPPED
 } BtMaidReason;
@@ -69,7 +70,7 @@ BtStatus bt_maid_create(BtContext *ctx, const BtMaidSettings *settings, size_t p
 void bt_maid_clear(BtMaid *maid);
 
 /* Runs to the end: a BT_EVENT_OUTER after the first gradient (iteration 0) and after each accepted step; at each of
- * them the state can be saved. Returns BT_OK (converged), BT_STEP_FAILED (floor: converged as far as provable),
+ * them the state can be saved. Returns BT_OK (converged, or the floor), BT_STEP_FAILED (stuck),
  * BT_MAX_ITERS, BT_STOPPED, or an error; maid->reason says the same. */
 BtStatus bt_maid_run(BtContext *ctx, BtOracle *oracle, const BtMaidSettings *settings, BtMaid *maid);
 

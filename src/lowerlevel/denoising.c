@@ -94,6 +94,7 @@ static void constants(const BtProblem *problem, size_t i, const double *theta, B
   k->lipschitz = 1 + r.lipschitz;
   k->hessian_lipschitz = r.hessian_lipschitz;
   k->cross_lipschitz = r.cross_lipschitz;
+  k->cross_sum = r.cross_sum;
   k->proof = k->mu > 0 ? r.proof : BT_PROOF_NONE;
 }
 

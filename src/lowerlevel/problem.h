@@ -15,6 +15,7 @@ typedef struct {
   double lipschitz;         /* ‖∇²h‖ ≤ L                                                      */
   double hessian_lipschitz; /* L_H                                                            */
   double cross_lipschitz;   /* L_J                                                            */
+  double cross_sum;         /* Σ of the absolute terms of Jᵀq is ≤ cross_sum·‖q‖               */
   BtProof proof;            /* kind of the four                                               */
 } BtProblemConstants;
 

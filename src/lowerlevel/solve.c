@@ -33,6 +33,29 @@ const BtOption bt_lower_options[] = {
                "iterations of one lower-level solve at most"),
     BT_OPT_END};
 
+/* PETSc has more types, for constrained or least-squares problems, or without regard for the convergence test. */
+static const char *const solvers[] = {BT_TAO_PDNEWTON, BT_TAO_FISTA, "lmvm", "blmvm", "nls",    "ntr",    "ntl",    "bnls", "bntr",
+                                      "bntl",          "bqnls",      "bqnkls", "bncg", "cg", "tron"};
+
+static int known_solver(const char *type) {
+  for (size_t k = 0; k < sizeof solvers / sizeof *solvers; k++)
+    if (strcmp(solvers[k], type) == 0) return 1;
+  return 0;
+}
+
+static BtStatus unknown_solver(BtContext *ctx, const char *type) {
+  return bt_fail(ctx, BT_ERR_ARG,
+                 "no lower-level solver \"%.40s\"; there are auto, bt_pdnewton, bt_fista, lmvm, blmvm, nls, ntr, ntl, bnls, "
+                 "bntr, bntl, bqnls, bqnkls, bncg, cg, tron",
+                 type);
+}
+
+BtStatus bt_lower_check(BtContext *ctx, const BtLowerSettings *settings) {
+  const char *type = settings->solver;
+  if (!type || strcmp(type, "auto") == 0 || known_solver(type)) return BT_OK;
+  return unknown_solver(ctx, type);
+}
+
 static PetscErrorCode evaluate(Tao tao, Vec x, PetscReal *value, Vec gradient, void *data) {
   BtTaoProblem *p = data;
   const double *in;
@@ -96,7 +119,9 @@ static BtStatus build(BtLower *lower, BtContext *ctx, size_t i) {
   const char *solver = lower->settings.solver;
   PetscBool fista, newton;
   KSP ksp = NULL;
+  TaoType type = NULL;
   if (lower->tao && lower->n == n && lower->curvature_size == curvature) return BT_OK;
+  BT_TRY(bt_lower_check(ctx, &lower->settings));
   release(lower);
   if (n > PETSC_MAX_INT) return bt_fail(ctx, BT_ERR_ARG, "a problem of %zu unknowns is too large for this PETSc", n);
   lower->check = malloc(n * sizeof(double));
@@ -125,6 +150,8 @@ static BtStatus build(BtLower *lower, BtContext *ctx, size_t i) {
     BT_PETSC(PCSetType(pc, PCJACOBI));
   }
   BT_PETSC(TaoSetFromOptions(lower->tao));
+  BT_PETSC(TaoGetType(lower->tao, &type));
+  if (!known_solver(type)) BT_TRY(unknown_solver(ctx, type));
   BT_PETSC(TaoSetMaximumIterations(lower->tao, PETSC_MAX_INT));
   BT_PETSC(TaoSetConvergenceTest(lower->tao, certified, lower));
   BT_PETSC(PetscObjectTypeCompare((PetscObject)lower->tao, BT_TAO_FISTA, &fista));

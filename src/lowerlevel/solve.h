@@ -26,6 +26,9 @@ typedef struct {
 
 extern const BtOption bt_lower_options[];
 
+/* BT_ERR_ARG naming the solvers if settings->solver is none of those that suit smooth unconstrained problems. */
+BtStatus bt_lower_check(BtContext *ctx, const BtLowerSettings *settings);
+
 /* One point of a lower-level problem, kept between solves as a warm start; arrays are the caller's. */
 typedef struct {
   double *x;    /* [dimension(i)]                                                                 */

@@ -21,7 +21,7 @@ static PetscErrorCode set_up(Tao tao) {
 }
 
 /* tao->stepdirection ← approximate solution of (∇²h with dual curvature) δx = −∇h. */
-static PetscErrorCode direction(Tao tao, BtTaoProblem *p, PetscReal gradient_norm) {
+static PetscErrorCode direction(Tao tao, BtTaoProblem *p) {
   PdNewton *pd = (PdNewton *)tao->data;
   PetscInt n, iterations;
   const double *x;
@@ -43,7 +43,6 @@ static PetscErrorCode direction(Tao tao, BtTaoProblem *p, PetscReal gradient_nor
   PetscCall(KSPGetIterationNumber(tao->ksp, &iterations));
   tao->ksp_its = iterations;
   tao->ksp_tot_its += iterations;
-  (void)gradient_norm;
   return 0;
 }
 
@@ -90,7 +89,7 @@ static PetscErrorCode solve(Tao tao) {
     PetscCall(VecNorm(tao->gradient, NORM_2, &norm));
     PetscCall(bt_tao_step(tao, k, value, norm, step, &reason));
     if (reason != TAO_CONTINUE_ITERATING) return 0;
-    PetscCall(direction(tao, p, norm));
+    PetscCall(direction(tao, p));
     PetscCall(VecDot(tao->gradient, tao->stepdirection, &slope));
     step = 0;
     /* A direction that is no descent (a linear solver stopped by options at zero, say) would repeat for ever. */

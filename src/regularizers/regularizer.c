@@ -34,10 +34,14 @@ double bt_regularizer_cross_norm(const BtRegularizer *reg, BtShape shape, const 
     trace += gram[j * p + j];
   }
   double square = fmin(trace, row_sum);
+  /* Entries of JᵀJ are sums that cancel: each is within γₙ cross_sum ‖Jeⱼ‖ of the exact one. */
+  BtRegularizerConstants constants = {0};
+  if (reg->ops->constants) reg->ops->constants(reg, shape, theta, &constants);
+  const double gamma = 1.2e-16 * ((double)bt_shape_size(shape) + 32);
+  const double entry = gamma * constants.cross_sum * sqrt(fmax(0, trace) + gamma * constants.cross_sum);
   if (p == 2) {
     const double mean = 0.5 * (gram[0] + gram[3]), half = 0.5 * (gram[0] - gram[3]);
     square = mean + hypot(half, 0.5 * (gram[1] + gram[2]));
   }
-  /* The sums of n terms carry a relative error of at most n unit roundoffs each; the factor covers them. */
-  return sqrt(square) * (1 + 4e-16 * (double)bt_shape_size(shape));
+  return sqrt(fmax(0, square) + (double)p * entry) * (1 + 1e-14);
 }

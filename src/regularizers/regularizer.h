@@ -21,6 +21,7 @@ typedef struct {
   double convexity;         /* ∇²R ⪰ convexity·I: 0 for convex, negative for weakly convex R             */
   double hessian_lipschitz; /* ‖∇²R(x) − ∇²R(x')‖ ≤ hessian_lipschitz·‖x − x'‖                          */
   double cross_lipschitz;   /* ‖J(x) − J(x')‖ ≤ cross_lipschitz·‖x − x'‖                                */
+  double cross_sum;         /* Σ of the absolute terms that Jᵀq adds up is ≤ cross_sum·‖q‖: for its rounding  */
   double rounding;          /* each entry of the computed ∇R is within unit roundoff × rounding of the exact one */
   BtProof proof;            /* kind of the five                                                         */
 } BtRegularizerConstants;

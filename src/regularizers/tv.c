@@ -355,17 +355,18 @@ static const double third_derivative_peak = 0.85866; /* max |φ‴| ν² = 3·½
 
 /* With D the map x → (d_x, d_y), ‖D‖² ≤ 8 and one pixel's row has norm √3 (both differences) or √2 (one). Entries of
  * the gradient: x is differenced, squared, summed, inverse-rooted and multiplied (each flux within 8.5 u of its value
- * ≤ w; two fluxes per direction), four of them are added (4 u of at most 4 w): 50 w in units of u. */
+ * ≤ w; two fluxes per direction), four of them are added (4 u of at most 4 w): 50 w in units of u. Terms of Jᵀq: |flux|
+ * ≤ w and Σ|Dq| ≤ √(2n)·√8‖q‖ for each of two columns: √2·w √(16 n) in all. */
 static void tv_constants(const BtRegularizer *reg, BtShape shape, const double *theta, BtRegularizerConstants *k) {
   const Flux flux = flux_at(theta);
   const double norm2 = 8.0, slack = 1 + 1e-14;
-  (void)shape;
   k->lipschitz = flux.weight * norm2 / flux.nu * slack;
   k->convexity = 0;
   k->hessian_lipschitz =
       flux.weight * third_derivative_peak / (flux.nu * flux.nu) * norm2 * sqrt(isotropic(reg) ? 3.0 : 2.0) * slack;
   k->cross_lipschitz = sqrt(2.0) * flux.weight * norm2 / flux.nu * slack;
   k->rounding = 50 * flux.weight;
+  k->cross_sum = flux.weight * sqrt(32.0 * (double)bt_shape_size(shape));
   k->proof = BT_PROVEN;
 }
 
@@ -433,18 +434,21 @@ static const char *tv_parameter_name(const BtRegularizer *reg, size_t j) {
   return j == 0 ? "log_weight" : "log_smoothing";
 }
 
-/* What is learned for photographs is a weight of 0.6 σ to 0.9 σ for σ from 15 to 50; a smoothing well above the learned
- * one keeps the first solves cheap. */
-static void tv_initial(const BtRegularizer *reg, double sigma, double *theta) {
-  (void)reg;
-  theta[0] = log(0.7 * sigma);
-  theta[1] = log(sigma / 15);
-}
-
 static void tv_domain(const BtRegularizer *reg, size_t j, double *lo, double *hi) {
   (void)reg;
   *lo = j == 0 ? -15 : -14;
   *hi = 5;
+}
+
+/* What is learned for photographs is a weight of 0.6 σ to 0.9 σ for σ from 15 to 50; a smoothing well above the learned
+ * one keeps the first solves cheap. */
+static void tv_initial(const BtRegularizer *reg, double sigma, double *theta) {
+  const double wanted[2] = {log(0.7 * sigma), log(sigma / 15)};
+  for (size_t j = 0; j < 2; j++) {
+    double lo, hi;
+    tv_domain(reg, j, &lo, &hi);
+    theta[j] = fmin(hi - 1, fmax(lo + 1, wanted[j]));
+  }
 }
 
 static const BtRegularizerOps tv_ops = {

@@ -30,7 +30,9 @@ damaged() {
 }
 damaged nowhere.ckpt "cannot read: No such file"
 damaged clean "cannot read"
-damaged clean/leaves-000.png
+cp clean/leaves-000.png picture.ckpt
+damaged picture.ckpt
+refuses 1 'input of this run' "$bitune" learn --quiet --sigma 25 --train clean --resume clean/leaves-000.png -o never.json
 damaged good.json
 : >empty.ckpt
 damaged empty.ckpt

@@ -1,5 +1,6 @@
 # tests/cli/everything.sh: what must not depend on the number of processes or ranks; sourced after lib.sh.
 # shellcheck shell=sh
+# shellcheck disable=SC2154 # set by lib.sh
 
 "$bitune" synth --size 48x48 --count 5 --seed 3 --quiet -o clean
 "$bitune" synth --size 40x56 --kind phantom --count 2 --seed 3 --quiet -o clean

@@ -79,12 +79,12 @@ wrong 'fish' completion tcsh
 
 absent m.json out.d
 
-# Settings that can only be judged at run time are errors (1), told in one line.
+# Settings that a table cannot judge are errors of usage all the same.
 for start in 1 1,2,3 x,y 1,nan 1000,-5 '-3;-5'; do
-  refuses 1 --start "$bitune" learn --sigma 25 --train clean -o m.json --start="$start"
+  refuses 2 --start "$bitune" learn --sigma 25 --train clean -o m.json --start="$start"
 done
-run 1 "$bitune" learn --sigma 25 --train clean -o m.json --solver xyzzy
-run 1 "$bitune" eval --model model.json --solver xyzzy clean
+run 2 "$bitune" learn --sigma 25 --train clean -o m.json --solver xyzzy
+run 2 "$bitune" eval --model model.json --solver xyzzy clean
 absent m.json
 
 # What looks odd and is right.

@@ -4,9 +4,8 @@
 command -v valgrind >/dev/null 2>&1 || skip "there is no valgrind"
 
 suppressions="--suppressions=$source_folder/tests/valgrind.supp"
-for file in /usr/share/openmpi/openmpi-valgrind.supp; do
-  [ ! -e $file ] || suppressions="$suppressions --suppressions=$file"
-done
+openmpi=/usr/share/openmpi/openmpi-valgrind.supp
+[ ! -e $openmpi ] || suppressions="$suppressions --suppressions=$openmpi"
 # Every error and every leak that is certain gives exit code 99.
 checker() {
   # shellcheck disable=SC2086 # a list of words

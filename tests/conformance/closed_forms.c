@@ -75,7 +75,7 @@ static void check_exact(const Exact *e) {
     for (size_t d = 0; d < COUNT(delta); d++) {
       const BtLowerPoint point = {x, dual ? q + n : NULL};
       BtHypergradientPart part = {.certificate.bound = (double)INFINITY};
-      bt_lower_cold_start(e->problem, e->i, point);
+      (void)e->problem->ops->cold_start(e->problem, e->i, e->theta, point.x, point.dual);
       memset(q, 0, n * sizeof *q);
       BT_CHECK_STATUS(bt_hypergradient(bilevel, &ctx, e->i, e->theta, eps[a], delta[d], point, q, z, NULL, &part),
                       BT_OK, &ctx);

@@ -52,7 +52,11 @@ static size_t dimension(const BtProblem *p, size_t i) {
   return self(p)->n;
 }
 
-static void cold_start(const BtProblem *p, size_t i, double *x) { memset(x, 0, dimension(p, i) * sizeof *x); }
+static size_t cold_start(const BtProblem *p, size_t i, const double *theta, double *x, double *dual) {
+  (void)theta, (void)dual;
+  memset(x, 0, dimension(p, i) * sizeof *x);
+  return 0;
+}
 
 static double value_grad(const BtProblem *p, size_t i, const double *theta, const double *x, double *gradient) {
   const Quadratic *q = self(p);

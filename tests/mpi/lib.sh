@@ -1,5 +1,6 @@
 # tests/mpi/lib.sh: mpirun for the scripts of this folder; sourced after tests/cli/lib.sh.
 # shellcheck shell=sh
+# shellcheck disable=SC2154 # set by tests/cli/lib.sh
 
 command -v mpirun >/dev/null 2>&1 || skip "there is no mpirun"
 "$bitune" version --json >"$work/out"
