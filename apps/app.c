@@ -129,6 +129,8 @@ static int exit_code(const BtApp *app, BtStatus status) {
 
 static void complain_status(BtApp *app, BtStatus status) {
   char text[BT_ERROR_TEXT + 128];
+  /* Every rank of a launcher reads the same command line, before there is a team. */
+  if (app->usage_error && bt_app_launcher_rank() > 0) return;
   if (app->usage_error && app->command)
     snprintf(text, sizeof text, "%s (see \"bitune help %s\")", app->ctx.error, app->command->name);
   else if (status < 0)

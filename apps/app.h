@@ -76,6 +76,8 @@ BtStatus bt_app_each(BtApp *app, const char *unit, const char *const *names, siz
 void bt_app_init(BtApp *app);
 /* Finds the command and fills settings and operands; --help and --version become commands. Errors: usage. */
 BtStatus bt_app_parse(BtApp *app, int argc, char **argv);
+/* Rank that a launcher (mpirun, mpiexec, srun) gave this process, -1 if it was started by hand. */
+int bt_app_launcher_rank(void);
 /* Starts signal handlers, observers, processes and PETSc. */
 BtStatus bt_app_start(BtApp *app);
 /* Prints error and JSON, ends PETSc and processes, checks that stdout was written; returns the exit code. */

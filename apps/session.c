@@ -65,9 +65,8 @@ static void limit_blas_threads(void) {
   }
 }
 
-/* Rank that a launcher (mpirun, mpiexec, srun) gave this process, -1 if it was started by hand. A batch
- * script of Slurm has SLURM_PROCID too; only a step started by srun has several tasks. */
-static int launcher_rank(void) {
+/* A batch script of Slurm has SLURM_PROCID too; only a step started by srun has several tasks. */
+int bt_app_launcher_rank(void) {
   static const char *const ranks[] = {"OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK", "MV2_COMM_WORLD_RANK"};
   for (size_t i = 0; i < sizeof ranks / sizeof *ranks; i++) {
     const char *rank = getenv(ranks[i]);
@@ -97,7 +96,7 @@ static int process_count(BtApp *app) {
 
 BtStatus bt_app_start(BtApp *app) {
   const unsigned flags = app->command->flags;
-  const int rank = launcher_rank(), launched = rank >= 0;
+  const int rank = bt_app_launcher_rank(), launched = rank >= 0;
   BtStatus st = BT_OK;
 
   limit_blas_threads();

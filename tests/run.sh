@@ -110,7 +110,7 @@ bitune_install
 case $what in
   all)
     make_build "$build" ON "" Release
-    expect_tests test_ cli_ mpi_ fuzz_
+    expect_tests test_ test_conformance cli_ mpi_ fuzz_
     run_tests "$@"
     [ $# -gt 0 ] || core
     ;;
@@ -121,7 +121,7 @@ case $what in
     export ASAN_OPTIONS="detect_leaks=1:abort_on_error=0"
     export UBSAN_OPTIONS="print_stacktrace=1"
     make_build "$build-sanitize" ON address,undefined RelWithDebInfo
-    expect_tests test_ cli_ mpi_ fuzz_
+    expect_tests test_ test_conformance cli_ mpi_ fuzz_
     run_tests "$@"
     ;;
   valgrind)

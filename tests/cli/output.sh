@@ -52,6 +52,20 @@ cp clean/leaves-000.png sub/leaves-000.tif
 refuses 1 "would both be written to out.d/leaves-000.tif" \
   "$bitune" noise --sigma 25 --format tif-float --quiet -o out.d clean/leaves-000.png sub/leaves-000.tif
 absent out.d
+# learn OPTIONS …
+learn() { "$bitune" learn --sigma 25 --train clean --max-outer 1 --quiet "$@"; }
+for image in clean/leaves-001.png link/leaves-001.png sub/leaves-002.png; do
+  refuses 1 "is an input of this run" learn -o $image
+  refuses 1 "is an input of this run" learn -o m.json --log $image
+  refuses 1 "is an input of this run" learn -o m.json --checkpoint $image
+  refuses 1 "is an input of this run" "$bitune" eval --model model.json --quiet --csv $image clean
+done
+cp model.json model.copy
+refuses 1 "model.json" "$bitune" eval --model model.json --quiet --csv model.json clean
+same model.json model.copy
+refuses 1 "twice.json would be written twice" learn -o twice.json --log twice.json
+refuses 1 "run.x would be written twice" learn -o twice.json --log run.x --checkpoint run.x
+absent twice.json run.x
 unchanged
 
 # What a kind of file cannot hold.

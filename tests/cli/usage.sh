@@ -81,10 +81,12 @@ absent m.json out.d
 
 # Settings that a table cannot judge are errors of usage all the same.
 for start in 1 1,2,3 x,y 1,nan 1000,-5 '-3;-5'; do
-  refuses 2 --start "$bitune" learn --sigma 25 --train clean -o m.json --start="$start"
+  wrong --start learn --sigma 25 --train clean -o m.json --start="$start"
 done
-run 2 "$bitune" learn --sigma 25 --train clean -o m.json --solver xyzzy
-run 2 "$bitune" eval --model model.json --solver xyzzy clean
+wrong 'no lower-level solver "xyzzy"' learn --sigma 25 --train clean -o m.json --solver xyzzy
+wrong 'no lower-level solver "xyzzy"' eval --model model.json --solver xyzzy clean
+wrong 'no lower-level solver "xyzzy"' denoise --model model.json -o out.d --solver xyzzy clean
+wrong '--eps0' learn --sigma 25 --train clean -o m.json --eps0 1e-6 --eps-floor 1e-3
 absent m.json
 
 # What looks odd and is right.

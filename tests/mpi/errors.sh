@@ -12,7 +12,7 @@ make_model
 run 1 ranks 3 "$bitune" eval --model nowhere.json clean
 tells_once "nowhere.json"
 run 2 ranks 2 "$bitune" eval --modell model.json clean
-says "--modell"
+tells_once "--modell"
 run 1 ranks 2 "$bitune" learn --sigma 25 --train nowhere -o never.json
 tells_once "nowhere"
 absent never.json
