@@ -64,7 +64,7 @@ make_build() {
 
 # expect_tests NAME …: kinds of tests that the build must have.
 expect_tests() {
-  ctest --test-dir "$bitune_build_folder" -N >"$bitune_build_folder/tests.txt"
+  ctest --test-dir "$bitune_build_folder" -N -C Valgrind >"$bitune_build_folder/tests.txt"
   for kind in "$@"; do
     grep -q "Test *#[0-9]*: $kind" "$bitune_build_folder/tests.txt" || bitune_stop "the build has no tests $kind*"
   done
@@ -118,7 +118,7 @@ case $what in
   sanitize)
     # MPI and its helpers keep memory to the end of the process; bitune's own leaks are errors.
     export LSAN_OPTIONS="suppressions=$root/tests/leaks.supp:print_suppressions=0"
-    export ASAN_OPTIONS="detect_leaks=1:abort_on_error=0"
+    export ASAN_OPTIONS="detect_leaks=1:fast_unwind_on_malloc=0"
     export UBSAN_OPTIONS="print_stacktrace=1"
     make_build "$build-sanitize" ON address,undefined RelWithDebInfo
     expect_tests test_ test_conformance cli_ mpi_ fuzz_

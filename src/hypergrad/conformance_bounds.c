@@ -10,8 +10,12 @@
 /* Differences are taken over this share of a perturbation. */
 static const double share = 1e-3;
 
-/* A sample counts if it is this much larger than what rounding makes of it. */
-static const double clear = 1e3;
+/* A sample counts if it is this much larger than what rounding makes of it, which is taken off. */
+static const double clear = 100;
+
+static double without_rounding(double size, double rounding) {
+  return size > clear * rounding || isnan(size) ? size - rounding : 0;
+}
 
 static void shifted(double *out, const double *x, double scale, const double *e, size_t n) {
   for (size_t j = 0; j < n; j++) out[j] = x[j] + scale * e[j];
@@ -24,8 +28,7 @@ static double hessian_change(BtConformWork *w, const double *x, const double *e,
   bt_conform_hessian(w, moved, q, m);
   const double rounding = 4 * BT_ROUNDOFF * (bt_norm(m, w->n) + bt_norm(hq, w->n));
   for (size_t j = 0; j < w->n; j++) m[j] -= hq[j];
-  const double size = bt_norm(m, w->n);
-  return size > clear * rounding || isnan(size) ? size : 0;
+  return without_rounding(bt_norm(m, w->n), rounding);
 }
 
 /* The same for (J(x+e) − J(x))ᵀ q, jq = J(x)ᵀq, of length p. */
@@ -35,8 +38,7 @@ static double cross_change(BtConformWork *w, const double *x, const double *e, c
   w->problem->ops->cross_adjoint(w->problem, w->i, w->theta, moved, q, m);
   const double rounding = 4 * BT_ROUNDOFF * (bt_norm(m, w->p) + bt_norm(jq, w->p));
   for (size_t j = 0; j < w->p; j++) m[j] -= jq[j];
-  const double size = bt_norm(m, w->p);
-  return size > clear * rounding || isnan(size) ? size : 0;
+  return without_rounding(bt_norm(m, w->p), rounding);
 }
 
 /* e ← eps·normalised (H(x+e+h m) − H(x+e)) q: uphill for ‖(H(x+e) − H(x)) q‖. */
@@ -185,7 +187,8 @@ static void cross_norms(BtConformWork *w, double *least, double *most) {
     const double norm = cross_norm(w, points[k]);
     *most = bt_conform_larger(*most, bt_conform_ratio(norm, bound));
     /* Where J vanishes only the allowance for rounding is left of the bound. */
-    if (norm > 0) *least = bt_conform_larger(*least, bt_conform_ratio(bound, norm));
+    /* At a constant vector J may vanish, which no allowance for rounding can follow. */
+    if (k == 0 && norm > 0) *least = bt_conform_larger(*least, bound / norm);
   }
 }
 

@@ -9,13 +9,13 @@
 
 static const double accurate_eps = 1e-12;
 
-/* Solves from `point` as far as any solver gets: the problem's own first, then what it left to others. */
+/* Solves from `point` as far as any solver gets: primal–dual Newton or Newton first, gradients for what is left. */
 static BtStatus solve_accurately(BtContext *ctx, const BtConform *set, const double *theta, BtLowerPoint point,
                                  BtCertificate *cert) {
-  static const char *const solvers[] = {NULL, "nls", BT_TAO_FISTA};
-  static const int64_t iterations[] = {20000, 100, 2000};
+  static const char *const solvers[] = {BT_TAO_PDNEWTON, "nls", BT_TAO_FISTA};
+  static const int64_t iterations[] = {1000, 100, 2000};
   BtStatus st = BT_NOT_CERTIFIED;
-  for (size_t k = 0; k < sizeof solvers / sizeof *solvers && st == BT_NOT_CERTIFIED; k++) {
+  for (size_t k = point.dual ? 0 : 1; k < sizeof solvers / sizeof *solvers && st == BT_NOT_CERTIFIED; k++) {
     const BtLowerSettings settings = {.solver = solvers[k], .max_iterations = iterations[k]};
     BtLower *lower = NULL;
     st = bt_lower_create(ctx, set->problem, &settings, &lower);
@@ -44,7 +44,8 @@ static BtStatus find_truth(BtContext *ctx, const BtConform *set, BtConformWork *
 static double attainable(const BtConform *set, const char *solver, const BtConformWork *w, double truth_bound,
                          double *gradient) {
   BtProblemConstants k;
-  if (!solver || strcmp(solver, "auto") == 0 || strncmp(solver, "bt_", 3) == 0) return 100 * truth_bound;
+  const int chosen = !solver || strcmp(solver, "auto") == 0;
+  if (chosen ? w->dual_size > 0 : strncmp(solver, "bt_", 3) == 0) return 100 * truth_bound;
   set->problem->ops->constants(set->problem, set->i, set->theta, &k);
   const double value = set->problem->ops->value_grad(set->problem, set->i, set->theta, w->x, gradient);
   return fmax(100 * truth_bound, 10 * sqrt(BT_ROUNDOFF * k.lipschitz * fabs(value)) / k.mu);
@@ -148,7 +149,8 @@ static BtStatus inexact_point(BtContext *ctx, Comparison *c, int kind, double ep
 static void compare(Comparison *c, const double *z, const double *estimate, const BtHypergradientPart *part) {
   const size_t p = c->w.p;
   const double error = bt_distance(z, c->w.t[0], p), norm = bt_norm(c->w.t[0], p);
-  c->worst_global = bt_conform_larger(c->worst_global, bt_conform_ratio(part->bound, part->bound_global));
+  if (isfinite(part->bound_global))
+    c->worst_global = bt_conform_larger(c->worst_global, bt_conform_ratio(part->bound, part->bound_global));
   c->worst_bound = bt_conform_larger(c->worst_bound, bt_conform_ratio(error, part->bound));
   /* Ratios where the error is that of z and not of what it is compared with. */
   if (!(error > 1e3 * BT_ROUNDOFF * norm) || !(part->bound > 10 * c->truth_bound)) return;

@@ -39,7 +39,7 @@ void quadratic_conforms(void) {
       BT_CHECK_STATUS(bt_conform_operators(&ctx, &conform, q.truth[0]), BT_OK, &ctx);
       BT_CHECK_STATUS(bt_conform_bounds(&ctx, &conform, q.truth[0]), BT_OK, &ctx);
       for (size_t k = 0; k < COUNT(solvers); k++) {
-        const BtLowerSettings settings = {.solver = solvers[k], .max_iterations = 5000};
+        const BtLowerSettings settings = {.solver = solvers[k], .max_iterations = 1000};
         snprintf(rows.label, sizeof rows.label, "quadratic n %zu theta %zu %s", q.n, t, solvers[k]);
         BT_CHECK_STATUS(bt_conform_certificates(&ctx, &conform, &settings), BT_OK, &ctx);
         if (k == 0) BT_CHECK_STATUS(bt_conform_hypergradient(&ctx, &conform, &loss, &settings, NULL), BT_OK, &ctx);
@@ -63,7 +63,7 @@ static void check_exact(const Exact *e) {
   static const double eps[] = {1, 1e-2, 1e-4, 1e-8}, delta[] = {1, 1e-3, 1e-8};
   const size_t n = e->problem->ops->dimension(e->problem, e->i), p = e->problem->parameters;
   const size_t dual = bt_problem_dual_size(e->problem, e->i);
-  const BtLowerSettings settings = {.solver = "auto", .max_iterations = 5000};
+  const BtLowerSettings settings = {.solver = "bt_fista", .max_iterations = 20000};
   double *x = calloc(2 * n + dual + 1, sizeof *x), *q = x + n, z[MAX_M];
   BtBilevel *bilevel = NULL;
   BtContext ctx;

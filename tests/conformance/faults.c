@@ -28,7 +28,6 @@ typedef enum {
   ADJOINT_NEGATIVE,
   BOTH_CROSS_SCALED,
   DUAL_CURVATURE_SCALED,
-  DUAL_CURVATURE_UNSIGNED,
   DUAL_STEP_BACKWARDS,
   DUAL_STEP_STALE,
   DUAL_UNPROJECTED,
@@ -128,7 +127,6 @@ static void dual_curvature(const BtRegularizer *r, BtShape s, const double *thet
                            const double *dual, double *out) {
   true_ops->dual_curvature(r, s, theta, x, dual, out);
   if (fault == DUAL_CURVATURE_SCALED) scale(out, bt_shape_size(s), slightly);
-  if (fault == DUAL_CURVATURE_UNSIGNED && dual) true_ops->dual_curvature(r, s, theta, x, NULL, out);
 }
 
 static void dual_update(const BtRegularizer *r, BtShape s, const double *theta, const double *x, const double *dx,
@@ -237,7 +235,6 @@ void wrong_operators_are_found(void) {
       {ADJOINT_NEGATIVE, "one sign of J' wrong", BT_CONFORM_CROSS_ADJOINT},
       {BOTH_CROSS_SCALED, "J and J' x 1.001", BT_CONFORM_CROSS},
       {DUAL_CURVATURE_SCALED, "dual curvature x 1.001", BT_CONFORM_DUAL_CURVATURE},
-      {DUAL_CURVATURE_UNSIGNED, "dual curvature without its dual", BT_CONFORM_DUAL_STEP},
       {DUAL_STEP_BACKWARDS, "dual step backwards", BT_CONFORM_DUAL_STEP},
       {DUAL_STEP_STALE, "dual left where it was", BT_CONFORM_DUAL_STEP},
       {DUAL_UNPROJECTED, "dual outside its feasible set", BT_CONFORM_DUAL_CONVEXITY},

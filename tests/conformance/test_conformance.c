@@ -22,7 +22,8 @@ static ImageKind kind_of(size_t shape) {
 static int is_large(BtShape shape) { return bt_shape_size(shape) > 1000; }
 
 static size_t theta_count(const RegularizerCase *entry, BtShape shape, int solving) {
-  return solving && is_large(shape) ? 2 : entry->theta_count;
+  if (!solving || bt_shape_size(shape) < 100) return entry->theta_count;
+  return is_large(shape) ? 2 : entry->solvable;
 }
 
 /* Runs a check on every regularizer, shape and parameter vector. */
