@@ -22,11 +22,13 @@ typedef struct {
 
 static const BtOption options[] = {
     BT_OPT_TEXT("model", 0, Check, model, NULL, "MODEL.json", "model to check"),
-    BT_OPT_INT("images", Check, images, 1, BT_POSITIVE, "N", "images of the folder that are used, the first N"),
+    BT_OPT_INT("images", Check, images, 1, BT_POSITIVE, "N",
+               "images of the folder that are used, the first N"),
     BT_OPT_TEXT("crop", 0, Check, crop, "32x32", "HxW", "central window of each image that is used"),
     BT_OPT_INT("seed", Check, seed, 1, BT_NONNEGATIVE, "N", "seed of the noise and of the test directions"),
-    BT_OPT_REAL("white", Check, white, 0, BT_NONNEGATIVE, "V",
-                "sample value that stands for white; 0 means the sample type's own (255, 65535, 1 for float)"),
+    BT_OPT_REAL(
+        "white", Check, white, 0, BT_NONNEGATIVE, "V",
+        "sample value that stands for white; 0 means the sample type's own (255, 65535, 1 for float)"),
     BT_OPT_END};
 
 /* One row of the table, worst over the images. */
@@ -116,11 +118,11 @@ static int report(BtApp *app, const Job *job) {
     if (!job->lines[k].seen) continue;
     made++;
     failed += !r->passed;
-    bt_app_print(app, "%-20s %12.4g %s %-12.4g  %-6s  %s\n", r->name, r->measured, r->at_least ? ">=" : "<=", r->limit,
-                 r->passed ? "ok" : "FAILED", r->meaning);
+    bt_app_print(app, "%-20s %12.4g %s %-12.4g  %-6s  %s\n", r->name, r->measured,
+                 r->at_least ? ">=" : "<=", r->limit, r->passed ? "ok" : "FAILED", r->meaning);
     (void)json_array_append_new(rows, json_pack("{s:s, s:o, s:f, s:b, s:b, s:s}", "name", r->name, "measured",
-                                                bt_json_real(r->measured), "limit", r->limit, "at_least", r->at_least,
-                                                "passed", r->passed, "meaning", r->meaning));
+                                                bt_json_real(r->measured), "limit", r->limit, "at_least",
+                                                r->at_least, "passed", r->passed, "meaning", r->meaning));
   }
   bt_app_print(app, "%d of %d checks passed\n", made - failed, made);
   bt_app_put(app, "checks", rows);
@@ -139,7 +141,8 @@ static BtStatus check_run(BtApp *app, void *settings) {
   size_t count = (size_t)job.set->images;
   if (job.files.count && count > job.files.count) count = job.files.count;
   for (size_t i = 0; i < count; i++) {
-    (void)bt_emit(ctx, &(BtEvent){.type = BT_EVENT_PROGRESS, .as.progress = {"images", (double)i, (double)count}});
+    (void)bt_emit(ctx,
+                  &(BtEvent){.type = BT_EVENT_PROGRESS, .as.progress = {"images", (double)i, (double)count}});
     if (bt_stop_requested(ctx)) st = BT_STOPPED;
     if (st != BT_STOPPED) BT_TRY(check_image(&job, i));
     if (st == BT_STOPPED) goto done;
@@ -160,12 +163,16 @@ const BtCommand bt_cmd_check = {
     .summary = "test a model's derivatives, certificates and bounds on your own configuration",
     .usage = "--model MODEL.json [options] [IMAGE|DIR ...]",
     .help =
-        "Checks, with this model on small windows of your images (or on a synthetic one): derivatives against differences, "
-        "adjoints by dot products, constants against samples, certificates against far more accurate solutions, "
-        "hypergradients and their error bounds against accurate ones and against differences of the loss. One line a "
+        "Checks, with this model on small windows of your images (or on a synthetic one): derivatives "
+        "against differences, "
+        "adjoints by dot products, constants against samples, certificates against far more accurate "
+        "solutions, "
+        "hypergradients and their error bounds against accurate ones and against differences of the loss. "
+        "One line a "
         "check; exit code 1 if any fails.",
     .examples = {{"bitune check --model tv25.json", "On a synthetic image"},
-                 {"bitune check --model tv25.json --images 3 --solver bt_fista photos", "Another solver, own images"}},
+                 {"bitune check --model tv25.json --images 3 --solver bt_fista photos",
+                  "Another solver, own images"}},
     .flags = BT_USES_PETSC,
     .min_operands = 0,
     .max_operands = BT_ANY_NUMBER,

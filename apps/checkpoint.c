@@ -14,7 +14,8 @@ done:
   return st;
 }
 
-/* Collective: every rank takes part in bringing the warm starts to rank 0. A stop request must not end it halfway. */
+/* Collective: every rank takes part in bringing the warm starts to rank 0. A stop request must not end it
+ * halfway. */
 static BtStatus save(BtCheckpoint *c) {
   BtContext *ctx = &c->app->ctx;
   const volatile sig_atomic_t *stop = ctx->stop;
@@ -52,22 +53,26 @@ int bt_checkpoint_event(void *user, const BtEvent *event) {
   return 0;
 }
 
-static BtStatus same_identity(BtContext *ctx, const char *path, const json_t *identity, const BtTensorReader *reader) {
+static BtStatus same_identity(BtContext *ctx, const char *path, const json_t *identity,
+                              const BtTensorReader *reader) {
   const char *key;
   json_t *value;
   json_object_foreach((json_t *)identity, key, value) {
     const char *stored = bt_tensors_metadata(reader, key);
-    if (!stored) return bt_fail(ctx, BT_ERR_FORMAT, "%s: not a checkpoint of bitune learn (no \"%s\")", path, key);
+    if (!stored)
+      return bt_fail(ctx, BT_ERR_FORMAT, "%s: not a checkpoint of bitune learn (no \"%s\")", path, key);
     if (strcmp(stored, json_string_value(value)) != 0)
-      return bt_fail(ctx, BT_ERR_FORMAT,
-                     "%s: the checkpoint's %s is %.80s, this run's %.80s; resume with the settings and images it was "
-                     "made with",
-                     path, key, stored, json_string_value(value));
+      return bt_fail(
+          ctx, BT_ERR_FORMAT,
+          "%s: the checkpoint's %s is %.80s, this run's %.80s; resume with the settings and images it was "
+          "made with",
+          path, key, stored, json_string_value(value));
   }
   return BT_OK;
 }
 
-BtStatus bt_checkpoint_load(BtApp *app, const char *path, const json_t *identity, BtMaid *maid, BtBilevel *bilevel) {
+BtStatus bt_checkpoint_load(BtApp *app, const char *path, const json_t *identity, BtMaid *maid,
+                            BtBilevel *bilevel) {
   BtContext *ctx = &app->ctx;
   BtTensorReader *reader = NULL;
   BtStatus st = BT_OK;

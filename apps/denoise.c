@@ -27,8 +27,9 @@ static const BtOption options[] = {
                 "folder of clean images of the same names; PSNR and SSIM are printed"),
     BT_OPT_CHOICE("color", Denoise, color, BT_COLOR_OPPONENT, BT_COLOR_CHOICES,
                   "planes of a colour image that are denoised"),
-    BT_OPT_REAL("white", Denoise, white, 0, BT_NONNEGATIVE, "V",
-                "sample value that stands for white; 0 means the sample type's own (255, 65535, 1 for float)"),
+    BT_OPT_REAL(
+        "white", Denoise, white, 0, BT_NONNEGATIVE, "V",
+        "sample value that stands for white; 0 means the sample type's own (255, 65535, 1 for float)"),
     BT_OPT_END};
 
 /* What is known of one image file afterwards; means over its pages. */
@@ -72,8 +73,9 @@ static size_t denoise_items(BtApp *app, const void *settings) {
 static BtStatus compare(BtContext *ctx, const char *path, const char *reference, const BtImage *image,
                         const BtImage *clean, double *psnr, double *ssim) {
   if (image->width != clean->width || image->height != clean->height || image->colors != clean->colors)
-    return bt_fail(ctx, BT_ERR_ARG, "%s is %zux%zu with %d colours, its reference %s is %zux%zu with %d", path,
-                   image->height, image->width, image->colors, reference, clean->height, clean->width, clean->colors);
+    return bt_fail(ctx, BT_ERR_ARG, "%s is %zux%zu with %d colours, its reference %s is %zux%zu with %d",
+                   path, image->height, image->width, image->colors, reference, clean->height, clean->width,
+                   clean->colors);
   BtStatus st = bt_image_psnr(ctx, image, clean, psnr);
   if (st >= 0 && ssim) st = bt_image_ssim(ctx, image, clean, ssim);
   return st;
@@ -133,8 +135,8 @@ static BtStatus denoise_image(void *user, BtApp *app, size_t i) {
     BT_TRY(bt_image_set_partner(ctx, job->set->reference, job->inputs.paths[i], &partner));
     BT_TRY(bt_image_open(ctx, partner, job->set->white, &reference));
     if (bt_image_pages(reference) != pages)
-      BT_TRY(bt_fail(ctx, BT_ERR_ARG, "%s has %zu pages, its reference %s has %zu", job->inputs.paths[i], pages,
-                     partner, bt_image_pages(reference)));
+      BT_TRY(bt_fail(ctx, BT_ERR_ARG, "%s has %zu pages, its reference %s has %zu", job->inputs.paths[i],
+                     pages, partner, bt_image_pages(reference)));
   }
   BT_TRY(bt_image_create_file(ctx, job->outputs.paths[i], pages, reader, &writer));
   for (size_t page = 0; page < pages; page++) {
@@ -188,21 +190,26 @@ static void report(BtApp *app, const Job *job) {
     mean.psnr += r->psnr;
     mean.ssim += r->ssim;
     mean.certified = mean.certified && r->certified;
-    json_t *row = json_pack("{s:o, s:o, s:f, s:s, s:b, s:f}", "file", bt_app_text_json(job->inputs.paths[i]), "output",
-                            bt_app_text_json(job->outputs.paths[i]), "bound", r->bound, "certificate",
-                            bt_proof_name((BtProof)r->proof), "certified", r->certified != 0, "seconds", r->seconds);
+    json_t *row =
+        json_pack("{s:o, s:o, s:f, s:s, s:b, s:f}", "file", bt_app_text_json(job->inputs.paths[i]), "output",
+                  bt_app_text_json(job->outputs.paths[i]), "bound", r->bound, "certificate",
+                  bt_proof_name((BtProof)r->proof), "certified", r->certified != 0, "seconds", r->seconds);
     if (row && job->set->reference) {
       (void)json_object_set_new(row, "psnr_noisy", bt_json_real(r->psnr_noisy));
       (void)json_object_set_new(row, "psnr", bt_json_real(r->psnr));
       (void)json_object_set_new(row, "ssim", bt_json_real(r->ssim));
     }
     (void)json_array_append_new(rows, row);
-    const char *certificate = r->certified ? "proven" : r->proof == BT_PROVEN ? "accuracy not reached" : "not proven";
+    const char *certificate = r->certified            ? "proven"
+                              : r->proof == BT_PROVEN ? "accuracy not reached"
+                                                      : "not proven";
     if (job->set->reference)
       bt_app_print(app, "%-32s  noisy %6.2f dB  denoised %6.2f dB  SSIM %.4f  error <= %.1e (%s)\n",
-                   bt_path_base(job->inputs.paths[i]), r->psnr_noisy, r->psnr, r->ssim, r->bound, certificate);
+                   bt_path_base(job->inputs.paths[i]), r->psnr_noisy, r->psnr, r->ssim, r->bound,
+                   certificate);
     else
-      bt_app_print(app, "%-32s  error <= %.1e (%s)\n", bt_path_base(job->inputs.paths[i]), r->bound, certificate);
+      bt_app_print(app, "%-32s  error <= %.1e (%s)\n", bt_path_base(job->inputs.paths[i]), r->bound,
+                   certificate);
   }
   if (mean.done > 0 && job->set->reference) {
     bt_app_print(app, "mean: noisy %.2f dB, denoised %.2f dB, SSIM %.4f\n", mean.psnr_noisy / mean.done,
@@ -211,8 +218,8 @@ static void report(BtApp *app, const Job *job) {
     bt_app_put_real(app, "psnr_mean", mean.psnr / mean.done);
     bt_app_put_real(app, "ssim_mean", mean.ssim / mean.done);
   }
-  bt_app_print(app, "%.0f of %zu images written to %s in %.1f s\n", mean.done, job->inputs.count, job->set->output,
-               bt_app_seconds(app));
+  bt_app_print(app, "%.0f of %zu images written to %s in %.1f s\n", mean.done, job->inputs.count,
+               job->set->output, bt_app_seconds(app));
   bt_app_put(app, "results", rows);
   bt_app_put_int(app, "images", (int64_t)mean.done);
   bt_app_put(app, "certified", json_boolean(mean.done > 0 && mean.certified));
@@ -225,9 +232,11 @@ static BtStatus denoise_run(BtApp *app, void *settings) {
   BtContext *ctx = &app->ctx;
   BtStatus st = bt_team_agree(&app->team, ctx, prepare(app, &job));
   if (st == BT_OK) {
-    st = bt_app_each(app, "images", (const char *const *)job.inputs.paths, job.inputs.count, denoise_image, &job, NULL);
+    st = bt_app_each(app, "images", (const char *const *)job.inputs.paths, job.inputs.count, denoise_image,
+                     &job, NULL);
     if (st >= 0 && st != BT_STOPPED) {
-      const BtStatus summed = app->team.sum(&app->team, ctx, (double *)job.results, job.inputs.count * FIELDS);
+      const BtStatus summed =
+          app->team.sum(&app->team, ctx, (double *)job.results, job.inputs.count * FIELDS);
       if (summed < 0) st = summed;
     }
     if (st >= 0 && st != BT_STOPPED) report(app, &job);
@@ -246,10 +255,14 @@ const BtCommand bt_cmd_denoise = {
     .summary = "denoise images with a learned model",
     .usage = "--model MODEL.json -o DIR [options] IMAGE|DIR ...",
     .help =
-        "Writes a denoised version of each image under its own name into DIR, in its own format, bit depth, number of "
-        "pages and size. A folder stands for its PNG and TIFF files. Transparency is carried over unchanged.\n\n"
-        "The model fits the noise level it was learned for. Each result comes with a certificate: the rms distance per "
-        "pixel to the exact minimizer of the model is proven to be at most the printed error, and --tol says how large "
+        "Writes a denoised version of each image under its own name into DIR, in its own format, bit depth, "
+        "number of "
+        "pages and size. A folder stands for its PNG and TIFF files. Transparency is carried over "
+        "unchanged.\n\n"
+        "The model fits the noise level it was learned for. Each result comes with a certificate: the rms "
+        "distance per "
+        "pixel to the exact minimizer of the model is proven to be at most the printed error, and --tol says "
+        "how large "
         "that may be; exit code 3 tells that it could not be reached.\n\n"
         "An image that cannot be read is reported by name and the others are done (exit code 1).",
     .examples = {{"bitune denoise --model tv25.json -o clean noisy", "Every image of the folder noisy"},

@@ -24,8 +24,9 @@ static const BtOption options[] = {
                 "bound of the rms distance to the exact minimizer, per pixel on the [0,1] scale"),
     BT_OPT_CHOICE("color", Eval, color, BT_COLOR_OPPONENT, BT_COLOR_CHOICES,
                   "planes of a colour image that are denoised"),
-    BT_OPT_REAL("white", Eval, white, 0, BT_NONNEGATIVE, "V",
-                "sample value that stands for white; 0 means the sample type's own (255, 65535, 1 for float)"),
+    BT_OPT_REAL(
+        "white", Eval, white, 0, BT_NONNEGATIVE, "V",
+        "sample value that stands for white; 0 means the sample type's own (255, 65535, 1 for float)"),
     BT_OPT_TEXT("csv", 0, Eval, csv, NULL, "FILE", "table of all images"),
     BT_OPT_END};
 
@@ -61,13 +62,14 @@ static BtStatus write_csv(BtApp *app, const char *path, const BtImageSet *set, c
   BtAtomicFile file = {0};
   BtStatus st = BT_OK;
   BT_TRY(bt_atomic_open(&app->ctx, path, &file));
-  fprintf(file.stream, "image,pages,psnr_noisy,psnr,ssim,bound,certified,gradients,hessian_products,seconds\n");
+  fprintf(file.stream,
+          "image,pages,psnr_noisy,psnr,ssim,bound,certified,gradients,hessian_products,seconds\n");
   for (size_t i = 0; i < set->count; i++) {
     const BtEvaluated *r = &results[i];
     if (r->failed) continue;
     put_text(file.stream, set->paths[i]);
-    fprintf(file.stream, ",%.0f,%.6f,%.6f,%.8f,%.6g,%.0f,%.0f,%.0f,%.6f\n", r->pages, r->psnr_noisy, r->psnr, r->ssim,
-            r->bound, r->certified, r->gradients, r->hessian_products, r->seconds);
+    fprintf(file.stream, ",%.0f,%.6f,%.6f,%.8f,%.6g,%.0f,%.0f,%.0f,%.6f\n", r->pages, r->psnr_noisy, r->psnr,
+            r->ssim, r->bound, r->certified, r->gradients, r->hessian_products, r->seconds);
   }
   BT_TRY(bt_atomic_commit(&app->ctx, &file));
 done:
@@ -75,15 +77,16 @@ done:
   return st;
 }
 
-static void report(BtApp *app, const BtImageSet *set, const BtEvaluated *results, const BtEvaluationMean *mean) {
+static void report(BtApp *app, const BtImageSet *set, const BtEvaluated *results,
+                   const BtEvaluationMean *mean) {
   for (size_t i = 0; i < set->count; i++)
     if (!results[i].failed)
-      bt_app_print(app, "%-32s  noisy %6.2f dB  denoised %6.2f dB  SSIM %.4f%s\n", bt_path_base(set->paths[i]),
-                   results[i].psnr_noisy, results[i].psnr, results[i].ssim,
+      bt_app_print(app, "%-32s  noisy %6.2f dB  denoised %6.2f dB  SSIM %.4f%s\n",
+                   bt_path_base(set->paths[i]), results[i].psnr_noisy, results[i].psnr, results[i].ssim,
                    results[i].certified ? "" : "  not certified");
-  bt_app_print(app, "mean of %zu images: noisy %.2f dB, denoised %.2f dB, SSIM %.4f; %s, %.1f s\n", mean->images,
-               mean->psnr_noisy, mean->psnr, mean->ssim, mean->certified ? "certificates proven" : "NOT all certified",
-               bt_app_seconds(app));
+  bt_app_print(app, "mean of %zu images: noisy %.2f dB, denoised %.2f dB, SSIM %.4f; %s, %.1f s\n",
+               mean->images, mean->psnr_noisy, mean->psnr, mean->ssim,
+               mean->certified ? "certificates proven" : "NOT all certified", bt_app_seconds(app));
   bt_app_put_real(app, "psnr_mean", mean->psnr);
   bt_app_put_real(app, "psnr_noisy_mean", mean->psnr_noisy);
   bt_app_put_real(app, "ssim_mean", mean->ssim);
@@ -138,13 +141,18 @@ const BtCommand bt_cmd_eval = {
     .summary = "measure how well a model denoises clean images",
     .usage = "--model MODEL.json [--sigma S] [options] IMAGE|DIR ...",
     .help =
-        "Adds Gaussian noise to each clean image in memory, unclipped, denoises it with the model and compares with the "
-        "clean image: PSNR and SSIM per image and in the mean. The noise is what bitune noise writes for the same seed and "
+        "Adds Gaussian noise to each clean image in memory, unclipped, denoises it with the model and "
+        "compares with the "
+        "clean image: PSNR and SSIM per image and in the mean. The noise is what bitune noise writes for the "
+        "same seed and "
         "list of images. Pages of a stack are averaged.\n\n"
-        "A result is certified when the bound of its rms distance to the exact minimizer is proven and at most --tol; "
+        "A result is certified when the bound of its rms distance to the exact minimizer is proven and at "
+        "most --tol; "
         "otherwise the exit code is 3.",
-    .examples = {{"bitune eval --model tv25.json --sigma 25 --seed 1 bsd68", "Mean PSNR and SSIM of a test set"},
-                 {"bitune eval --model tv25.json --csv all.csv --json bsd68", "A table and machine-readable means"}},
+    .examples = {{"bitune eval --model tv25.json --sigma 25 --seed 1 bsd68",
+                  "Mean PSNR and SSIM of a test set"},
+                 {"bitune eval --model tv25.json --csv all.csv --json bsd68",
+                  "A table and machine-readable means"}},
     .flags = BT_USES_TEAM | BT_USES_PETSC,
     .min_operands = 1,
     .max_operands = BT_ANY_NUMBER,

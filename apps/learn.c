@@ -33,8 +33,9 @@ static const BtOption options[] = {
     BT_OPT_TEXT("output", 'o', Learn, output, NULL, "MODEL.json", "model file to write"),
     BT_OPT_CHOICE("regularizer", Learn, regularizer, 0, BT_REGULARIZER_CHOICES, "family of regularizers"),
     BT_OPT_CHOICE("variant", Learn, variant, 0, BT_VARIANT_CHOICES, "member of the family"),
-    BT_OPT_CHOICE("loss", Learn, loss, PSNR, "psnr|squared",
-                  "what is minimised: minus the mean PSNR in dB, or half the squared distance to the clean image"),
+    BT_OPT_CHOICE(
+        "loss", Learn, loss, PSNR, "psnr|squared",
+        "what is minimised: minus the mean PSNR in dB, or half the squared distance to the clean image"),
     BT_OPT_CHOICE("method", Learn, method, MAID, "maid|maid-plain",
                   "accelerated MAID, or the algorithm of the paper step by step"),
     BT_OPT_TEXT("valid", 0, Learn, valid, NULL, "DIR", "clean images that the result is evaluated on"),
@@ -42,12 +43,15 @@ static const BtOption options[] = {
     BT_OPT_TEXT("crop", 0, Learn, crop, NULL, "HxW", "learn from the central window of each image"),
     BT_OPT_TEXT("start", 0, Learn, start, NULL, "A,B,...", "initial parameters; by default chosen by sigma"),
     BT_OPT_INT("seed", Learn, seed, 1, BT_NONNEGATIVE, "N", "seed of the noise"),
-    BT_OPT_REAL("white", Learn, white, 0, BT_NONNEGATIVE, "V",
-                "sample value that stands for white; 0 means the sample type's own (255, 65535, 1 for float)"),
+    BT_OPT_REAL(
+        "white", Learn, white, 0, BT_NONNEGATIVE, "V",
+        "sample value that stands for white; 0 means the sample type's own (255, 65535, 1 for float)"),
     BT_OPT_TEXT("log", 0, Learn, log, NULL, "FILE.csv", "outer iterations as a table, for bitune plot"),
-    BT_OPT_TEXT("checkpoint", 0, Learn, checkpoint, NULL, "FILE", "keep the run's state in FILE while it goes on"),
+    BT_OPT_TEXT("checkpoint", 0, Learn, checkpoint, NULL, "FILE",
+                "keep the run's state in FILE while it goes on"),
     BT_OPT_TEXT("resume", 0, Learn, resume, NULL, "FILE",
-                "go on from a checkpoint; every other option as before; FILE is kept up unless --checkpoint names another"),
+                "go on from a checkpoint; every other option as before; FILE is kept up unless --checkpoint "
+                "names another"),
     BT_OPT_END};
 
 /* What a run holds. */
@@ -81,16 +85,16 @@ static BtStatus parse_start(BtContext *ctx, const char *text, const BtRegularize
     theta[j] = strtod(at, &end);
     const int last = j + 1 == reg->parameters;
     if (end == at || *end != (last ? '\0' : ','))
-      return bt_fail(ctx, BT_ERR_ARG, "--start wants %zu numbers separated by commas, got \"%.80s\"", reg->parameters,
-                     text);
+      return bt_fail(ctx, BT_ERR_ARG, "--start wants %zu numbers separated by commas, got \"%.80s\"",
+                     reg->parameters, text);
     at = end + 1;
   }
   for (size_t j = 0; j < reg->parameters; j++) {
     double lo, hi;
     reg->ops->domain(reg, j, &lo, &hi);
     if (!(theta[j] >= lo && theta[j] <= hi))
-      return bt_fail(ctx, BT_ERR_ARG, "--start: %s must be in [%g, %g], got %g", reg->ops->parameter_name(reg, j), lo,
-                     hi, theta[j]);
+      return bt_fail(ctx, BT_ERR_ARG, "--start: %s must be in [%g, %g], got %g",
+                     reg->ops->parameter_name(reg, j), lo, hi, theta[j]);
   }
   return BT_OK;
 }
@@ -98,7 +102,8 @@ static BtStatus parse_start(BtContext *ctx, const char *text, const BtRegularize
 static BtStatus find_regularizer(BtContext *ctx, const Learn *set, BtRegularizer *regularizer) {
   char name[64], variant[64];
   return bt_regularizer_find(ctx, bt_choice_name(BT_REGULARIZER_CHOICES, set->regularizer, name, sizeof name),
-                             bt_choice_name(BT_VARIANT_CHOICES, set->variant, variant, sizeof variant), regularizer);
+                             bt_choice_name(BT_VARIANT_CHOICES, set->variant, variant, sizeof variant),
+                             regularizer);
 }
 
 /* --start, as an error of usage. */
@@ -125,10 +130,11 @@ static BtStatus learn_check(BtApp *app, const void *settings) {
   BT_TRY(bt_app_require(app, learn->output != NULL, "output"));
   if (learn->crop) BT_TRY(bt_parse_size(&app->ctx, "crop", learn->crop, &height, &width));
   if (!(learn->maid.lambda < learn->maid.eta))
-    BT_TRY(bt_fail(&app->ctx, BT_ERR_ARG, "--lambda must be less than --eta, got %g and %g", learn->maid.lambda,
-                   learn->maid.eta));
+    BT_TRY(bt_fail(&app->ctx, BT_ERR_ARG, "--lambda must be less than --eta, got %g and %g",
+                   learn->maid.lambda, learn->maid.eta));
   if (!(learn->maid.eps0 > learn->maid.eps_floor && learn->maid.delta0 > learn->maid.eps_floor))
-    BT_TRY(bt_fail(&app->ctx, BT_ERR_ARG, "--eps0 and --delta0 must exceed --eps-floor (%g)", learn->maid.eps_floor));
+    BT_TRY(bt_fail(&app->ctx, BT_ERR_ARG, "--eps0 and --delta0 must exceed --eps-floor (%g)",
+                   learn->maid.eps_floor));
   BT_TRY(bt_lower_check(&app->ctx, &learn->lower));
   BT_TRY(check_start(&app->ctx, learn));
 done:
@@ -157,7 +163,8 @@ static BtStatus choose_model(BtApp *app, Run *run) {
   BT_TRY(find_regularizer(ctx, set, &run->model.regularizer));
   run->model.sigma = set->sigma;
   run->model.theta = calloc(run->model.regularizer.parameters, sizeof *run->model.theta);
-  if (!run->model.theta) return bt_fail_memory(ctx, "a model", 8.0 * (double)run->model.regularizer.parameters);
+  if (!run->model.theta)
+    return bt_fail_memory(ctx, "a model", 8.0 * (double)run->model.regularizer.parameters);
   if (set->start)
     BT_TRY(parse_start(ctx, set->start, &run->model.regularizer, run->model.theta));
   else
@@ -187,10 +194,11 @@ static json_t *make_identity(const Run *run) {
   snprintf(number[1], sizeof number[1], "%lld", (long long)set->seed);
   snprintf(number[2], sizeof number[2], "%zu", run->training.count);
   snprintf(number[3], sizeof number[3], "%.17g", run->training.fingerprint);
-  return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "format", "bitune-learn-checkpoint-1", "regularizer",
-                   run->model.regularizer.ops->name, "variant", bt_regularizer_variant_name(&run->model.regularizer),
-                   "loss", run->loss.ops->name, "method", bt_choice_name("maid|maid-plain", set->method, method, sizeof method), "sigma", number[0],
-                   "seed", number[1], "images", number[2], "training data", number[3]);
+  return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "format", "bitune-learn-checkpoint-1",
+                   "regularizer", run->model.regularizer.ops->name, "variant",
+                   bt_regularizer_variant_name(&run->model.regularizer), "loss", run->loss.ops->name,
+                   "method", bt_choice_name("maid|maid-plain", set->method, method, sizeof method), "sigma",
+                   number[0], "seed", number[1], "images", number[2], "training data", number[3]);
 }
 
 static BtStatus build(BtApp *app, Run *run) {
@@ -219,10 +227,12 @@ static BtStatus attach(BtApp *app, Run *run) {
   if (set->resume) {
     BT_TRY(bt_checkpoint_load(app, set->resume, run->identity, &run->maid, run->bilevel));
     if (!in_domain(&run->model.regularizer, run->maid.theta))
-      BT_TRY(bt_fail(ctx, BT_ERR_FORMAT, "%s: its parameters are outside the regularizer's domain", set->resume));
+      BT_TRY(bt_fail(ctx, BT_ERR_FORMAT, "%s: its parameters are outside the regularizer's domain",
+                     set->resume));
   }
   if (set->log && app->team.rank == 0) {
-    st = bt_log_open(ctx, set->log, (int64_t)run->problem.parameters, set->resume ? run->maid.iteration : -1, &run->log);
+    st = bt_log_open(ctx, set->log, (int64_t)run->problem.parameters, set->resume ? run->maid.iteration : -1,
+                     &run->log);
     if (st >= 0) st = bt_context_observe(ctx, bt_log_event, run->log);
   }
   st = bt_team_agree(&app->team, ctx, st);
@@ -281,13 +291,14 @@ static void report(BtApp *app, const Run *run, double psnr) {
   const BtOracle oracle = bt_bilevel_oracle(run->bilevel);
   const BtWork work = oracle.work(oracle.self);
   bt_app_print(app, "%s after %lld outer iterations, %lld lower-level products, %.1f s\n",
-               bt_maid_reason_name(m->reason), (long long)m->iteration, (long long)bt_work_total(&work), m->seconds);
+               bt_maid_reason_name(m->reason), (long long)m->iteration, (long long)bt_work_total(&work),
+               m->seconds);
   bt_app_print(app, "loss %.8g in [%.8g, %.8g] (%s), training PSNR %.2f dB\n", m->value.value, m->value.lower,
                m->value.upper, bt_proof_name(m->value.proof), psnr);
   bt_app_print(app, "hypergradient %.2e, error at most %.1e\n", m->gradient.norm, m->gradient.bound);
   for (size_t j = 0; j < m->p && j < 8; j++)
-    bt_app_print(app, "  %-14s %.6f\n", run->model.regularizer.ops->parameter_name(&run->model.regularizer, j),
-                 m->theta[j]);
+    bt_app_print(app, "  %-14s %.6f\n",
+                 run->model.regularizer.ops->parameter_name(&run->model.regularizer, j), m->theta[j]);
   bt_app_print(app, "model written to %s\n", run->set->output);
 }
 
@@ -382,7 +393,8 @@ static BtStatus learn_run(BtApp *app, void *settings) {
     if (st == BT_STOPPED) tell_where_to_resume(app, &run);
     if (st >= 0 && st != BT_STOPPED) {
       st = finish(app, &run);
-      if (st == BT_OK && (run.maid.value.proof != BT_PROVEN || run.maid.reason == BT_MAID_STUCK)) st = BT_NOT_CERTIFIED;
+      if (st == BT_OK && (run.maid.value.proof != BT_PROVEN || run.maid.reason == BT_MAID_STUCK))
+        st = BT_NOT_CERTIFIED;
     }
   }
   const BtStatus closed = bt_log_close(ctx, run.log);
@@ -402,18 +414,26 @@ const BtCommand bt_cmd_learn = {
     .summary = "learn a regularizer's parameters from clean images",
     .usage = "--train DIR --sigma S -o MODEL.json [options]",
     .help =
-        "Adds Gaussian noise to the clean images and finds the parameters with which denoising by the regularizer comes "
+        "Adds Gaussian noise to the clean images and finds the parameters with which denoising by the "
+        "regularizer comes "
         "closest to them, by MAID: bilevel learning in which lower-level problems are solved only as "
-        "accurately as each step needs, and a step is taken only when the bounds prove that the loss has decreased. The "
-        "result carries proven bounds of the loss and of the hypergradient's error. The loss is the mean over images of "
-        "minus the PSNR in dB, or with --loss squared of half the squared distance to the clean image, values in [0,1].\n\n"
-        "Pages of a stack are images of their own, colour becomes luminance. --checkpoint keeps the run's state in one "
-        "file; the same command with --resume FILE goes on from it and takes the very steps of an unbroken run.\n\n"
-        "Accuracies are distances in the 2-norm per image; see docs/methods.md for the algorithm and all symbols.",
-    .examples = {{"bitune learn --regularizer tv --sigma 25 --train photos -o tv25.json --log run.csv",
-                  "A total-variation model for noise of standard deviation 25"},
-                 {"bitune learn --sigma 25 --train photos -o tv25.json --checkpoint run.ckpt --resume run.ckpt",
-                  "The same, going on after an interruption"}},
+        "accurately as each step needs, and a step is taken only when the bounds prove that the loss has "
+        "decreased. The "
+        "result carries proven bounds of the loss and of the hypergradient's error. The loss is the mean "
+        "over images of "
+        "minus the PSNR in dB, or with --loss squared of half the squared distance to the clean image, "
+        "values in [0,1].\n\n"
+        "Pages of a stack are images of their own, colour becomes luminance. --checkpoint keeps the run's "
+        "state in one "
+        "file; the same command with --resume FILE goes on from it and takes the very steps of an unbroken "
+        "run.\n\n"
+        "Accuracies are distances in the 2-norm per image; see docs/methods.md for the algorithm and all "
+        "symbols.",
+    .examples =
+        {{"bitune learn --regularizer tv --sigma 25 --train photos -o tv25.json --log run.csv",
+          "A total-variation model for noise of standard deviation 25"},
+         {"bitune learn --sigma 25 --train photos -o tv25.json --checkpoint run.ckpt --resume run.ckpt",
+          "The same, going on after an interruption"}},
     .flags = BT_USES_TEAM | BT_USES_PETSC,
     .min_operands = 0,
     .max_operands = 0,

@@ -103,7 +103,8 @@ static BtStatus load_item(void *user, BtApp *app, size_t i) {
       BT_TRY(bt_fail(ctx, BT_ERR_ARG, "%s: a pixel is %g times white; give --white V", loader->set->names[i],
                      clean.pixels[k]));
   BT_TRY(bt_image_copy(ctx, &clean, &noisy));
-  bt_image_add_noise(&noisy, spec->sigma, (unsigned long long)spec->seed, bt_noise_stream(item.file, item.page));
+  bt_image_add_noise(&noisy, spec->sigma, (unsigned long long)spec->seed,
+                     bt_noise_stream(item.file, item.page));
   loader->set->truth[i] = clean.pixels;
   loader->set->noisy[i] = (BtNoisyImage){{clean.height, clean.width}, noisy.pixels};
   clean.pixels = noisy.pixels = NULL;
@@ -148,12 +149,14 @@ static BtStatus share_shapes(BtApp *app, BtTrainingSet *set) {
     const BtShape shape = set->noisy[i].shape;
     rows[3 * i] = (double)shape.height;
     rows[3 * i + 1] = (double)shape.width;
-    for (size_t k = 0; k < bt_shape_size(shape); k++) rows[3 * i + 2] += set->noisy[i].noisy[k] * (double)(k % 251 + 1);
+    for (size_t k = 0; k < bt_shape_size(shape); k++)
+      rows[3 * i + 2] += set->noisy[i].noisy[k] * (double)(k % 251 + 1);
   }
   BT_TRY(app->team.sum(&app->team, &app->ctx, rows, 3 * set->count));
   for (size_t i = 0; i < set->count; i++) {
     set->noisy[i].shape = (BtShape){(size_t)rows[3 * i], (size_t)rows[3 * i + 1]};
-    set->fingerprint += (double)(i + 1) * (text_sum(set->names[i]) + rows[3 * i] + 3 * rows[3 * i + 1] + rows[3 * i + 2]);
+    set->fingerprint +=
+        (double)(i + 1) * (text_sum(set->names[i]) + rows[3 * i] + 3 * rows[3 * i + 1] + rows[3 * i + 2]);
   }
 done:
   free(rows);
@@ -167,7 +170,8 @@ static BtStatus load_all(BtApp *app, Loader *loader) {
   if (!failed) st = bt_fail_memory(&app->ctx, "a list of images", (double)set->count);
   st = bt_team_agree(&app->team, &app->ctx, st);
   while (st >= 0 && st != BT_STOPPED) {
-    st = bt_app_each(app, "images read", (const char *const *)set->names, set->count, load_item, loader, failed);
+    st = bt_app_each(app, "images read", (const char *const *)set->names, set->count, load_item, loader,
+                     failed);
     if (st < 0 || st == BT_STOPPED) break;
     const size_t before = set->count;
     int any = 0;
@@ -175,7 +179,8 @@ static BtStatus load_all(BtApp *app, Loader *loader) {
     if (!any) break;
     /* Items are dealt by number, so the remaining ones are read anew by their new owners. */
     drop(loader, failed);
-    if (set->count == 0) st = bt_fail(&app->ctx, BT_ERR_ARG, "%s: no image could be read", loader->spec->folder);
+    if (set->count == 0)
+      st = bt_fail(&app->ctx, BT_ERR_ARG, "%s: no image could be read", loader->spec->folder);
   }
   free(failed);
   return st;

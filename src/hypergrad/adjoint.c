@@ -73,7 +73,8 @@ done:
   return st;
 }
 
-BtStatus bt_adjoint_prepare(BtAdjoint *adjoint, BtContext *ctx, size_t i, const double *theta, const double *x) {
+BtStatus bt_adjoint_prepare(BtAdjoint *adjoint, BtContext *ctx, size_t i, const double *theta,
+                            const double *x) {
   BtStatus st = BT_OK;
   const BtProblem *p = adjoint->problem;
   BT_TRY(build(adjoint, ctx, p->ops->dimension(p, i), p->ops->curvature_size(p, i)));
@@ -88,7 +89,8 @@ done:
 }
 
 void bt_adjoint_multiply(BtAdjoint *adjoint, const double *v, double *product) {
-  adjoint->problem->ops->hess_mult(adjoint->problem, adjoint->hessian.i, adjoint->hessian.curvature, v, product);
+  adjoint->problem->ops->hess_mult(adjoint->problem, adjoint->hessian.i, adjoint->hessian.curvature, v,
+                                   product);
   adjoint->hessian.products++;
 }
 
@@ -101,8 +103,8 @@ static double true_residual(BtAdjoint *adjoint, const double *b, const double *q
   return bt_norm(adjoint->residual, adjoint->n);
 }
 
-BtStatus bt_adjoint_solve(BtAdjoint *adjoint, BtContext *ctx, const double *b, double absolute, double relative,
-                          double *q, double *residual, double *norm) {
+BtStatus bt_adjoint_solve(BtAdjoint *adjoint, BtContext *ctx, const double *b, double absolute,
+                          double relative, double *q, double *residual, double *norm) {
   BtStatus st = BT_OK;
   int placed = 0;
   /* Rounding of H q alone leaves about u L ‖q‖, and ‖q‖ ≤ ‖b‖/μ; CG would turn in circles below. */
@@ -113,7 +115,8 @@ BtStatus bt_adjoint_solve(BtAdjoint *adjoint, BtContext *ctx, const double *b, d
   BT_PETSC(VecPlaceArray(adjoint->b, b));
   placed = 2;
   *norm = true_residual(adjoint, b, q);
-  /* CG's recurrence drifts from the true residual; a restart from q makes up for it while that still helps. */
+  /* CG's recurrence drifts from the true residual; a restart from q makes up for it while that still helps.
+   */
   for (int attempt = 0; *norm > goal && attempt < 4; attempt++) {
     const double before = *norm;
     BT_PETSC(KSPSetTolerances(adjoint->ksp, 0.0, 0.9 * goal, PETSC_DEFAULT, PETSC_DEFAULT));

@@ -70,8 +70,8 @@ static BtStatus allocate(BtBilevel *b, BtContext *ctx) {
   if (!b->scratch || !b->rows) goto fail;
   return BT_OK;
 fail:
-  return bt_fail(ctx, BT_ERR_MEMORY, "out of memory: warm starts of %zu images; learn from fewer or smaller ones",
-                 p->count);
+  return bt_fail(ctx, BT_ERR_MEMORY,
+                 "out of memory: warm starts of %zu images; learn from fewer or smaller ones", p->count);
 }
 
 BtStatus bt_bilevel_create(BtContext *ctx, const BtProblem *problem, const BtUpperLoss *loss,
@@ -230,8 +230,8 @@ static BtStatus value(void *self, BtContext *ctx, const double *theta, double ep
   return st;
 }
 
-static BtStatus gradient(void *self, BtContext *ctx, const double *theta, double eps, double delta, int want_estimate,
-                         double *z, BtInexactGradient *out) {
+static BtStatus gradient(void *self, BtContext *ctx, const double *theta, double eps, double delta,
+                         int want_estimate, double *z, BtInexactGradient *out) {
   BtBilevel *b = self;
   const size_t p = b->problem->parameters;
   BtStatus st = BT_OK, worst = BT_OK;

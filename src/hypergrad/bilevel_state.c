@@ -66,8 +66,10 @@ done:
 BtStatus bt_bilevel_save(BtBilevel *b, BtContext *ctx, BtTensorWriter *writer) {
   BtStatus st = BT_OK;
   BtSlot *slot = &b->slots[b->accepted];
-  const size_t count = b->problem->count, longest = b->largest > b->largest_dual ? b->largest : b->largest_dual;
-  const int64_t work[4] = {b->total.gradients, b->total.hessian_products, b->total.solves, b->total.hypergradients};
+  const size_t count = b->problem->count,
+               longest = b->largest > b->largest_dual ? b->largest : b->largest_dual;
+  const int64_t work[4] = {b->total.gradients, b->total.hessian_products, b->total.solves,
+                           b->total.hypergradients};
   double *buffer = malloc((longest + count * CERTIFICATE_FIELDS) * sizeof *buffer);
   st = bt_team_agree(b->team, ctx, buffer ? BT_OK : bt_fail_memory(ctx, "a checkpoint", (double)longest * 8));
   if (st < 0) goto done;
@@ -89,7 +91,8 @@ BtStatus bt_bilevel_save(BtBilevel *b, BtContext *ctx, BtTensorWriter *writer) {
   for (size_t i = 0; i < count && st >= 0; i++) {
     Field fields[3];
     const int have = fields_of(b, i, fields);
-    for (int k = 0; k < have && st >= 0; k++) st = send(b, ctx, writer, fields[k].own, fields[k].length, buffer);
+    for (int k = 0; k < have && st >= 0; k++)
+      st = send(b, ctx, writer, fields[k].own, fields[k].length, buffer);
   }
 done:
   free(buffer);
@@ -106,7 +109,8 @@ static BtStatus verify(BtBilevel *b, BtContext *ctx) {
     if (!bt_team_owns(b->team, i) || !isfinite(slot->certificates[i].bound)) continue;
     BT_TRY(bt_lower_certify(b->lower, ctx, i, slot->theta, slot->points[i].x, &cert));
     if (!(cert.bound <= slot->certificates[i].bound * (1 + 1e-9)) || cert.proof < slot->certificates[i].proof)
-      BT_TRY(bt_fail(ctx, BT_ERR_FORMAT, "the checkpoint is damaged: image %zu is not as well solved as it says", i));
+      BT_TRY(bt_fail(ctx, BT_ERR_FORMAT,
+                     "the checkpoint is damaged: image %zu is not as well solved as it says", i));
   }
   const BtWork after = bt_lower_work(b->lower);
   b->uncounted += after.gradients - before.gradients;
@@ -122,7 +126,8 @@ BtStatus bt_bilevel_load(BtBilevel *b, BtContext *ctx, BtTensorReader *reader) {
   double *certificates = malloc(count * CERTIFICATE_FIELDS * sizeof *certificates);
   if (!certificates) return bt_fail_memory(ctx, "a checkpoint", (double)count * 8 * CERTIFICATE_FIELDS);
   BT_TRY(bt_tensors_read(ctx, reader, "warm.theta", BT_TENSOR_F64, b->problem->parameters, slot->theta));
-  BT_TRY(bt_tensors_read(ctx, reader, "warm.certificates", BT_TENSOR_F64, count * CERTIFICATE_FIELDS, certificates));
+  BT_TRY(bt_tensors_read(ctx, reader, "warm.certificates", BT_TENSOR_F64, count * CERTIFICATE_FIELDS,
+                         certificates));
   BT_TRY(bt_tensors_read(ctx, reader, "warm.work", BT_TENSOR_I64, 4, work));
   for (size_t i = 0; i < count; i++) {
     Field fields[3];

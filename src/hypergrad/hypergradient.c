@@ -41,19 +41,22 @@ done:
   return st < 0 ? st : BT_OK;
 }
 
-BtStatus bt_hypergradient(BtBilevel *b, BtContext *ctx, size_t i, const double *theta, double eps, double delta,
-                          BtLowerPoint point, double *q, double *z, double *estimate, BtHypergradientPart *part) {
+BtStatus bt_hypergradient(BtBilevel *b, BtContext *ctx, size_t i, const double *theta, double eps,
+                          double delta, BtLowerPoint point, double *q, double *z, double *estimate,
+                          BtHypergradientPart *part) {
   BtStatus st = BT_OK;
   const BtProblem *p = b->problem;
   const size_t n = p->ops->dimension(p, i);
   double *upper = b->scratch, *residual = b->scratch + b->largest;
-  if (!(part->certificate.bound <= eps)) BT_TRY(bt_lower_solve(b->lower, ctx, i, theta, eps, point, &part->certificate));
+  if (!(part->certificate.bound <= eps))
+    BT_TRY(bt_lower_solve(b->lower, ctx, i, theta, eps, point, &part->certificate));
   const BtStatus solved = st;
   if (solved == BT_STOPPED) goto done;
 
   const BtUpperPoint at = b->loss->ops->evaluate(b->loss, i, n, point.x, upper);
   if (!isfinite(at.slope)) {
-    st = bt_fail(ctx, BT_ERR_NUMERIC, "the loss of image %zu has no gradient: its solution equals the truth", i);
+    st = bt_fail(ctx, BT_ERR_NUMERIC, "the loss of image %zu has no gradient: its solution equals the truth",
+                 i);
     goto done;
   }
   BT_TRY(bt_adjoint_prepare(b->adjoint, ctx, i, theta, point.x));

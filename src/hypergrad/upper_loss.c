@@ -15,7 +15,8 @@ static double difference(const BtUpperLoss *loss, size_t i, size_t n, const doub
   return bt_dot(gradient, gradient, n);
 }
 
-static BtUpperPoint squared_evaluate(const BtUpperLoss *loss, size_t i, size_t n, const double *x, double *gradient) {
+static BtUpperPoint squared_evaluate(const BtUpperLoss *loss, size_t i, size_t n, const double *x,
+                                     double *gradient) {
   const double square = difference(loss, i, n, x, gradient);
   return (BtUpperPoint){0.5 * square, sqrt(square)};
 }
@@ -31,9 +32,12 @@ static double squared_lipschitz(BtUpperPoint at, double eps) {
   return 1;
 }
 
-static BtUpperPoint psnr_evaluate(const BtUpperLoss *loss, size_t i, size_t n, const double *x, double *gradient) {
-  /* Where x meets the truth the loss is −∞; a floor of −300 dB keeps it finite, and its bounds say nothing there. */
-  const double square = fmax(difference(loss, i, n, x, gradient), 1e-30 * (double)n), scale = decibel / square;
+static BtUpperPoint psnr_evaluate(const BtUpperLoss *loss, size_t i, size_t n, const double *x,
+                                  double *gradient) {
+  /* Where x meets the truth the loss is −∞; a floor of −300 dB keeps it finite, and its bounds say nothing
+   * there. */
+  const double square = fmax(difference(loss, i, n, x, gradient), 1e-30 * (double)n),
+               scale = decibel / square;
   for (size_t j = 0; j < n; j++) gradient[j] *= scale;
   return (BtUpperPoint){10 * log10(square / (double)n), decibel / sqrt(square)};
 }

@@ -52,7 +52,8 @@ void bt_lbfgs_apply(const BtLbfgs *lbfgs, const double *z, double *d) {
     add_scaled(d, -a[k], y, p);
   }
   if (lbfgs->count > 0) {
-    const double *s = lbfgs->s + (size_t)(lbfgs->count - 1) * p, *y = lbfgs->y + (size_t)(lbfgs->count - 1) * p;
+    const double *s = lbfgs->s + (size_t)(lbfgs->count - 1) * p,
+                 *y = lbfgs->y + (size_t)(lbfgs->count - 1) * p;
     const double scale = dot(s, y, p) / dot(y, y, p);
     for (size_t i = 0; i < p; i++) d[i] *= scale;
   }

@@ -6,16 +6,22 @@
 #include <time.h>
 
 const BtOption bt_maid_options[] = {
-    BT_OPT_REAL("eps0", BtMaidSettings, eps0, 1, BT_POSITIVE, "EPS", "initial lower-level accuracy ‖x̃ − x̂‖₂ per image"),
-    BT_OPT_REAL("delta0", BtMaidSettings, delta0, 1, BT_POSITIVE, "DELTA", "initial residual norm of adjoint solves"),
+    BT_OPT_REAL("eps0", BtMaidSettings, eps0, 1, BT_POSITIVE, "EPS",
+                "initial lower-level accuracy ‖x̃ − x̂‖₂ per image"),
+    BT_OPT_REAL("delta0", BtMaidSettings, delta0, 1, BT_POSITIVE, "DELTA",
+                "initial residual norm of adjoint solves"),
     BT_OPT_REAL("alpha0", BtMaidSettings, alpha0, 0.01, BT_POSITIVE, "ALPHA", "initial step size"),
     BT_OPT_REAL("rho", BtMaidSettings, rho, 0.5, BT_IN(0, 1), "R", "backtracking factor of the step"),
-    BT_OPT_REAL("rho-bar", BtMaidSettings, rho_bar, 1.25, BT_WITHIN(1, 100), "R", "growth of the step after success"),
+    BT_OPT_REAL("rho-bar", BtMaidSettings, rho_bar, 1.25, BT_WITHIN(1, 100), "R",
+                "growth of the step after success"),
     BT_OPT_REAL("nu", BtMaidSettings, nu, 0.5, BT_IN(0, 1), "N", "factor of the accuracies after failure"),
-    BT_OPT_REAL("nu-bar", BtMaidSettings, nu_bar, 1.05, BT_WITHIN(1, 100), "N", "growth of the accuracies after success"),
+    BT_OPT_REAL("nu-bar", BtMaidSettings, nu_bar, 1.05, BT_WITHIN(1, 100), "N",
+                "growth of the accuracies after success"),
     BT_OPT_REAL("eta", BtMaidSettings, eta, 0.5, BT_IN(0, 1), "E", "descent test: error ≤ (1 − E)‖z‖"),
-    BT_OPT_REAL("lambda", BtMaidSettings, lambda, 0.1, BT_IN(0, 1), "L", "sufficient decrease L·step·‖z‖², L < E"),
-    BT_OPT_INT("max-trials", BtMaidSettings, max_trials, 10, BT_WITHIN(1, 1000), "N", "steps tried per line search"),
+    BT_OPT_REAL("lambda", BtMaidSettings, lambda, 0.1, BT_IN(0, 1), "L",
+                "sufficient decrease L·step·‖z‖², L < E"),
+    BT_OPT_INT("max-trials", BtMaidSettings, max_trials, 10, BT_WITHIN(1, 1000), "N",
+               "steps tried per line search"),
     BT_OPT_INT("max-outer", BtMaidSettings, max_outer, 200, BT_NONNEGATIVE, "N", "outer iterations at most"),
     BT_OPT_INT("max-work", BtMaidSettings, max_work, 0, BT_NONNEGATIVE, "N",
                "lower-level gradients and Hessian products at most, over all images; 0: no limit"),
@@ -33,7 +39,8 @@ const char *bt_maid_reason_name(BtMaidReason reason) {
   switch (reason) {
     case BT_MAID_CONVERGED: return "converged";
     case BT_MAID_FLOOR: return "converged to the accuracy floor";
-    case BT_MAID_STUCK: return "no acceptable step (at the edge of the parameters' domain, or at the accuracy floor)";
+    case BT_MAID_STUCK:
+      return "no acceptable step (at the edge of the parameters' domain, or at the accuracy floor)";
     case BT_MAID_BUDGET: return "budget used up";
     case BT_MAID_STOPPED: return "stopped";
     case BT_MAID_RUNNING: break;
@@ -51,7 +58,7 @@ typedef struct {
   double slope;      /* zᵀd                                                */
   double start;      /* clock when maid->seconds was up to date             */
   int tried;
-  double step;       /* accepted step                                      */
+  double step; /* accepted step                                      */
 } Run;
 
 static double clock_seconds(void) {
@@ -74,8 +81,9 @@ static double gradient_error(const Run *run) {
 
 static double estimated_error(const BtInexactGradient *g) { return isnan(g->estimate) ? 0 : g->estimate; }
 
-/* The descent test's 1 − η. Curvature pairs want hypergradients good to about a percent: the bound, many times the true
- * error, leaves that much where it passes the test; the estimate, close to the true error, must be held to it. */
+/* The descent test's 1 − η. Curvature pairs want hypergradients good to about a percent: the bound, many
+ * times the true error, leaves that much where it passes the test; the estimate, close to the true error,
+ * must be held to it. */
 static double allowed_error(const Run *run) {
   static const double for_curvature = 0.01;
   const double allowed = 1 - run->set->eta;
@@ -102,10 +110,12 @@ static int raise_accuracy(Run *run) { return raise_by(run, run->set->nu, run->se
 /* The floor is convergence where rounding hides what is left, ten times the tolerance at most. */
 static BtMaidReason reason_at_floor(const Run *run) {
   const BtInexactGradient *g = &run->maid->gradient;
-  return g->norm + gradient_error(run) <= 10 * run->set->tolerance * fabs(g->value.value) ? BT_MAID_FLOOR : BT_MAID_STUCK;
+  return g->norm + gradient_error(run) <= 10 * run->set->tolerance * fabs(g->value.value) ? BT_MAID_FLOOR
+                                                                                          : BT_MAID_STUCK;
 }
 
-/* Accelerated: each accuracy is raised by what its own share of the bound calls for, with half of the allowance each. */
+/* Accelerated: each accuracy is raised by what its own share of the bound calls for, with half of the
+ * allowance each. */
 static int raise_by_shares(Run *run, double allowed) {
   BtMaid *m = run->maid;
   const double half = 0.5 * allowed, by_delta = m->gradient.bound_adjoint;
@@ -176,8 +186,8 @@ static int converged(const Run *run) {
   return g->norm + gradient_error(run) <= run->set->tolerance * fabs(g->value.value);
 }
 
-/* A pair for L-BFGS once the hypergradients at both ends of the last step are known. Curvature should stand out from
- * what their estimated errors could feign; a bad pair costs steps, never the guarantee. */
+/* A pair for L-BFGS once the hypergradients at both ends of the last step are known. Curvature should stand
+ * out from what their estimated errors could feign; a bad pair costs steps, never the guarantee. */
 static void learn_curvature(Run *run) {
   BtMaid *m = run->maid;
   if (!run->set->accelerated || !m->have_previous) return;
@@ -188,15 +198,17 @@ static void learn_curvature(Run *run) {
   m->have_previous = 0;
 }
 
-/* Algorithm 3.1: an inexact hypergradient whose error leaves −d a descent direction. For d = z the test is the paper's
- * ω ≤ (1−η)‖z‖; a scaled d must pass ω ≤ (1−η) zᵀd/‖d‖ too, which gives ∇fᵀd ≥ η zᵀd alike. */
+/* Algorithm 3.1: an inexact hypergradient whose error leaves −d a descent direction. For d = z the test is
+ * the paper's ω ≤ (1−η)‖z‖; a scaled d must pass ω ≤ (1−η) zᵀd/‖d‖ too, which gives ∇fᵀd ≥ η zᵀd alike. */
 static BtStatus inexact_gradient(Run *run) {
   BtMaid *m = run->maid;
   for (;;) {
-    const BtStatus st = run->oracle->gradient(run->oracle->self, run->ctx, m->theta, m->eps, m->delta,
-                                              run->set->direction_test == BT_MAID_ESTIMATED, m->z, &m->gradient);
+    const BtStatus st =
+        run->oracle->gradient(run->oracle->self, run->ctx, m->theta, m->eps, m->delta,
+                              run->set->direction_test == BT_MAID_ESTIMATED, m->z, &m->gradient);
     if (st < 0 || st == BT_STOPPED) return st;
-    if (!isfinite(m->gradient.norm)) return bt_fail(run->ctx, BT_ERR_NUMERIC, "the hypergradient is not finite");
+    if (!isfinite(m->gradient.norm))
+      return bt_fail(run->ctx, BT_ERR_NUMERIC, "the hypergradient is not finite");
     m->value = m->gradient.value;
     if (converged(run)) {
       m->reason = BT_MAID_CONVERGED;
@@ -232,7 +244,9 @@ static BtStatus try_step(Run *run, double alpha, Verdict *verdict, BtInexactValu
   const BtStatus st = run->oracle->value(run->oracle->self, run->ctx, run->trial, m->eps,
                                          run->set->accelerated ? threshold : (double)NAN, value);
   /* NaN is as good as a value beyond the threshold. */
-  *verdict = value->upper <= threshold ? STEP_ACCEPTED : value->lower <= threshold ? STEP_UNDECIDED : STEP_REJECTED;
+  *verdict = value->upper <= threshold   ? STEP_ACCEPTED
+             : value->lower <= threshold ? STEP_UNDECIDED
+                                         : STEP_REJECTED;
   return st;
 }
 
@@ -240,9 +254,10 @@ static BtStatus try_step(Run *run, double alpha, Verdict *verdict, BtInexactValu
 static BtStatus decide(Run *run, double alpha, Verdict *verdict, BtInexactValue *value) {
   BtMaid *m = run->maid;
   BtStatus st = try_step(run, alpha, verdict, value);
-  while (run->set->accelerated && *verdict == STEP_UNDECIDED && st >= 0 && st != BT_STOPPED && !out_of_work(run)) {
-    /* Solving better cannot show a decrease that the values themselves do not have, and a decrease so near to the one
-     * that is sought could keep the question open down to the floor. */
+  while (run->set->accelerated && *verdict == STEP_UNDECIDED && st >= 0 && st != BT_STOPPED &&
+         !out_of_work(run)) {
+    /* Solving better cannot show a decrease that the values themselves do not have, and a decrease so near to
+     * the one that is sought could keep the question open down to the floor. */
     const double sought = run->set->lambda * alpha * run->slope, threshold = m->value.value - sought;
     const double gap = value->upper - value->lower;
     if (value->value > threshold + 0.1 * gap || gap < 0.1 * sought) {
@@ -258,8 +273,9 @@ static BtStatus decide(Run *run, double alpha, Verdict *verdict, BtInexactValue 
   return st;
 }
 
-/* L-BFGS steps have length 1 by nature. Parameters are logarithms or of order one, so that a jump by more than max_step
- * leaves the region that the hypergradient speaks of, often for one where every solve is expensive. */
+/* L-BFGS steps have length 1 by nature. Parameters are logarithms or of order one, so that a jump by more
+ * than max_step leaves the region that the hypergradient speaks of, often for one where every solve is
+ * expensive. */
 static double first_step(const Run *run) {
   const BtMaid *m = run->maid;
   double largest = 0;
@@ -268,7 +284,8 @@ static double first_step(const Run *run) {
   return fmin(m->lbfgs.count > 0 ? 1.0 : m->alpha, run->set->max_step / largest);
 }
 
-/* ρα; accelerated: the minimiser of the parabola through f(θ), its slope and the rejected value, within [0.1, ρ]α. */
+/* ρα; accelerated: the minimiser of the parabola through f(θ), its slope and the rejected value, within [0.1,
+ * ρ]α. */
 static double next_step(const Run *run, double alpha, const BtInexactValue *rejected) {
   const double shortest = 0.1 * alpha, longest = run->set->rho * alpha;
   const double rise = rejected->value - run->maid->value.value + alpha * run->slope;
@@ -310,7 +327,8 @@ static void relax_accuracy(Run *run, double decrease, double gap) {
   BtMaid *m = run->maid;
   static const double ample = 0.1;
   if (gap < ample * decrease) m->eps /= run->set->nu;
-  const double error = run->set->direction_test == BT_MAID_PROVEN ? m->gradient.bound_adjoint : gradient_error(run);
+  const double error =
+      run->set->direction_test == BT_MAID_PROVEN ? m->gradient.bound_adjoint : gradient_error(run);
   if (error < ample * allowed_error(run) * m->gradient.norm) m->delta /= run->set->nu;
 }
 

@@ -8,10 +8,12 @@
 enum { EPS, DELTA, ALPHA, PREVIOUS_ERROR, SECONDS, SCALARS };
 enum { ITERATION, TRIALS, HAVE_PREVIOUS, PAIRS, COUNTERS };
 
-BtStatus bt_maid_create(BtContext *ctx, const BtMaidSettings *settings, size_t p, const double *theta, BtMaid *maid) {
+BtStatus bt_maid_create(BtContext *ctx, const BtMaidSettings *settings, size_t p, const double *theta,
+                        BtMaid *maid) {
   *maid = (BtMaid){.p = p};
   if (!(settings->lambda < settings->eta))
-    return bt_fail(ctx, BT_ERR_ARG, "MAID needs lambda < eta, got %g and %g", settings->lambda, settings->eta);
+    return bt_fail(ctx, BT_ERR_ARG, "MAID needs lambda < eta, got %g and %g", settings->lambda,
+                   settings->eta);
   maid->theta = calloc(4 * p, sizeof *maid->theta);
   if (!maid->theta || bt_lbfgs_create(p, &maid->lbfgs) < 0) {
     bt_maid_clear(maid);
@@ -73,10 +75,12 @@ BtStatus bt_maid_load(BtContext *ctx, BtTensorReader *reader, BtMaid *maid) {
   BT_TRY(bt_tensors_read(ctx, reader, "maid.vectors", BT_TENSOR_F64, 4 * maid->p, maid->theta));
   BT_TRY(bt_tensors_read(ctx, reader, "maid.scalars", BT_TENSOR_F64, SCALARS, scalars));
   BT_TRY(bt_tensors_read(ctx, reader, "maid.counters", BT_TENSOR_I64, COUNTERS, counters));
-  BT_TRY(bt_tensors_read(ctx, reader, "maid.pairs.s", BT_TENSOR_F64, BT_LBFGS_MEMORY * maid->p, maid->lbfgs.s));
-  BT_TRY(bt_tensors_read(ctx, reader, "maid.pairs.y", BT_TENSOR_F64, BT_LBFGS_MEMORY * maid->p, maid->lbfgs.y));
-  if (counters[PAIRS] < 0 || counters[PAIRS] > BT_LBFGS_MEMORY || counters[ITERATION] < 0 || counters[TRIALS] < 1 ||
-      !(scalars[EPS] > 0) || !(scalars[DELTA] > 0) || !(scalars[ALPHA] > 0))
+  BT_TRY(
+      bt_tensors_read(ctx, reader, "maid.pairs.s", BT_TENSOR_F64, BT_LBFGS_MEMORY * maid->p, maid->lbfgs.s));
+  BT_TRY(
+      bt_tensors_read(ctx, reader, "maid.pairs.y", BT_TENSOR_F64, BT_LBFGS_MEMORY * maid->p, maid->lbfgs.y));
+  if (counters[PAIRS] < 0 || counters[PAIRS] > BT_LBFGS_MEMORY || counters[ITERATION] < 0 ||
+      counters[TRIALS] < 1 || !(scalars[EPS] > 0) || !(scalars[DELTA] > 0) || !(scalars[ALPHA] > 0))
     return bt_fail(ctx, BT_ERR_FORMAT, "the checkpoint's MAID state is out of range");
   maid->eps = scalars[EPS];
   maid->delta = scalars[DELTA];

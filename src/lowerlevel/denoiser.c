@@ -49,8 +49,8 @@ static BtStatus check_range(BtContext *ctx, const BtImage *image) {
   return BT_OK;
 }
 
-static BtStatus denoise_plane(BtDenoiser *d, BtContext *ctx, double eps, BtShape shape, double *plane, double *dual,
-                              double *x, BtCertificate *cert) {
+static BtStatus denoise_plane(BtDenoiser *d, BtContext *ctx, double eps, BtShape shape, double *plane,
+                              double *dual, double *x, BtCertificate *cert) {
   d->plane = (BtNoisyImage){.shape = shape, .noisy = plane};
   const BtLowerPoint point = {.x = x, .dual = dual};
   bt_lower_cold_start(d->lower, 0, d->theta, point);
@@ -59,7 +59,8 @@ static BtStatus denoise_plane(BtDenoiser *d, BtContext *ctx, double eps, BtShape
   return st;
 }
 
-BtStatus bt_denoiser_apply(BtDenoiser *d, BtContext *ctx, double tolerance, BtImage *image, BtDenoised *result) {
+BtStatus bt_denoiser_apply(BtDenoiser *d, BtContext *ctx, double tolerance, BtImage *image,
+                           BtDenoised *result) {
   BtStatus st = BT_OK, worst = BT_OK;
   const BtShape shape = {image->height, image->width};
   const size_t n = bt_shape_size(shape);
@@ -72,7 +73,8 @@ BtStatus bt_denoiser_apply(BtDenoiser *d, BtContext *ctx, double tolerance, BtIm
   BT_TRY(check_range(ctx, image));
   x = malloc(n * sizeof *x);
   dual = dual_size ? malloc(dual_size * sizeof *dual) : NULL;
-  if (!x || (dual_size && !dual)) BT_TRY(bt_fail_memory(ctx, "denoising", (double)(n + dual_size) * sizeof *x));
+  if (!x || (dual_size && !dual))
+    BT_TRY(bt_fail_memory(ctx, "denoising", (double)(n + dual_size) * sizeof *x));
   if (opponent) bt_image_to_opponent(image);
   for (int c = 0; c < image->colors; c++) {
     BtCertificate cert;

@@ -18,7 +18,8 @@ static size_t dimension(const BtProblem *problem, size_t i) { return bt_shape_si
 static size_t cold_start(const BtProblem *problem, size_t i, const double *theta, double *x, double *dual) {
   const BtRegularizerOps *r = ops(problem);
   if (dual && r->denoise_start) {
-    const size_t cost = r->denoise_start(regularizer(problem), shape(problem, i), theta, noisy(problem, i), x, dual);
+    const size_t cost =
+        r->denoise_start(regularizer(problem), shape(problem, i), theta, noisy(problem, i), x, dual);
     if (cost > 0) return cost;
   }
   memcpy(x, noisy(problem, i), dimension(problem, i) * sizeof *x);
@@ -43,8 +44,10 @@ BT_SIMD static void add_identity(size_t n, const double *restrict v, double *res
   for (size_t j = 0; j < n; j++) product[j] += v[j];
 }
 
-static double value_grad(const BtProblem *problem, size_t i, const double *theta, const double *x, double *gradient) {
-  const double penalty = ops(problem)->value_grad(regularizer(problem), shape(problem, i), theta, x, gradient);
+static double value_grad(const BtProblem *problem, size_t i, const double *theta, const double *x,
+                         double *gradient) {
+  const double penalty =
+      ops(problem)->value_grad(regularizer(problem), shape(problem, i), theta, x, gradient);
   return penalty + add_data_term(dimension(problem, i), x, noisy(problem, i), gradient);
 }
 
@@ -57,7 +60,8 @@ static void curvature(const BtProblem *problem, size_t i, const double *theta, c
   ops(problem)->curvature(regularizer(problem), shape(problem, i), theta, x, out);
 }
 
-static void hess_mult(const BtProblem *problem, size_t i, const double *prepared, const double *v, double *product) {
+static void hess_mult(const BtProblem *problem, size_t i, const double *prepared, const double *v,
+                      double *product) {
   ops(problem)->hess_mult(regularizer(problem), shape(problem, i), prepared, v, product);
   add_identity(dimension(problem, i), v, product);
 }
@@ -67,17 +71,18 @@ static void hess_diagonal(const BtProblem *problem, size_t i, const double *prep
   for (size_t j = 0; j < dimension(problem, i); j++) diagonal[j] += 1;
 }
 
-static void cross_mult(const BtProblem *problem, size_t i, const double *theta, const double *x, const double *v,
-                       double *product) {
+static void cross_mult(const BtProblem *problem, size_t i, const double *theta, const double *x,
+                       const double *v, double *product) {
   ops(problem)->cross_mult(regularizer(problem), shape(problem, i), theta, x, v, product);
 }
 
-static void cross_adjoint(const BtProblem *problem, size_t i, const double *theta, const double *x, const double *q,
-                          double *product) {
+static void cross_adjoint(const BtProblem *problem, size_t i, const double *theta, const double *x,
+                          const double *q, double *product) {
   ops(problem)->cross_adjoint(regularizer(problem), shape(problem, i), theta, x, q, product);
 }
 
-static double cross_norm(const BtProblem *problem, size_t i, const double *theta, const double *x, double *work) {
+static double cross_norm(const BtProblem *problem, size_t i, const double *theta, const double *x,
+                         double *work) {
   return bt_regularizer_cross_norm(regularizer(problem), shape(problem, i), theta, x, work);
 }
 
@@ -98,8 +103,8 @@ static void constants(const BtProblem *problem, size_t i, const double *theta, B
   k->proof = k->mu > 0 ? r.proof : BT_PROOF_NONE;
 }
 
-/* An entry of ∇h is an entry of ∇R (error u·rounding) plus x − y (u|x−y|), summed (u times both, and |∇R| ≤ |∇h| +
- * |x − y|, of which ∇h is small where it matters): within u (rounding + 5|x − y| + |∇h|). */
+/* An entry of ∇h is an entry of ∇R (error u·rounding) plus x − y (u|x−y|), summed (u times both, and |∇R| ≤
+ * |∇h| + |x − y|, of which ∇h is small where it matters): within u (rounding + 5|x − y| + |∇h|). */
 static double gradient_rounding(const BtProblem *problem, size_t i, const double *theta, const double *x) {
   const size_t n = dimension(problem, i);
   BtRegularizerConstants r;
@@ -108,8 +113,8 @@ static double gradient_rounding(const BtProblem *problem, size_t i, const double
   return BT_ROUNDOFF * (5 * bt_distance(x, noisy(problem, i), n) + r.rounding * sqrt((double)n));
 }
 
-static void variation(const BtProblem *problem, size_t i, const double *theta, const double *x, const double *q,
-                      double eps, BtVariation *out) {
+static void variation(const BtProblem *problem, size_t i, const double *theta, const double *x,
+                      const double *q, double eps, BtVariation *out) {
   if (ops(problem)->variation) {
     ops(problem)->variation(regularizer(problem), shape(problem, i), theta, x, q, eps, out);
     return;
@@ -128,8 +133,8 @@ static void dual_curvature(const BtProblem *problem, size_t i, const double *the
   ops(problem)->dual_curvature(regularizer(problem), shape(problem, i), theta, x, dual, out);
 }
 
-static void dual_update(const BtProblem *problem, size_t i, const double *theta, const double *x, const double *dx,
-                        double *dual) {
+static void dual_update(const BtProblem *problem, size_t i, const double *theta, const double *x,
+                        const double *dx, double *dual) {
   ops(problem)->dual_update(regularizer(problem), shape(problem, i), theta, x, dx, dual);
 }
 

@@ -16,10 +16,10 @@ struct BtLower {
   Vec x, gradient;
   Mat hessian;
   BtTaoProblem state;
-  double *check;        /* [n] gradient at a foreign type's solution */
+  double *check; /* [n] gradient at a foreign type's solution */
   size_t curvature_size;
-  int own_type;         /* tao is one of bitune's: its gradient belongs to its solution */
-  double last_norm;     /* ‖∇h‖ when the convergence test ran last */
+  int own_type;     /* tao is one of bitune's: its gradient belongs to its solution */
+  double last_norm; /* ‖∇h‖ when the convergence test ran last */
   BtWork work;
 };
 
@@ -33,9 +33,11 @@ const BtOption bt_lower_options[] = {
                "iterations of one lower-level solve at most"),
     BT_OPT_END};
 
-/* PETSc has more types, for constrained or least-squares problems, or without regard for the convergence test. */
-static const char *const solvers[] = {BT_TAO_PDNEWTON, BT_TAO_FISTA, "lmvm", "blmvm", "nls",    "ntr",    "ntl",    "bnls", "bntr",
-                                      "bntl",          "bqnls",      "bqnkls", "bncg", "cg", "tron"};
+/* PETSc has more types, for constrained or least-squares problems, or without regard for the convergence
+ * test. */
+static const char *const solvers[] = {BT_TAO_PDNEWTON, BT_TAO_FISTA, "lmvm", "blmvm", "nls",
+                                      "ntr",           "ntl",        "bnls", "bntr",  "bntl",
+                                      "bqnls",         "bqnkls",     "bncg", "cg",    "tron"};
 
 static int known_solver(const char *type) {
   for (size_t k = 0; k < sizeof solvers / sizeof *solvers; k++)
@@ -45,7 +47,8 @@ static int known_solver(const char *type) {
 
 static BtStatus unknown_solver(BtContext *ctx, const char *type) {
   return bt_fail(ctx, BT_ERR_ARG,
-                 "no lower-level solver \"%.40s\"; there are auto, bt_pdnewton, bt_fista, lmvm, blmvm, nls, ntr, ntl, bnls, "
+                 "no lower-level solver \"%.40s\"; there are auto, bt_pdnewton, bt_fista, lmvm, blmvm, nls, "
+                 "ntr, ntl, bnls, "
                  "bntr, bntl, bqnls, bqnkls, bncg, cg, tron",
                  type);
 }
@@ -123,7 +126,8 @@ static BtStatus build(BtLower *lower, BtContext *ctx, size_t i) {
   if (lower->tao && lower->n == n && lower->curvature_size == curvature) return BT_OK;
   BT_TRY(bt_lower_check(ctx, &lower->settings));
   release(lower);
-  if (n > PETSC_MAX_INT) return bt_fail(ctx, BT_ERR_ARG, "a problem of %zu unknowns is too large for this PETSc", n);
+  if (n > PETSC_MAX_INT)
+    return bt_fail(ctx, BT_ERR_ARG, "a problem of %zu unknowns is too large for this PETSc", n);
   lower->check = malloc(n * sizeof(double));
   lower->state.hessian.curvature = malloc(curvature * sizeof(double));
   if (!lower->check || !lower->state.hessian.curvature) {
@@ -164,7 +168,8 @@ done:
   return st;
 }
 
-BtStatus bt_lower_create(BtContext *ctx, const BtProblem *problem, const BtLowerSettings *settings, BtLower **out) {
+BtStatus bt_lower_create(BtContext *ctx, const BtProblem *problem, const BtLowerSettings *settings,
+                         BtLower **out) {
   BtStatus st = BT_OK;
   BtLower *lower = calloc(1, sizeof *lower);
   *out = NULL;
@@ -227,13 +232,14 @@ done:
   return st;
 }
 
-/* The gradient norm to stop at: what rounding adds to the certificate is taken off, down to half of what is wanted; a
- * point that misses ε for that reason is reported as not certified. */
+/* The gradient norm to stop at: what rounding adds to the certificate is taken off, down to half of what is
+ * wanted; a point that misses ε for that reason is reported as not certified. */
 static void set_target(BtLower *lower, const double *x, double eps) {
   BtTaoProblem *p = &lower->state;
   const double wanted = eps * (p->constants.mu > 0 ? p->constants.mu : 1.0);
   const double rounding = p->problem->ops->gradient_rounding(p->problem, p->i, p->theta, x);
-  p->target = fmax(wanted - 1.01 * rounding, fmax(0.5 * wanted, rounding)) * (1 - 2 * bt_sum_rounding(lower->n));
+  p->target =
+      fmax(wanted - 1.01 * rounding, fmax(0.5 * wanted, rounding)) * (1 - 2 * bt_sum_rounding(lower->n));
 }
 
 BtStatus bt_lower_solve(BtLower *lower, BtContext *ctx, size_t i, const double *theta, double eps,

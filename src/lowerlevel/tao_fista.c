@@ -1,6 +1,7 @@
-/* Accelerated gradient descent for a μ-strongly convex, L-smooth function: FISTA with the strongly convex momentum
- * (Chambolle & Pock 2016, algorithm 5, without a proximal part) and restart when momentum points uphill (O'Donoghue &
- * Candès 2015). The gradient is evaluated at the extrapolated point, which is therefore the one that is returned. */
+/* Accelerated gradient descent for a μ-strongly convex, L-smooth function: FISTA with the strongly convex
+ * momentum (Chambolle & Pock 2016, algorithm 5, without a proximal part) and restart when momentum points
+ * uphill (O'Donoghue & Candès 2015). The gradient is evaluated at the extrapolated point, which is therefore
+ * the one that is returned. */
 #include <petsc/private/taoimpl.h>
 
 #include "lowerlevel/tao_types.h"
@@ -18,8 +19,8 @@ static PetscErrorCode set_up(Tao tao) {
 }
 
 /* x⁺ = y − g/L, y ← x⁺ + β (x⁺ − x), x ← x⁺ in one pass. */
-BT_SIMD static void extrapolate(size_t n, double step, double beta, const double *restrict g, double *restrict y,
-                                double *restrict x) {
+BT_SIMD static void extrapolate(size_t n, double step, double beta, const double *restrict g,
+                                double *restrict y, double *restrict x) {
   for (size_t i = 0; i < n; i++) {
     const double next = y[i] - step * g[i];
     y[i] = next + beta * (next - x[i]);
@@ -44,7 +45,8 @@ static PetscErrorCode solve(Tao tao) {
   Fista *fista = (Fista *)tao->data;
   BtTaoProblem *p = NULL;
   PetscCall(TaoGetApplicationContext(tao, &p));
-  PetscCheck(p && p->constants.lipschitz > 0, PETSC_COMM_SELF, PETSC_ERR_USER, "bt_fista needs a Lipschitz constant");
+  PetscCheck(p && p->constants.lipschitz > 0, PETSC_COMM_SELF, PETSC_ERR_USER,
+             "bt_fista needs a Lipschitz constant");
   const double step = 1 / p->constants.lipschitz, q = p->constants.mu * step;
   double t = 0;
   PetscInt n;

@@ -1,6 +1,7 @@
-/* Primal–dual Newton (Chan, Golub, Mulet 1999). With the dual w standing for φ'(Dx) the linearised system stays well
- * behaved where plain Newton needs thousands of steps; the reduced system (I + Dᵀ M(x, w) D) δx = −∇h(x) is solved by
- * preconditioned CG to a forcing term, x is globalised by Armijo backtracking on h, w is projected on |w| ≤ 1. */
+/* Primal–dual Newton (Chan, Golub, Mulet 1999). With the dual w standing for φ'(Dx) the linearised system
+ * stays well behaved where plain Newton needs thousands of steps; the reduced system (I + Dᵀ M(x, w) D) δx =
+ * −∇h(x) is solved by preconditioned CG to a forcing term, x is globalised by Armijo backtracking on h, w is
+ * projected on |w| ≤ 1. */
 #include <petsc/private/taoimpl.h>
 
 #include "lowerlevel/tao_types.h"
@@ -92,7 +93,8 @@ static PetscErrorCode solve(Tao tao) {
     PetscCall(direction(tao, p));
     PetscCall(VecDot(tao->gradient, tao->stepdirection, &slope));
     step = 0;
-    /* A direction that is no descent (a linear solver stopped by options at zero, say) would repeat for ever. */
+    /* A direction that is no descent (a linear solver stopped by options at zero, say) would repeat for ever.
+     */
     if (slope < 0) PetscCall(backtrack(tao, slope, &value, &step));
     if (step == 0) {
       tao->reason = TAO_DIVERGED_LS_FAILURE;

@@ -8,8 +8,8 @@ PetscErrorCode bt_tao_register(void) {
   return 0;
 }
 
-PetscErrorCode bt_tao_step(Tao tao, PetscInt iteration, PetscReal value, PetscReal gradient_norm, PetscReal step,
-                           TaoConvergedReason *reason) {
+PetscErrorCode bt_tao_step(Tao tao, PetscInt iteration, PetscReal value, PetscReal gradient_norm,
+                           PetscReal step, TaoConvergedReason *reason) {
   tao->niter = iteration;
   PetscCall(TaoLogConvergenceHistory(tao, value, gradient_norm, 0.0, tao->ksp_its));
   PetscCall(TaoMonitor(tao, iteration, value, gradient_norm, 0.0, step));

@@ -18,7 +18,8 @@ static const Entry entries[] = {
 };
 static const size_t entry_count = sizeof entries / sizeof *entries;
 
-BtStatus bt_regularizer_find(BtContext *ctx, const char *name, const char *variant, BtRegularizer *regularizer) {
+BtStatus bt_regularizer_find(BtContext *ctx, const char *name, const char *variant,
+                             BtRegularizer *regularizer) {
   for (size_t i = 0; i < entry_count; i++) {
     const Entry *e = &entries[i];
     if (strcmp(e->name, name) != 0) continue;
@@ -26,7 +27,8 @@ BtStatus bt_regularizer_find(BtContext *ctx, const char *name, const char *varia
     *regularizer = e->make(e->number);
     return BT_OK;
   }
-  return bt_fail(ctx, BT_ERR_ARG, "no regularizer \"%.40s\" of variant \"%.40s\"; there are tv isotropic and tv anisotropic",
+  return bt_fail(ctx, BT_ERR_ARG,
+                 "no regularizer \"%.40s\" of variant \"%.40s\"; there are tv isotropic and tv anisotropic",
                  name, variant ? variant : "");
 }
 

@@ -12,16 +12,19 @@ static const int64_t format_version = 1;
 static const size_t largest_file = (size_t)64 << 20;
 
 /* The array "parameters" must name this program's parameters in its order, or θ means something else. */
-static BtStatus check_names(BtContext *ctx, const char *path, const json_t *object, const BtRegularizer *reg) {
+static BtStatus check_names(BtContext *ctx, const char *path, const json_t *object,
+                            const BtRegularizer *reg) {
   const json_t *names = json_object_get(object, "parameters");
   if (!names) return BT_OK;
   if (!json_is_array(names) || json_array_size(names) != reg->parameters)
     return bt_fail(ctx, BT_ERR_FORMAT, "%s: field \"parameters\" must list %zu names", path, reg->parameters);
   for (size_t j = 0; j < reg->parameters; j++) {
-    const char *name = json_string_value(json_array_get(names, j)), *expected = reg->ops->parameter_name(reg, j);
+    const char *name = json_string_value(json_array_get(names, j)),
+               *expected = reg->ops->parameter_name(reg, j);
     if (!name || strcmp(name, expected) != 0)
-      return bt_fail(ctx, BT_ERR_FORMAT, "%s: parameter %zu is \"%.40s\", this version of bitune expects \"%s\"", path,
-                     j, name ? name : "?", expected);
+      return bt_fail(ctx, BT_ERR_FORMAT,
+                     "%s: parameter %zu is \"%.40s\", this version of bitune expects \"%s\"", path, j,
+                     name ? name : "?", expected);
   }
   return BT_OK;
 }
@@ -67,8 +70,8 @@ BtStatus bt_model_load(BtContext *ctx, const char *path, BtModel *model) {
   BT_TRY(bt_json_get_string(ctx, path, reg, "name", &name));
   BT_TRY(bt_json_get_string(ctx, path, reg, "variant", &variant));
   if (bt_regularizer_find(NULL, name, variant, &model->regularizer) < 0)
-    BT_TRY(bt_fail(ctx, BT_ERR_FORMAT, "%s: this bitune has no regularizer \"%.40s\" of variant \"%.40s\"", path, name,
-                   variant));
+    BT_TRY(bt_fail(ctx, BT_ERR_FORMAT, "%s: this bitune has no regularizer \"%.40s\" of variant \"%.40s\"",
+                   path, name, variant));
   BT_TRY(read_theta(ctx, path, reg, model));
 done:
   json_decref(file);
@@ -86,11 +89,10 @@ BtStatus bt_model_save(BtContext *ctx, const char *path, const BtModel *model, j
   json_t *names = json_array();
   for (size_t j = 0; j < reg->parameters; j++)
     (void)json_array_append_new(names, json_string(reg->ops->parameter_name(reg, j)));
-  json_t *file =
-      json_pack("{s:s, s:I, s:s, s:f, s:{s:s, s:s, s:o, s:o}}", "format", format_name, "version",
-                (json_int_t)format_version, "problem", "denoising", "sigma", model->sigma, "regularizer", "name",
-                reg->ops->name, "variant", bt_regularizer_variant_name(reg), "parameters", names, "theta",
-                bt_json_reals(model->theta, reg->parameters));
+  json_t *file = json_pack("{s:s, s:I, s:s, s:f, s:{s:s, s:s, s:o, s:o}}", "format", format_name, "version",
+                           (json_int_t)format_version, "problem", "denoising", "sigma", model->sigma,
+                           "regularizer", "name", reg->ops->name, "variant", bt_regularizer_variant_name(reg),
+                           "parameters", names, "theta", bt_json_reals(model->theta, reg->parameters));
   if (!file) return bt_fail_memory(ctx, "a model file", 1024);
   if (training) (void)json_object_set(file, "training", training);
   const BtStatus st = bt_json_save(ctx, path, file);

@@ -15,8 +15,8 @@ size_t bt_regularizer_cross_norm_work(const BtRegularizer *reg, BtShape shape) {
   return bt_shape_size(shape) + reg->parameters * (1 + reg->parameters);
 }
 
-double bt_regularizer_cross_norm(const BtRegularizer *reg, BtShape shape, const double *theta, const double *x,
-                                 double *work) {
+double bt_regularizer_cross_norm(const BtRegularizer *reg, BtShape shape, const double *theta,
+                                 const double *x, double *work) {
   const size_t p = reg->parameters;
   double *column = work, *unit = column + bt_shape_size(shape), *gram = unit + p;
   double trace = 0, row_sum = 0;

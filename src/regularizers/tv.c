@@ -16,11 +16,12 @@ typedef struct {
   const double *xx, *xy, *yy;       /* curvature of the 2×2 block at each pixel                */
 } Flux;
 
-/* (dx, dy) → (px, py) in place for n pixels, the first being pixel `at` of the image; returns their share of R. */
+/* (dx, dy) → (px, py) in place for n pixels, the first being pixel `at` of the image; returns their share of
+ * R. */
 typedef double FluxRow(const Flux *flux, size_t at, size_t n, double *restrict dx, double *restrict dy);
 
-/* 1/√s for normal single-precision s: a single-precision start and two Newton steps, within 3 unit roundoffs. Twice
- * as fast as a square root and a division in double precision. */
+/* 1/√s for normal single-precision s: a single-precision start and two Newton steps, within 3 unit roundoffs.
+ * Twice as fast as a square root and a division in double precision. */
 static inline double inverse_root(double s) {
   double r = (double)(1.0f / sqrtf((float)s));
   r *= 1.5 - 0.5 * s * r * r;
@@ -41,8 +42,9 @@ BT_SIMD static void difference_row(const double *restrict x, BtShape shape, size
 }
 
 /* out_i = p_x(left) − p_x + p_y(above) − p_y, the adjoint of the forward differences. */
-BT_SIMD static void divergence_row(const double *restrict px, const double *restrict py, const double *restrict above,
-                                   size_t n, size_t lead, double *restrict out) {
+BT_SIMD static void divergence_row(const double *restrict px, const double *restrict py,
+                                   const double *restrict above, size_t n, size_t lead,
+                                   double *restrict out) {
   const double *here = px + lead;
   out[0] = (lead ? px[0] : 0.0) - here[0] + (above[0] - py[lead]);
   for (size_t i = 1; i < n; i++) out[i] = (here[i - 1] - here[i]) + (above[i] - py[lead + i]);
@@ -153,7 +155,8 @@ static int isotropic(const BtRegularizer *reg) { return reg->variant == BT_TV_IS
 static double tv_value_grad(const BtRegularizer *reg, BtShape shape, const double *theta, const double *x,
                             double *gradient) {
   const Flux flux = flux_at(theta);
-  return divergence(shape, x, isotropic(reg) ? gradient_row_isotropic : gradient_row_anisotropic, &flux, gradient);
+  return divergence(shape, x, isotropic(reg) ? gradient_row_isotropic : gradient_row_anisotropic, &flux,
+                    gradient);
 }
 
 static void tv_cross_mult(const BtRegularizer *reg, BtShape shape, const double *theta, const double *x,
@@ -181,7 +184,8 @@ static void tv_hess_mult(const BtRegularizer *reg, BtShape shape, const double *
   }
 }
 
-static void tv_hess_diagonal(const BtRegularizer *reg, BtShape shape, const double *curvature, double *diagonal) {
+static void tv_hess_diagonal(const BtRegularizer *reg, BtShape shape, const double *curvature,
+                             double *diagonal) {
   const size_t n = bt_shape_size(shape), w = shape.width;
   const double *xx = curvature, *yy = curvature + n, *xy = isotropic(reg) ? curvature + 2 * n : NULL;
   for (size_t r = 0; r < shape.height; r++)
@@ -192,9 +196,10 @@ static void tv_hess_diagonal(const BtRegularizer *reg, BtShape shape, const doub
 }
 
 /* Blocks w/E (I − ½(w tᵀ + t wᵀ)/E) for a dual w (Chan, Golub, Mulet 1999, symmetrised). */
-BT_SIMD static void dual_blocks_row(const Flux *flux, size_t n, const double *restrict tx, const double *restrict ty,
-                                    const double *restrict wx, const double *restrict wy, double *restrict xx,
-                                    double *restrict xy, double *restrict yy) {
+BT_SIMD static void dual_blocks_row(const Flux *flux, size_t n, const double *restrict tx,
+                                    const double *restrict ty, const double *restrict wx,
+                                    const double *restrict wy, double *restrict xx, double *restrict xy,
+                                    double *restrict yy) {
   const double nu2 = flux->nu * flux->nu, weight = flux->weight;
   for (size_t i = 0; i < n; i++) {
     const double inverse = inverse_root(tx[i] * tx[i] + ty[i] * ty[i] + nu2), s = weight * inverse;
@@ -220,8 +225,8 @@ BT_SIMD static void hessian_blocks_row(const Flux *flux, size_t n, const double 
 }
 
 /* One direction alone; w may be NULL. */
-BT_SIMD static void blocks_row(const Flux *flux, size_t n, const double *restrict t,
-                                           const double *restrict w, double *restrict out) {
+BT_SIMD static void blocks_row(const Flux *flux, size_t n, const double *restrict t, const double *restrict w,
+                               double *restrict out) {
   const double nu = flux->nu, weight = flux->weight;
   for (size_t i = 0; i < n; i++) {
     const double inverse = inverse_root(t[i] * t[i] + nu * nu), s = weight * inverse, share = nu * inverse;
@@ -267,15 +272,17 @@ static size_t tv_dual_size(const BtRegularizer *reg, BtShape shape) {
   return 2 * bt_shape_size(shape);
 }
 
-/* δw = t/E − w + (s − w (t·s)/E)/E with t = Dx, s = Dδx; then w + δw is brought back to |w| ≤ 1 pixel by pixel. */
-BT_SIMD static void dual_row_isotropic(const Flux *flux, size_t n, const double *restrict tx, const double *restrict ty,
-                                       const double *restrict sx, const double *restrict sy, double *restrict wx,
-                                       double *restrict wy) {
+/* δw = t/E − w + (s − w (t·s)/E)/E with t = Dx, s = Dδx; then w + δw is brought back to |w| ≤ 1 pixel by
+ * pixel. */
+BT_SIMD static void dual_row_isotropic(const Flux *flux, size_t n, const double *restrict tx,
+                                       const double *restrict ty, const double *restrict sx,
+                                       const double *restrict sy, double *restrict wx, double *restrict wy) {
   const double nu2 = flux->nu * flux->nu;
   for (size_t i = 0; i < n; i++) {
     const double inverse = inverse_root(tx[i] * tx[i] + ty[i] * ty[i] + nu2);
     const double along = (tx[i] * sx[i] + ty[i] * sy[i]) * inverse;
-    const double ux = (tx[i] + sx[i] - wx[i] * along) * inverse, uy = (ty[i] + sy[i] - wy[i] * along) * inverse;
+    const double ux = (tx[i] + sx[i] - wx[i] * along) * inverse,
+                 uy = (ty[i] + sy[i] - wy[i] * along) * inverse;
     const double length = ux * ux + uy * uy, scale = length > 1 ? 1 / sqrt(length) : 1;
     wx[i] = ux * scale;
     wy[i] = uy * scale;
@@ -312,21 +319,26 @@ static void tv_dual_update(const BtRegularizer *reg, BtShape shape, const double
     }
 }
 
-/* The smaller the smoothing, the more the start is worth: √(α/ν) is what first-order methods need per digit. */
+/* The smaller the smoothing, the more the start is worth: √(α/ν) is what first-order methods need per digit.
+ */
 static size_t tv_denoise_start(const BtRegularizer *reg, BtShape shape, const double *theta, const double *y,
                                double *x, double *dual) {
   static const double scale = 4, fewest = 5, most = 150;
   const int iterations = (int)fmin(most, fmax(fewest, scale * exp(0.5 * (theta[0] - theta[1]))));
-  return bt_tv_start(shape, isotropic(reg), exp(theta[0]), y, iterations, x, dual) == BT_OK ? (size_t)iterations : 0;
+  return bt_tv_start(shape, isotropic(reg), exp(theta[0]), y, iterations, x, dual) == BT_OK
+             ? (size_t)iterations
+             : 0;
 }
 
-BT_SIMD static void adjoint_row(const double *restrict tx, const double *restrict ty, const double *restrict qx,
-                                const double *restrict qy, size_t n, double nu2, int iso, double *restrict sums) {
+BT_SIMD static void adjoint_row(const double *restrict tx, const double *restrict ty,
+                                const double *restrict qx, const double *restrict qy, size_t n, double nu2,
+                                int iso, double *restrict sums) {
   double by_weight = 0, by_smoothing = 0;
 #pragma omp simd reduction(+ : by_weight, by_smoothing)
   for (size_t i = 0; i < n; i++) {
     const double x2 = tx[i] * tx[i], y2 = ty[i] * ty[i];
-    const double ix = inverse_root(nu2 + x2 + (iso ? y2 : 0.0)), iy = inverse_root(nu2 + y2 + (iso ? x2 : 0.0));
+    const double ix = inverse_root(nu2 + x2 + (iso ? y2 : 0.0)),
+                 iy = inverse_root(nu2 + y2 + (iso ? x2 : 0.0));
     const double fx = tx[i] * qx[i] * ix, fy = ty[i] * qy[i] * iy;
     by_weight += fx + fy;
     by_smoothing -= nu2 * (fx * ix * ix + fy * iy * iy);
@@ -351,28 +363,31 @@ static void tv_cross_adjoint(const BtRegularizer *reg, BtShape shape, const doub
   product[1] *= flux.weight;
 }
 
-static const double third_derivative_peak = 0.85866; /* max |φ‴| ν² = 3·½/1.25^{5/2}, at |t| = ν/2; rounded up */
+static const double third_derivative_peak =
+    0.85866; /* max |φ‴| ν² = 3·½/1.25^{5/2}, at |t| = ν/2; rounded up */
 
-/* With D the map x → (d_x, d_y), ‖D‖² ≤ 8 and one pixel's row has norm √3 (both differences) or √2 (one). Entries of
- * the gradient: x is differenced, squared, summed, inverse-rooted and multiplied (each flux within 8.5 u of its value
- * ≤ w; two fluxes per direction), four of them are added (4 u of at most 4 w): 50 w in units of u. Terms of Jᵀq: |flux|
- * ≤ w and Σ|Dq| ≤ √(2n)·√8‖q‖ for each of two columns: √2·w √(16 n) in all. */
-static void tv_constants(const BtRegularizer *reg, BtShape shape, const double *theta, BtRegularizerConstants *k) {
+/* With D the map x → (d_x, d_y), ‖D‖² ≤ 8 and one pixel's row has norm √3 (both differences) or √2 (one).
+ * Entries of the gradient: x is differenced, squared, summed, inverse-rooted and multiplied (each flux
+ * within 8.5 u of its value ≤ w; two fluxes per direction), four of them are added (4 u of at most 4 w): 50 w
+ * in units of u. Terms of Jᵀq: |flux| ≤ w and Σ|Dq| ≤ √(2n)·√8‖q‖ for each of two columns: √2·w √(16 n) in
+ * all. */
+static void tv_constants(const BtRegularizer *reg, BtShape shape, const double *theta,
+                         BtRegularizerConstants *k) {
   const Flux flux = flux_at(theta);
   const double norm2 = 8.0, slack = 1 + 1e-14;
   k->lipschitz = flux.weight * norm2 / flux.nu * slack;
   k->convexity = 0;
-  k->hessian_lipschitz =
-      flux.weight * third_derivative_peak / (flux.nu * flux.nu) * norm2 * sqrt(isotropic(reg) ? 3.0 : 2.0) * slack;
+  k->hessian_lipschitz = flux.weight * third_derivative_peak / (flux.nu * flux.nu) * norm2 *
+                         sqrt(isotropic(reg) ? 3.0 : 2.0) * slack;
   k->cross_lipschitz = sqrt(2.0) * flux.weight * norm2 / flux.nu * slack;
   k->rounding = 50 * flux.weight;
   k->cross_sum = flux.weight * sqrt(32.0 * (double)bt_shape_size(shape));
   k->proof = BT_PROVEN;
 }
 
-/* Largest norm of the third derivative of √(|t|²+ν²), times ν-free, over |t| in [lo, hi]. It grows up to |t| = ν/2 and
- * falls beyond. In one dimension it is 3 s ν²/E⁵; in two, as max over unit a of |D³[a,a,a]|, it is the same up to
- * s = ν/√2 and 2/(√3 E²) beyond. */
+/* Largest norm of the third derivative of √(|t|²+ν²), times ν-free, over |t| in [lo, hi]. It grows up to |t|
+ * = ν/2 and falls beyond. In one dimension it is 3 s ν²/E⁵; in two, as max over unit a of |D³[a,a,a]|, it is
+ * the same up to s = ν/√2 and 2/(√3 E²) beyond. */
 static double third_derivative(double s, double nu2, int iso) {
   const double e2 = s * s + nu2;
   if (iso && 2 * s * s > nu2) return 2 / (sqrt(3.0) * e2);
@@ -387,8 +402,8 @@ static double third_derivative_sup(double size, double radius, double nu, int is
 }
 
 typedef struct {
-  double hessian;    /* max over pixels of sup|φ‴|·|Dq|                         */
-  double by_weight;  /* Σ (Lipschitz constant of t/E near Dx · |Dq|)²           */
+  double hessian;      /* max over pixels of sup|φ‴|·|Dq|                         */
+  double by_weight;    /* Σ (Lipschitz constant of t/E near Dx · |Dq|)²           */
   double by_smoothing; /* Σ (the same of ν² t/E³)²                              */
 } VariationSums;
 
@@ -402,8 +417,8 @@ static void variation_pixel(double size, double q, double radius, double nu, int
   sums->by_smoothing += by_smoothing * by_smoothing;
 }
 
-/* For ‖e‖ ≤ ε each pixel's |De| ≤ √3 ε (√2 ε for one difference) and ‖De‖ ≤ √8 ε; the mean value theorem pixel by
- * pixel, then Hölder: ‖Dᵀ[φ″(D(x+e)) − φ″(Dx)]Dq‖ ≤ √8 · max_p(sup|φ‴| |Dq|)_p · √8 ε. */
+/* For ‖e‖ ≤ ε each pixel's |De| ≤ √3 ε (√2 ε for one difference) and ‖De‖ ≤ √8 ε; the mean value theorem
+ * pixel by pixel, then Hölder: ‖Dᵀ[φ″(D(x+e)) − φ″(Dx)]Dq‖ ≤ √8 · max_p(sup|φ‴| |Dq|)_p · √8 ε. */
 static void tv_variation(const BtRegularizer *reg, BtShape shape, const double *theta, const double *x,
                          const double *q, double eps, BtVariation *variation) {
   const Flux flux = flux_at(theta);
@@ -440,8 +455,8 @@ static void tv_domain(const BtRegularizer *reg, size_t j, double *lo, double *hi
   *hi = 5;
 }
 
-/* What is learned for photographs is a weight of 0.6 σ to 0.9 σ for σ from 15 to 50; a smoothing well above the learned
- * one keeps the first solves cheap. */
+/* What is learned for photographs is a weight of 0.6 σ to 0.9 σ for σ from 15 to 50; a smoothing well above
+ * the learned one keeps the first solves cheap. */
 static void tv_initial(const BtRegularizer *reg, double sigma, double *theta) {
   const double wanted[2] = {log(0.7 * sigma), log(sigma / 15)};
   for (size_t j = 0; j < 2; j++) {

@@ -7,8 +7,8 @@
 #include "regularizers/simd.h"
 
 /* u = y − Dᵀr for one row; above is r_y of the row before. */
-BT_SIMD static void primal_row(size_t n, const float *restrict y, const float *restrict rx, const float *restrict ry,
-                               const float *restrict above, float *restrict u) {
+BT_SIMD static void primal_row(size_t n, const float *restrict y, const float *restrict rx,
+                               const float *restrict ry, const float *restrict above, float *restrict u) {
   u[0] = y[0] + rx[0] + ry[0] - above[0];
   for (size_t i = 1; i < n; i++) u[i] = y[i] + (rx[i] - rx[i - 1]) + (ry[i] - above[i]);
 }
@@ -31,8 +31,8 @@ BT_SIMD static void project_row_isotropic(size_t n, float weight, float beta, co
 }
 
 BT_SIMD static void project_row_anisotropic(size_t n, float weight, float beta, const float *restrict u,
-                                            const float *restrict next, float *restrict px, float *restrict py,
-                                            float *restrict rx, float *restrict ry) {
+                                            const float *restrict next, float *restrict px,
+                                            float *restrict py, float *restrict rx, float *restrict ry) {
   for (size_t i = 0; i < n; i++) {
     const float right = i + 1 < n ? u[i + 1] : u[i];
     const float qx = rx[i] + 0.125f * (right - u[i]), qy = ry[i] + 0.125f * (next[i] - u[i]);
@@ -71,8 +71,8 @@ static void iterate(Fields *f, BtShape shape, int isotropic, float weight, float
     const size_t at = r * w, below = at + w;
     const int last = r + 1 == shape.height;
     if (!last) primal_row(w, f->y + below, f->rx + below, f->ry + below, f->ry + at, f->next);
-    (isotropic ? project_row_isotropic : project_row_anisotropic)(w, weight, beta, f->u, last ? f->u : f->next,
-                                                                  f->px + at, f->py + at, f->rx + at, f->ry + at);
+    (isotropic ? project_row_isotropic : project_row_anisotropic)(
+        w, weight, beta, f->u, last ? f->u : f->next, f->px + at, f->py + at, f->rx + at, f->ry + at);
     float *swap = f->u;
     f->u = f->next;
     f->next = swap;

@@ -40,5 +40,6 @@ BenchImages bench_images(BtContext *ctx, const char *folder, size_t count, size_
 }
 
 void bench_start(int *argc, char ***argv) {
-  if (PetscInitialize(argc, argv, NULL, NULL) || PetscPushErrorHandler(PetscReturnErrorHandler, NULL)) exit(1);
+  if (PetscInitialize(argc, argv, NULL, NULL) || PetscPushErrorHandler(PetscReturnErrorHandler, NULL))
+    exit(1);
 }

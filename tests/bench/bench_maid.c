@@ -1,11 +1,11 @@
-/* MAID on the TV problem of Salehi et al. 2023: robustness to its initial accuracies and step, and lower-level work
- * against fixed accuracies.
+/* MAID on the TV problem of Salehi et al. 2023: robustness to its initial accuracies and step, and
+ * lower-level work against fixed accuracies.
  *
  *   bench_maid FOLDER [sweep|fixed] [PLAIN]
  *
- * 25 gray images 96×96, σ = 25.5, squared loss, start (−5,−5). A fixed accuracy is the same method on an oracle whose
- * ε = δ never change and whose values count as exact. True losses along each trajectory are found afterwards by solves
- * to 1e-6, which are not counted. */
+ * 25 gray images 96×96, σ = 25.5, squared loss, start (−5,−5). A fixed accuracy is the same method on an
+ * oracle whose ε = δ never change and whose values count as exact. True losses along each trajectory are
+ * found afterwards by solves to 1e-6, which are not counted. */
 #include <math.h>
 #include <petscsys.h>
 #include <stdio.h>
@@ -85,9 +85,10 @@ static void fixed_accept(void *self, const double *theta) {
 
 static BtBilevel *new_problem(Bench *b) {
   BtBilevel *bilevel;
-  bench_check(&b->ctx,
-              bt_bilevel_create(&b->ctx, &b->problem, &b->loss, &b->lower, &b->team, in_domain, &b->tv, &bilevel),
-              "bilevel problem");
+  bench_check(
+      &b->ctx,
+      bt_bilevel_create(&b->ctx, &b->problem, &b->loss, &b->lower, &b->team, in_domain, &b->tv, &bilevel),
+      "bilevel problem");
   return bilevel;
 }
 
@@ -111,7 +112,8 @@ static void run(Bench *b, BtMaidSettings *settings, double fixed, Outcome *out) 
   BtBilevel *bilevel = new_problem(b);
   BtOracle oracle = bt_bilevel_oracle(bilevel);
   Fixed wrapper = {oracle, fixed};
-  const BtOracle frozen = {&wrapper, oracle.parameters, fixed_value, fixed_gradient, fixed_work, fixed_accept};
+  const BtOracle frozen = {&wrapper,       oracle.parameters, fixed_value,
+                           fixed_gradient, fixed_work,        fixed_accept};
   BtOracle used = fixed > 0 ? frozen : oracle;
   BtMaid maid;
   memset(out, 0, sizeof *out);
@@ -139,13 +141,15 @@ static int64_t work_to(Bench *b, const Outcome *o, double best, double share) {
 static void print_row(Bench *b, const char *name, const Outcome *o, double best) {
   printf("| %-30s | %.6f | %+.4f%% | %4lld | %8lld | %8lld | %8lld | %6.1f | %s |\n", name, o->loss,
          100 * (o->loss / best - 1), (long long)o->iterations, (long long)work_to(b, o, best, 1e-2),
-         (long long)work_to(b, o, best, 1e-3), (long long)o->work, o->seconds, bt_maid_reason_name(o->reason));
+         (long long)work_to(b, o, best, 1e-3), (long long)o->work, o->seconds,
+         bt_maid_reason_name(o->reason));
   fflush(stdout);
 }
 
 static void header(void) {
-  printf("| run | true loss | over best | outer | work to 1%% | work to 0.1%% | work in all | s | end |\n"
-         "|---|---|---|---|---|---|---|---|---|\n");
+  printf(
+      "| run | true loss | over best | outer | work to 1%% | work to 0.1%% | work in all | s | end |\n"
+      "|---|---|---|---|---|---|---|---|---|\n");
 }
 
 static const double accuracies0[] = {1e2, 1, 1e-2, 1e-5}, steps0[] = {1e-4, 1e-2, 1};

@@ -1,6 +1,7 @@
-/* Lower-level solvers on one image: work and time to given accuracies, cold start. Decided the default solver.
+/* Lower-level solvers on one image: work and time to given accuracies, cold start. Decided the default
+ * solver.
  *
- *   bench_solvers IMAGE [SIGMA]                                                                              */
+ *   bench_solvers IMAGE [SIGMA] */
 #include <math.h>
 #include <petscsys.h>
 #include <stdio.h>
@@ -14,10 +15,12 @@ static const char *const solvers[] = {"bt_pdnewton", "bt_fista", "lmvm", "bncg",
 static const double smoothings[] = {1e-2, 1e-3, 1e-4};
 static const double accuracies[] = {1e-3, 1e-4, 1e-6};
 
-static void measure(BtContext *ctx, const BtProblem *problem, const char *solver, const double *theta, double rms) {
+static void measure(BtContext *ctx, const BtProblem *problem, const char *solver, const double *theta,
+                    double rms) {
   const size_t n = problem->ops->dimension(problem, 0);
   const BtLowerSettings settings = {solver, 100000};
-  const BtLowerPoint point = {malloc(n * sizeof(double)), malloc(bt_problem_dual_size(problem, 0) * sizeof(double))};
+  const BtLowerPoint point = {malloc(n * sizeof(double)),
+                              malloc(bt_problem_dual_size(problem, 0) * sizeof(double))};
   BtCertificate cert = {0};
   BtLower *lower;
   BtStatus st = BT_OK;
@@ -61,9 +64,11 @@ int main(int argc, char **argv) {
     const BtProblem problem = bt_denoising_problem(&denoising, 1);
     for (size_t s = 0; s < sizeof smoothings / sizeof *smoothings; s++) {
       const double theta[2] = {log(0.07), log(smoothings[s])};
-      printf("\n%s TV, %zux%zu, sigma %g, weight 0.07, smoothing %g\n\n", variant ? "anisotropic" : "isotropic", height,
-             width, sigma, smoothings[s]);
-      printf("| solver      | rms     |   grads | H prods |  time ms | certificate |\n|---|---|---|---|---|---|\n");
+      printf("\n%s TV, %zux%zu, sigma %g, weight 0.07, smoothing %g\n\n",
+             variant ? "anisotropic" : "isotropic", height, width, sigma, smoothings[s]);
+      printf(
+          "| solver      | rms     |   grads | H prods |  time ms | certificate "
+          "|\n|---|---|---|---|---|---|\n");
       for (size_t k = 0; k < sizeof solvers / sizeof *solvers; k++)
         for (size_t a = 0; a < sizeof accuracies / sizeof *accuracies; a++) {
           if (k == 4 && smoothings[s] < 1e-3) continue; /* plain Newton: thousands of products */

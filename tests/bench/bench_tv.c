@@ -1,9 +1,10 @@
-/* Time to reach a value of the (unsmoothed, isotropic) TV denoising objective, for comparison with other programs.
+/* Time to reach a value of the (unsmoothed, isotropic) TV denoising objective, for comparison with other
+ * programs.
  *
  *   bench_tv NOISY HEIGHT WIDTH WEIGHT TARGET [TARGET …]
  *
- * NOISY holds raw doubles in native order. For each target the first (smoothing, tolerance) of a fixed ladder whose
- * solution reaches it is timed: the best of 5 runs, cold start and solver included. */
+ * NOISY holds raw doubles in native order. For each target the first (smoothing, tolerance) of a fixed ladder
+ * whose solution reaches it is timed: the best of 5 runs, cold start and solver included. */
 #include <math.h>
 #include <petscsys.h>
 #include <stdio.h>
@@ -17,9 +18,9 @@ typedef struct {
   double smoothing, rms;
 } Rung;
 
-static const Rung ladder[] = {{3e-3, 3e-2}, {2e-3, 1e-2}, {1e-3, 1e-2}, {1e-3, 5e-3}, {1e-3, 3e-3}, {5e-4, 3e-3},
-                              {5e-4, 1e-3}, {3e-4, 1e-3}, {2e-4, 1e-3}, {1e-4, 1e-3}, {1e-4, 3e-4}, {5e-5, 3e-4},
-                              {2e-5, 1e-4}};
+static const Rung ladder[] = {{3e-3, 3e-2}, {2e-3, 1e-2}, {1e-3, 1e-2}, {1e-3, 5e-3}, {1e-3, 3e-3},
+                              {5e-4, 3e-3}, {5e-4, 1e-3}, {3e-4, 1e-3}, {2e-4, 1e-3}, {1e-4, 1e-3},
+                              {1e-4, 3e-4}, {5e-5, 3e-4}, {2e-5, 1e-4}};
 
 static double objective(BtShape shape, const double *x, const double *y, double weight) {
   double sum = 0;
@@ -73,7 +74,9 @@ int main(int argc, char **argv) {
         BtCertificate cert;
         const double start = bench_clock();
         bt_lower_cold_start(lower, 0, theta, point);
-        bench_check(&ctx, bt_lower_solve(lower, &ctx, 0, theta, ladder[rung].rms * sqrt((double)n), point, &cert), path);
+        bench_check(&ctx,
+                    bt_lower_solve(lower, &ctx, 0, theta, ladder[rung].rms * sqrt((double)n), point, &cert),
+                    path);
         best = fmin(best, bench_clock() - start);
       }
       const double reached = objective(shape, point.x, noisy, weight);
