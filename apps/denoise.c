@@ -259,11 +259,10 @@ const BtCommand bt_cmd_denoise = {
         "number of "
         "pages and size. A folder stands for its PNG and TIFF files. Transparency is carried over "
         "unchanged.\n\n"
-        "The model fits the noise level it was learned for. Each result comes with a certificate: the rms "
-        "distance per "
-        "pixel to the exact minimizer of the model is proven to be at most the printed error, and --tol says "
-        "how large "
-        "that may be; exit code 3 tells that it could not be reached.\n\n"
+        "The model fits the noise level it was learned for. Each result comes with a certificate: before it is "
+        "rounded to the file's sample type, its rms distance per pixel to the exact minimizer of the model is "
+        "proven to be at most the printed error. --tol says how large that may be; exit code 3 tells that it "
+        "could not be reached.\n\n"
         "An image that cannot be read is reported by name and the others are done (exit code 1).",
     .examples = {{"bitune denoise --model tv25.json -o clean noisy", "Every image of the folder noisy"},
                  {"bitune denoise --model tv25.json --reference truth -o clean noisy/a.png stack.tif",
