@@ -7,9 +7,9 @@ static BtStatus open_writer(BtCheckpoint *c, BtTensorWriter **writer) {
   BtStatus st = BT_OK;
   if (c->app->team.rank != 0) return BT_OK;
   BT_TRY(bt_tensors_create(ctx, c->path, c->identity, writer));
-  BT_TRY(bt_maid_declare(ctx, c->maid, *writer));
+  BT_TRY(c->method->ops->declare(ctx, c->method, *writer));
   BT_TRY(bt_bilevel_declare(c->bilevel, ctx, *writer));
-  BT_TRY(bt_maid_save(ctx, c->maid, *writer));
+  BT_TRY(c->method->ops->save(ctx, c->method, *writer));
 done:
   return st;
 }
@@ -33,14 +33,9 @@ static BtStatus save(BtCheckpoint *c) {
   return st;
 }
 
-int bt_checkpoint_event(void *user, const BtEvent *event) {
-  BtCheckpoint *c = user;
+void bt_checkpoint_write(BtCheckpoint *c) {
   BtApp *app = c->app;
-  static const double share = 20;
-  if (event->type != BT_EVENT_OUTER) return 0;
   const double start = bt_app_clock();
-  double due = app->team.rank == 0 && (!c->written || start - c->last_end >= share * c->last_cost);
-  if (app->team.sum(&app->team, &app->ctx, &due, 1) < 0 || due == 0) return 0;
   if (save(c) < 0) {
     char text[BT_ERROR_TEXT];
     strcpy(text, app->ctx.error);
@@ -50,6 +45,17 @@ int bt_checkpoint_event(void *user, const BtEvent *event) {
   c->written++;
   c->last_end = bt_app_clock();
   c->last_cost = c->last_end - start;
+}
+
+int bt_checkpoint_event(void *user, const BtEvent *event) {
+  BtCheckpoint *c = user;
+  BtApp *app = c->app;
+  static const double share = 20;
+  if (event->type != BT_EVENT_OUTER) return 0;
+  const double start = bt_app_clock();
+  double due = app->team.rank == 0 && (!c->written || start - c->last_end >= share * c->last_cost);
+  if (app->team.sum(&app->team, &app->ctx, &due, 1) < 0 || due == 0) return 0;
+  bt_checkpoint_write(c);
   return 0;
 }
 
@@ -71,14 +77,14 @@ static BtStatus same_identity(BtContext *ctx, const char *path, const json_t *id
   return BT_OK;
 }
 
-BtStatus bt_checkpoint_load(BtApp *app, const char *path, const json_t *identity, BtMaid *maid,
+BtStatus bt_checkpoint_load(BtApp *app, const char *path, const json_t *identity, BtMethod *method,
                             BtBilevel *bilevel) {
   BtContext *ctx = &app->ctx;
   BtTensorReader *reader = NULL;
   BtStatus st = BT_OK;
   BT_TRY(bt_tensors_open(ctx, path, &reader));
   BT_TRY(same_identity(ctx, path, identity, reader));
-  BT_TRY(bt_maid_load(ctx, reader, maid));
+  BT_TRY(method->ops->load(ctx, reader, method));
   BT_TRY(bt_bilevel_load(bilevel, ctx, reader));
 done:
   bt_tensors_close(reader);

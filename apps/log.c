@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,12 +16,12 @@
 #define FIXED_COLUMNS                                                                             \
   "iteration,loss,lower,upper,eps,delta,step,gradient_norm,gradient_bound,gradient_estimate,"     \
   "accepted,trials,gradients,hessian_products,solves,hypergradients,work,seconds"
-#define LINE_LIMIT 1536
+#define LINE_LIMIT 2048
 
 struct BtLog {
   char *path;
   int fd;
-  int64_t parameters; /* columns of θ                         */
+  BtLogSpec spec;
   int64_t last;       /* iteration of the last row, -1 if none */
   int error;          /* errno of the first failed write       */
 };
@@ -36,11 +37,18 @@ static int write_all(int fd, const char *bytes, size_t size) {
   return 0;
 }
 
+static int by_group(const BtLog *log) { return log->spec.parameters > BT_LOG_MAX_THETA; }
+
 /* The header line with its line break. */
 static size_t format_header(const BtLog *log, char *line) {
-  int n = snprintf(line, LINE_LIMIT, "%s", FIXED_COLUMNS);
-  for (int64_t i = 0; i < log->parameters; i++)
-    n += snprintf(line + n, LINE_LIMIT - (size_t)n, ",theta_%" PRId64, i);
+  const BtLogSpec *spec = &log->spec;
+  int n = snprintf(line, LINE_LIMIT, "%s%s", FIXED_COLUMNS, spec->stochastic ? ",loss_mean,psnr_valid" : "");
+  for (size_t i = 0; !by_group(log) && i < spec->parameters; i++)
+    n += snprintf(line + n, LINE_LIMIT - (size_t)n, ",theta_%zu", i);
+  for (size_t g = 0; by_group(log) && g < spec->group_count; g++) {
+    const char *name = spec->groups[g].name;
+    n += snprintf(line + n, LINE_LIMIT - (size_t)n, ",%.32s_mean,%.32s_min,%.32s_max", name, name, name);
+  }
   n += snprintf(line + n, LINE_LIMIT - (size_t)n, "\n");
   return (size_t)n;
 }
@@ -53,8 +61,15 @@ static size_t format_row(const BtLog *log, const BtOuterEvent *e, char *line) {
                    e->gradient_bound, e->gradient_estimate, e->accepted, e->trials, e->work.gradients,
                    e->work.hessian_products, e->work.solves, e->work.hypergradients, bt_work_total(&e->work),
                    e->seconds);
-  for (int64_t i = 0; i < log->parameters; i++)
+  if (log->spec.stochastic)
+    n += snprintf(line + n, LINE_LIMIT - (size_t)n, ",%.17g,%.17g", e->value_mean,
+                  log->spec.psnr_valid ? *log->spec.psnr_valid : (double)NAN);
+  for (size_t i = 0; !by_group(log) && i < log->spec.parameters; i++)
     n += snprintf(line + n, LINE_LIMIT - (size_t)n, ",%.17g", e->theta[i]);
+  for (size_t g = 0; by_group(log) && g < log->spec.group_count; g++) {
+    const BtGroupFigures f = bt_group_figures(&log->spec.groups[g], e->theta);
+    n += snprintf(line + n, LINE_LIMIT - (size_t)n, ",%.17g,%.17g,%.17g", f.mean, f.least, f.largest);
+  }
   n += snprintf(line + n, LINE_LIMIT - (size_t)n, "\n");
   return (size_t)n;
 }
@@ -122,10 +137,9 @@ static BtStatus resume(BtContext *ctx, BtLog *log, int64_t from) {
   return BT_OK;
 }
 
-BtStatus bt_log_open(BtContext *ctx, const char *path, int64_t parameters, int64_t resume_from, BtLog **log) {
+BtStatus bt_log_open(BtContext *ctx, const char *path, const BtLogSpec *spec, int64_t resume_from, BtLog **log) {
   BtStatus st = BT_OK;
   *log = NULL;
-  if (parameters < 0) return bt_fail(ctx, BT_ERR_ARG, "a log of %" PRId64 " parameters", parameters);
   BtLog *l = calloc(1, sizeof *l);
   char *copy = bt_copy_text(path);
   if (!l || !copy) {
@@ -133,7 +147,7 @@ BtStatus bt_log_open(BtContext *ctx, const char *path, int64_t parameters, int64
     free(copy);
     return bt_fail_memory(ctx, "a log", sizeof *l);
   }
-  *l = (BtLog){copy, -1, parameters < BT_LOG_MAX_THETA ? parameters : BT_LOG_MAX_THETA, -1, 0};
+  *l = (BtLog){copy, -1, *spec, -1, 0};
   st = resume_from >= 0 && has_content(path) ? resume(ctx, l, resume_from) : start(ctx, l);
   if (st < 0)
     (void)bt_log_close(NULL, l);

@@ -89,13 +89,28 @@ static void format_outer(const BtProgress *p, double now, char *line, size_t siz
            e->delta);
 }
 
+/* "iteration 120/2000  loss -28.41 (batch -27.9)  12:30 left  |z| 2e-01  step 1e-02  1:02  work 123456" */
+static void format_stochastic(const BtProgress *p, double now, char *line, size_t size) {
+  const BtOuterEvent *e = &p->outer;
+  char time[24], left[48] = "", left_time[24];
+  const double gained = (double)(e->iteration - p->outer_first), ahead = (double)(e->planned - e->iteration);
+  if (gained > 0 && ahead > 0)
+    snprintf(left, sizeof left, "  %s left",
+             duration_text((now - p->outer_start) / gained * ahead, left_time, sizeof left_time));
+  snprintf(line, size, "iteration %lld/%lld  loss %.5g (batch %.5g)%s  |z| %.1e  step %.1e  %s  work %lld",
+           (long long)e->iteration, (long long)e->planned, e->value_mean, e->value, left, e->gradient_norm, e->step,
+           duration_text(e->seconds, time, sizeof time), (long long)bt_work_total(&e->work));
+}
+
 static void draw(BtProgress *p) {
   char line[LINE_LIMIT];
   const double now = clock_now();
   if (p->shown && now - p->last_draw < REDRAW_SECONDS) return;
   /* The last column stays free: writing into it makes some terminals wrap. */
   const size_t width = terminal_width() - 1;
-  if (p->has_outer)
+  if (p->has_outer && p->outer.stochastic)
+    format_stochastic(p, now, line, sizeof line);
+  else if (p->has_outer)
     format_outer(p, now, line, sizeof line);
   else
     format_bar(p, now, width, line, sizeof line);
@@ -125,6 +140,10 @@ int bt_progress_event(void *user, const BtEvent *event) {
   BtProgress *p = user;
   if (!p->enabled || event->type == BT_EVENT_WARNING) return 0;
   if (event->type == BT_EVENT_OUTER) {
+    if (!p->has_outer) {
+      p->outer_start = clock_now();
+      p->outer_first = event->as.outer.iteration;
+    }
     p->outer = event->as.outer;
     p->outer.theta = NULL;
     p->has_outer = 1;

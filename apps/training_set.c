@@ -20,16 +20,16 @@ typedef struct {
   BtTrainingSet *set;
 } Loader;
 
-static void clear_pixels(BtTrainingSet *set, size_t i) {
+void bt_training_set_drop_pixels(BtTrainingSet *set, size_t i) {
   free(set->truth[i]);
   free((double *)set->noisy[i].noisy);
   set->truth[i] = NULL;
-  set->noisy[i] = (BtNoisyImage){{0, 0}, NULL};
+  set->noisy[i].noisy = NULL;
 }
 
 void bt_training_set_clear(BtTrainingSet *set) {
   for (size_t i = 0; i < set->count; i++) {
-    if (set->noisy && set->truth) clear_pixels(set, i);
+    if (set->noisy && set->truth) bt_training_set_drop_pixels(set, i);
     if (set->names) free(set->names[i]);
   }
   free(set->names);
@@ -93,7 +93,7 @@ static BtStatus load_item(void *user, BtApp *app, size_t i) {
   const Item item = loader->items[i];
   BtImageReader *reader = NULL;
   BtImage clean = {0}, noisy = {0};
-  clear_pixels(loader->set, i);
+  bt_training_set_drop_pixels(loader->set, i);
   BT_TRY(bt_image_open(ctx, loader->files->paths[item.file], spec->white, &reader));
   BT_TRY(bt_image_read_page(ctx, reader, item.page, &clean));
   BT_TRY(bt_image_to_gray(ctx, &clean));
@@ -103,8 +103,9 @@ static BtStatus load_item(void *user, BtApp *app, size_t i) {
       BT_TRY(bt_fail(ctx, BT_ERR_ARG, "%s: a pixel is %g times white; give --white V", loader->set->names[i],
                      clean.pixels[k]));
   BT_TRY(bt_image_copy(ctx, &clean, &noisy));
-  bt_image_add_noise(&noisy, spec->sigma, (unsigned long long)spec->seed,
-                     bt_noise_stream(item.file, item.page));
+  if (spec->sigma > 0)
+    bt_image_add_noise(&noisy, spec->sigma, (unsigned long long)spec->seed,
+                       bt_noise_stream(item.file, item.page));
   loader->set->truth[i] = clean.pixels;
   loader->set->noisy[i] = (BtNoisyImage){{clean.height, clean.width}, noisy.pixels};
   clean.pixels = noisy.pixels = NULL;
@@ -120,7 +121,7 @@ static void drop(Loader *loader, const unsigned char *failed) {
   BtTrainingSet *set = loader->set;
   size_t kept = 0;
   for (size_t i = 0; i < set->count; i++) {
-    clear_pixels(set, i);
+    bt_training_set_drop_pixels(set, i);
     if (failed[i]) {
       free(set->names[i]);
     } else {

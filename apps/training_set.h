@@ -10,7 +10,7 @@ typedef struct {
   const char *folder;            /* or a single file                                        */
   size_t limit;                  /* pages used at most, 0: all                              */
   size_t crop_height, crop_width; /* centred window, 0: whole images                         */
-  double sigma, white;           /* noise on the 0–255 scale; sample value of white         */
+  double sigma, white;           /* noise on the 0–255 scale, 0: none; sample value of white */
   int64_t seed;
 } BtTrainingSpec;
 
@@ -26,5 +26,8 @@ typedef struct {
 /* Reads the set. Images that cannot be read are reported and left out; BT_ERR_ARG if none remains. Collective. */
 BtStatus bt_training_set_load(BtApp *app, const BtTrainingSpec *spec, BtTrainingSet *set);
 void bt_training_set_clear(BtTrainingSet *set);
+
+/* Frees the pixels of image i; its shape and name stay. */
+void bt_training_set_drop_pixels(BtTrainingSet *set, size_t i);
 
 #endif

@@ -34,6 +34,9 @@ typedef struct {
   int trials;           /* steps tried                                                       */
   const double *theta;  /* [parameters], borrowed for the call                               */
   int64_t parameters;
+  int stochastic;       /* 1: value is that of a sample drawn for this step alone             */
+  double value_mean;    /* stochastic: moving average of value                                */
+  int64_t planned;      /* iterations of the whole run, 0 if unknown                          */
   BtWork work;          /* cumulative                                                        */
   double seconds;       /* wall time since the run began, earlier parts of a resumed run included */
 } BtOuterEvent;

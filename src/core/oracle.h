@@ -31,6 +31,12 @@ typedef struct {
   BtInexactValue value; /* f and its bounds at the same x̃                                */
 } BtInexactGradient;
 
+/* What gradient() is asked for besides z, added up. */
+enum {
+  BT_WANT_BOUND = 1,   /* `bound`, `bound_adjoint` and a proof; without it they are infinite and NONE, and cost nothing */
+  BT_WANT_ESTIMATE = 2 /* `estimate`                                                                         */
+};
+
 typedef struct BtOracle BtOracle;
 struct BtOracle {
   void *self;
@@ -43,9 +49,9 @@ struct BtOracle {
   BtStatus (*value)(void *self, BtContext *ctx, const double *theta, double eps, double threshold,
                     BtInexactValue *out);
 
-  /* Forms z[parameters] ≈ ∇f(θ) from solutions to eps and adjoint solves to residual delta. want_estimate asks for
-   * the estimate besides the bound. Returns as value(). */
-  BtStatus (*gradient)(void *self, BtContext *ctx, const double *theta, double eps, double delta, int want_estimate,
+  /* Forms z[parameters] ≈ ∇f(θ) from solutions to eps and adjoint solves to residual delta; want says
+   * what is computed besides (BT_WANT_…). Returns as value(). */
+  BtStatus (*gradient)(void *self, BtContext *ctx, const double *theta, double eps, double delta, int want,
                        double *z, BtInexactGradient *out);
 
   /* Work done since creation, summed over the team. */
@@ -53,6 +59,10 @@ struct BtOracle {
 
   /* Optional (NULL): tells the oracle that θ is the accepted iterate, whose solutions future warm starts use. */
   void (*accept)(void *self, const double *theta);
+
+  /* Optional (NULL): stochastic oracles draw the sample of step k, k ≥ 0; the same k gives the same sample. f is then the
+   * mean over that sample. Collective. */
+  BtStatus (*draw)(void *self, BtContext *ctx, int64_t k);
 };
 
 #endif

@@ -1,5 +1,6 @@
 #include "hypergrad/adjoint.h"
 
+#include <math.h>
 #include <petscksp.h>
 #include <stdlib.h>
 
@@ -7,11 +8,17 @@
 #include "lowerlevel/petsc_status.h"
 #include "lowerlevel/vector.h"
 
+/* The Hessian by the problem itself and by its faster twin; products are those of the one in use. */
+enum { EXACT, FAST };
+
 struct BtAdjoint {
   const BtProblem *problem;
   BtHessian hessian;
+  const double *theta, *x; /* the prepared point */
+  double *curvature[2];
+  int ready[2];
   size_t n, curvature_size;
-  double lipschitz; /* L/μ at the prepared point, 0 if unknown */
+  double condition; /* L/μ at the prepared point, 0 if unknown */
   KSP ksp;
   Mat matrix;
   Vec q, b;
@@ -23,9 +30,10 @@ static void release(BtAdjoint *adjoint) {
   (void)MatDestroy(&adjoint->matrix);
   (void)VecDestroy(&adjoint->q);
   (void)VecDestroy(&adjoint->b);
-  free(adjoint->hessian.curvature);
+  free(adjoint->curvature[EXACT]);
+  free(adjoint->curvature[FAST]);
   free(adjoint->residual);
-  adjoint->hessian.curvature = adjoint->residual = NULL;
+  adjoint->curvature[EXACT] = adjoint->curvature[FAST] = adjoint->hessian.curvature = adjoint->residual = NULL;
   adjoint->n = 0;
 }
 
@@ -33,7 +41,7 @@ BtStatus bt_adjoint_create(BtContext *ctx, const BtProblem *problem, BtAdjoint *
   BtAdjoint *adjoint = calloc(1, sizeof *adjoint);
   *out = adjoint;
   if (!adjoint) return bt_fail_memory(ctx, "an adjoint solver", sizeof *adjoint);
-  adjoint->problem = adjoint->hessian.problem = problem;
+  adjoint->problem = problem;
   return BT_OK;
 }
 
@@ -48,10 +56,9 @@ static BtStatus build(BtAdjoint *adjoint, BtContext *ctx, size_t n, size_t curva
   PC pc;
   if (adjoint->ksp && adjoint->n == n && adjoint->curvature_size == curvature) return BT_OK;
   release(adjoint);
-  adjoint->hessian.curvature = malloc(curvature * sizeof(double));
   adjoint->residual = malloc(n * sizeof(double));
-  if (!adjoint->hessian.curvature || !adjoint->residual) {
-    st = bt_fail_memory(ctx, "an adjoint solver", (double)(n + curvature) * sizeof(double));
+  if (!adjoint->residual) {
+    st = bt_fail_memory(ctx, "an adjoint solver", (double)n * sizeof(double));
     goto done;
   }
   BT_PETSC(VecCreateSeqWithArray(PETSC_COMM_SELF, 1, (PetscInt)n, NULL, &adjoint->q));
@@ -62,7 +69,7 @@ static BtStatus build(BtAdjoint *adjoint, BtContext *ctx, size_t n, size_t curva
   BT_PETSC(KSPSetType(adjoint->ksp, KSPCG));
   BT_PETSC(KSPSetNormType(adjoint->ksp, KSP_NORM_UNPRECONDITIONED));
   BT_PETSC(KSPGetPC(adjoint->ksp, &pc));
-  BT_PETSC(PCSetType(pc, PCJACOBI));
+  BT_PETSC(bt_hessian_pc(&adjoint->hessian, adjoint->problem, pc));
   BT_PETSC(KSPSetInitialGuessNonzero(adjoint->ksp, PETSC_TRUE));
   BT_PETSC(KSPSetFromOptions(adjoint->ksp));
   BT_PETSC(KSPSetOperators(adjoint->ksp, adjoint->matrix, adjoint->matrix));
@@ -73,28 +80,54 @@ done:
   return st;
 }
 
+/* Makes products those of one of the two, its curvature computed when first used. */
+static BtStatus use(BtAdjoint *adjoint, BtContext *ctx, int which) {
+  BtStatus st = BT_OK;
+  const BtProblem *p = which == FAST ? adjoint->problem->fast : adjoint->problem;
+  double **curvature = &adjoint->curvature[which];
+  if (!*curvature) {
+    const size_t size = p->ops->curvature_size(p, adjoint->hessian.i);
+    *curvature = malloc(size * sizeof **curvature);
+    if (!*curvature) return bt_fail_memory(ctx, "an adjoint solver", (double)size * sizeof(double));
+  }
+  if (!adjoint->ready[which])
+    p->ops->curvature(p, adjoint->hessian.i, adjoint->theta, adjoint->x, *curvature);
+  adjoint->ready[which] = 1;
+  if (adjoint->hessian.curvature == *curvature) return BT_OK;
+  adjoint->hessian.problem = p;
+  adjoint->hessian.curvature = *curvature;
+  BT_PETSC(bt_hessian_changed(adjoint->matrix));
+done:
+  return st;
+}
+
 BtStatus bt_adjoint_prepare(BtAdjoint *adjoint, BtContext *ctx, size_t i, const double *theta,
                             const double *x) {
   BtStatus st = BT_OK;
   const BtProblem *p = adjoint->problem;
   BT_TRY(build(adjoint, ctx, p->ops->dimension(p, i), p->ops->curvature_size(p, i)));
   adjoint->hessian.i = i;
+  adjoint->theta = theta;
+  adjoint->x = x;
+  adjoint->ready[EXACT] = adjoint->ready[FAST] = 0;
+  adjoint->hessian.curvature = NULL;
   BtProblemConstants constants;
   p->ops->constants(p, i, theta, &constants);
-  adjoint->lipschitz = constants.mu > 0 ? constants.lipschitz / constants.mu : 0;
-  p->ops->curvature(p, i, theta, x, adjoint->hessian.curvature);
-  BT_PETSC(bt_hessian_changed(adjoint->matrix));
+  adjoint->condition = constants.mu > 0 ? constants.lipschitz / constants.mu : 0;
+  BT_TRY(use(adjoint, ctx, p->fast ? FAST : EXACT));
 done:
   return st;
 }
 
 void bt_adjoint_multiply(BtAdjoint *adjoint, const double *v, double *product) {
-  adjoint->problem->ops->hess_mult(adjoint->problem, adjoint->hessian.i, adjoint->hessian.curvature, v,
-                                   product);
-  adjoint->hessian.products++;
+  BtHessian *h = &adjoint->hessian;
+  h->problem->ops->hess_mult(h->problem, h->i, h->curvature, v, product);
+  h->products++;
 }
 
 int64_t bt_adjoint_products(const BtAdjoint *adjoint) { return adjoint->hessian.products; }
+
+static const double single_roundoff = 0x1p-24;
 
 /* ‖Hq − b‖ from a fresh product, into adjoint->residual. */
 static double true_residual(BtAdjoint *adjoint, const double *b, const double *q) {
@@ -108,8 +141,11 @@ BtStatus bt_adjoint_solve(BtAdjoint *adjoint, BtContext *ctx, const double *b, d
   BtStatus st = BT_OK;
   int placed = 0;
   /* Rounding of H q alone leaves about u L ‖q‖, and ‖q‖ ≤ ‖b‖/μ; CG would turn in circles below. */
-  const double floor = 4 * BT_ROUNDOFF * adjoint->lipschitz * bt_norm(b, adjoint->n);
-  const double wanted = fmax(absolute, relative * bt_norm(b, adjoint->n)), goal = fmax(wanted, floor);
+  const double size = bt_norm(b, adjoint->n), wanted = fmax(absolute, relative * size);
+  const double fast_floor = 4 * single_roundoff * fmax(1, adjoint->condition) * size;
+  const int fast = adjoint->problem->fast && wanted > fast_floor;
+  const double floor = 4 * BT_ROUNDOFF * adjoint->condition * size, goal = fmax(wanted, floor);
+  BT_TRY(use(adjoint, ctx, fast ? FAST : EXACT));
   BT_PETSC(VecPlaceArray(adjoint->q, q));
   placed = 1;
   BT_PETSC(VecPlaceArray(adjoint->b, b));
@@ -127,6 +163,11 @@ BtStatus bt_adjoint_solve(BtAdjoint *adjoint, BtContext *ctx, const double *b, d
       goto done;
     }
     if (*norm > 0.5 * before) break;
+  }
+  if (residual && fast) {
+    BT_TRY(use(adjoint, ctx, EXACT));
+    *norm = true_residual(adjoint, b, q);
+    BT_TRY(use(adjoint, ctx, FAST));
   }
   if (residual)
     for (size_t j = 0; j < adjoint->n; j++) residual[j] = adjoint->residual[j];

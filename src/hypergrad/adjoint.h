@@ -12,12 +12,13 @@ typedef struct BtAdjoint BtAdjoint;
 BtStatus bt_adjoint_create(BtContext *ctx, const BtProblem *problem, BtAdjoint **adjoint);
 void bt_adjoint_destroy(BtAdjoint *adjoint);
 
-/* H ← ∇²ₓₓh_i(x; θ) for the solves and products that follow. */
+/* H ← ∇²ₓₓh_i(x; θ) for the solves and products that follow; θ and x are borrowed until the next call. */
 BtStatus bt_adjoint_prepare(BtAdjoint *adjoint, BtContext *ctx, size_t i, const double *theta, const double *x);
 
-/* Solves H q = b from the start q until ‖b − Hq‖ ≤ max(absolute, relative·‖b‖). The residual is computed afresh at the
- * end: residual[n] ← Hq − b (NULL if not wanted), *norm its length, rounding included. An accuracy that was not
- * reached is BT_NOT_CERTIFIED with q the best found. Errors: BT_ERR_LIBRARY, BT_ERR_NUMERIC. */
+/* Solves H q = b from the start q until ‖b − Hq‖ ≤ max(absolute, relative·‖b‖), on the problem's faster twin as far as that
+ * is accurate enough. The residual is computed afresh at the end: residual[n] ← Hq − b by the problem itself (NULL: not
+ * wanted, and *norm may be the twin's), *norm its length, rounding included. An accuracy that was not reached is
+ * BT_NOT_CERTIFIED with q the best found. Errors: BT_ERR_LIBRARY, BT_ERR_NUMERIC. */
 BtStatus bt_adjoint_solve(BtAdjoint *adjoint, BtContext *ctx, const double *b, double absolute, double relative,
                           double *q, double *residual, double *norm);
 

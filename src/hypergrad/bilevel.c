@@ -7,10 +7,19 @@
 #include "hypergrad/bilevel_internal.h"
 #include "lowerlevel/vector.h"
 
-/* What each image contributes to a row of the team's sum. */
-enum { ROW_VALUE, ROW_LOWER, ROW_UPPER, ROW_EPS, ROW_PROOF, ROW_RESIDUAL, ROW_BOUND, ROW_ADJOINT, ROW_FIXED };
-
 static int owns(const BtBilevel *b, size_t i) { return bt_team_owns(b->team, i); }
+
+/* Length of the team's sum with `vectors` parameter vectors of each image: none for values, z_i, z_i and estimate_i. */
+static size_t sum_length(const BtBilevel *b, size_t vectors) {
+  return b->problem->count * (BT_ROW_LENGTH + vectors * b->problem->parameters) + BT_WORK_FIELDS;
+}
+
+static double *row(BtBilevel *b, size_t i) { return b->rows + i * BT_ROW_LENGTH; }
+
+/* z_i (vector 0) or estimate_i (vector 1). */
+static double *vector(BtBilevel *b, size_t vector, size_t i) {
+  return b->rows + sum_length(b, vector) + i * b->problem->parameters;
+}
 
 static void free_slot(BtBilevel *b, BtSlot *slot) {
   for (size_t i = 0; slot->points && i < b->problem->count; i++) {
@@ -64,9 +73,8 @@ static BtStatus allocate(BtBilevel *b, BtContext *ctx) {
     if (work > norm_work) norm_work = work;
     if (owns(b, i) && !(b->adjoints[i] = calloc(p->ops->dimension(p, i), sizeof(double)))) goto fail;
   }
-  b->row_length = ROW_FIXED + 2 * p->parameters;
   b->scratch = malloc((6 * b->largest + norm_work + p->parameters) * sizeof(double));
-  b->rows = malloc((p->count * b->row_length + BT_WORK_FIELDS) * sizeof(double));
+  b->rows = malloc(sum_length(b, 2) * sizeof(double));
   if (!b->scratch || !b->rows) goto fail;
   return BT_OK;
 fail:
@@ -129,10 +137,8 @@ static void accept(void *self, const double *theta) {
       b->accepted = s;
 }
 
-static double *row(BtBilevel *b, size_t i) { return b->rows + i * b->row_length; }
-
-static void clear_rows(BtBilevel *b) {
-  memset(b->rows, 0, (b->problem->count * b->row_length + BT_WORK_FIELDS) * sizeof *b->rows);
+static void clear_rows(BtBilevel *b, size_t vectors) {
+  memset(b->rows, 0, sum_length(b, vectors) * sizeof *b->rows);
 }
 
 /* U(x̃, ε) and Lo(x̃, ε) of one image (Salehi et al. 2023). */
@@ -141,23 +147,22 @@ static void value_row(BtBilevel *b, size_t i, const BtSlot *slot) {
   const double eps = slot->certificates[i].bound;
   const BtUpperPoint at = b->loss->ops->evaluate(b->loss, i, n, slot->points[i].x, b->scratch);
   double *out = row(b, i);
-  out[ROW_VALUE] = at.value;
-  b->loss->ops->bounds(at, n, eps, &out[ROW_LOWER], &out[ROW_UPPER]);
-  out[ROW_EPS] = eps;
-  out[ROW_PROOF] = (double)slot->certificates[i].proof;
+  out[BT_ROW_VALUE] = at.value;
+  b->loss->ops->bounds(at, n, eps, &out[BT_ROW_LOWER], &out[BT_ROW_UPPER]);
+  out[BT_ROW_EPS] = eps;
+  out[BT_ROW_PROOF] = (double)slot->certificates[i].proof;
 }
 
 /* Sums rows over the team, agrees on the status, and brings the work counters up to date. */
-static BtStatus gather(BtBilevel *b, BtContext *ctx, BtStatus local) {
+static BtStatus gather(BtBilevel *b, BtContext *ctx, size_t vectors, BtStatus local) {
   BtStatus st = bt_team_agree(b->team, ctx, local);
   if (st < 0 || st == BT_STOPPED) return st;
-  const size_t fields = b->problem->count * b->row_length;
   const BtWork work = bt_lower_work(b->lower);
-  double *counters = b->rows + fields;
+  double *counters = b->rows + b->problem->count * BT_ROW_LENGTH;
   counters[0] = (double)(work.gradients - b->uncounted);
   counters[1] = (double)(work.hessian_products + bt_adjoint_products(b->adjoint));
   counters[2] = (double)work.solves;
-  const BtStatus summed = b->team->sum(b->team, ctx, b->rows, fields + BT_WORK_FIELDS);
+  const BtStatus summed = b->team->sum(b->team, ctx, b->rows, sum_length(b, vectors));
   if (summed < 0) return summed;
   b->total = b->earlier;
   bt_work_add(&b->total, &(BtWork){.gradients = (int64_t)counters[0],
@@ -174,13 +179,13 @@ static void mean_value(BtBilevel *b, BtInexactValue *out) {
   *out = (BtInexactValue){.proof = BT_PROVEN};
   for (size_t i = 0; i < b->problem->count; i++) {
     const double *r = row(b, i);
-    out->value += r[ROW_VALUE] / m;
-    out->lower += r[ROW_LOWER] / m;
-    out->upper += r[ROW_UPPER] / m;
-    lower_size += fabs(r[ROW_LOWER]) / m;
-    upper_size += fabs(r[ROW_UPPER]) / m;
-    out->eps = fmax(out->eps, r[ROW_EPS]);
-    out->proof = bt_proof_weaker(out->proof, (BtProof)r[ROW_PROOF]);
+    out->value += r[BT_ROW_VALUE] / m;
+    out->lower += r[BT_ROW_LOWER] / m;
+    out->upper += r[BT_ROW_UPPER] / m;
+    lower_size += fabs(r[BT_ROW_LOWER]) / m;
+    upper_size += fabs(r[BT_ROW_UPPER]) / m;
+    out->eps = fmax(out->eps, r[BT_ROW_EPS]);
+    out->proof = bt_proof_weaker(out->proof, (BtProof)r[BT_ROW_PROOF]);
   }
   const double rounding = bt_sum_rounding(b->problem->count);
   if (isfinite(lower_size)) out->lower -= 2 * rounding * lower_size;
@@ -193,7 +198,7 @@ static void outside_domain(BtInexactValue *out) {
 
 static BtStatus value_at(BtBilevel *b, BtContext *ctx, BtSlot *slot, double eps, BtInexactValue *out) {
   BtStatus st = BT_OK, worst = BT_OK;
-  clear_rows(b);
+  clear_rows(b, 0);
   for (size_t i = 0; i < b->problem->count && st >= 0 && st != BT_STOPPED; i++) {
     if (!owns(b, i)) continue;
     if (!(slot->certificates[i].bound <= eps))
@@ -202,7 +207,7 @@ static BtStatus value_at(BtBilevel *b, BtContext *ctx, BtSlot *slot, double eps,
     if (st > worst) worst = st;
     if (st >= 0 && st != BT_STOPPED) value_row(b, i, slot);
   }
-  st = gather(b, ctx, st < 0 ? st : worst);
+  st = gather(b, ctx, 0, st < 0 ? st : worst);
   if (st >= 0 && st != BT_STOPPED) mean_value(b, out);
   return st;
 }
@@ -230,56 +235,76 @@ static BtStatus value(void *self, BtContext *ctx, const double *theta, double ep
   return st;
 }
 
-static BtStatus gradient(void *self, BtContext *ctx, const double *theta, double eps, double delta,
-                         int want_estimate, double *z, BtInexactGradient *out) {
-  BtBilevel *b = self;
+/* Sums of the images' shares in image order. */
+static void mean_gradient(BtBilevel *b, int want, double *z, BtInexactGradient *out) {
   const size_t p = b->problem->parameters;
+  const double m = (double)b->problem->count;
+  const int estimate = want & BT_WANT_ESTIMATE;
+  double *error = b->scratch;
+  memset(z, 0, p * sizeof *z);
+  for (size_t k = 0; k < p; k++) error[k] = 0;
+  for (size_t i = 0; i < b->problem->count; i++) {
+    const double *r = row(b, i), *part = vector(b, 0, i), *miss = vector(b, 1, i);
+    for (size_t k = 0; k < p; k++) z[k] += part[k] / m;
+    for (size_t k = 0; estimate && k < p; k++) error[k] += miss[k] / m;
+    out->bound += r[BT_ROW_BOUND] / m;
+    out->bound_adjoint += r[BT_ROW_ADJOINT] / m;
+    out->delta = fmax(out->delta, r[BT_ROW_RESIDUAL]);
+  }
+  out->norm = bt_norm(z, p);
+  out->estimate = estimate ? bt_norm(error, p) : (double)NAN;
+  out->eps = out->value.eps;
+  out->proof = want & BT_WANT_BOUND ? out->value.proof : BT_PROOF_NONE;
+}
+
+static BtStatus gradient(void *self, BtContext *ctx, const double *theta, double eps, double delta, int want,
+                         double *z, BtInexactGradient *out) {
+  BtBilevel *b = self;
   BtStatus st = BT_OK, worst = BT_OK;
   if (b->domain && !b->domain(b->domain_data, theta))
     return bt_fail(ctx, BT_ERR_ARG, "hypergradient asked for outside the parameters' domain");
   BtSlot *slot = slot_for(b, theta);
-  clear_rows(b);
+  const size_t vectors = want & BT_WANT_ESTIMATE ? 2 : 1;
+  clear_rows(b, vectors);
   for (size_t i = 0; i < b->problem->count && st >= 0 && st != BT_STOPPED; i++) {
     if (!owns(b, i)) continue;
     double *r = row(b, i);
     BtHypergradientPart part = {.certificate = slot->certificates[i]};
-    st = bt_hypergradient(b, ctx, i, theta, eps, delta, slot->points[i], b->adjoints[i], r + ROW_FIXED,
-                          want_estimate ? r + ROW_FIXED + p : NULL, &part);
+    st = bt_hypergradient(b, ctx, i, theta, eps, delta, want, slot->points[i], b->adjoints[i], vector(b, 0, i),
+                          vector(b, 1, i), &part);
     slot->certificates[i] = part.certificate;
-    r[ROW_RESIDUAL] = part.residual;
-    r[ROW_BOUND] = part.bound;
-    r[ROW_ADJOINT] = fmin(part.bound, part.bound_adjoint);
+    r[BT_ROW_RESIDUAL] = part.residual;
+    r[BT_ROW_BOUND] = part.bound;
+    r[BT_ROW_ADJOINT] = fmin(part.bound, part.bound_adjoint);
     if (st < 0) slot->used = 0;
     if (st > worst) worst = st;
     if (st >= 0 && st != BT_STOPPED) value_row(b, i, slot);
   }
   b->hypergradients++;
-  st = gather(b, ctx, st < 0 ? st : worst);
+  st = gather(b, ctx, vectors, st < 0 ? st : worst);
   if (st < 0 || st == BT_STOPPED) return st;
-
-  const double m = (double)b->problem->count;
-  *out = (BtInexactGradient){.estimate = (double)NAN};
+  *out = (BtInexactGradient){0};
   mean_value(b, &out->value);
-  memset(z, 0, p * sizeof *z);
-  double *error = b->scratch;
-  for (size_t k = 0; k < p; k++) error[k] = 0;
-  for (size_t i = 0; i < b->problem->count; i++) {
-    const double *r = row(b, i);
-    for (size_t k = 0; k < p; k++) z[k] += r[ROW_FIXED + k] / m;
-    for (size_t k = 0; k < p; k++) error[k] += r[ROW_FIXED + p + k] / m;
-    out->bound += r[ROW_BOUND] / m;
-    out->bound_adjoint += r[ROW_ADJOINT] / m;
-    out->delta = fmax(out->delta, r[ROW_RESIDUAL]);
-  }
-  out->norm = bt_norm(z, p);
-  if (want_estimate) out->estimate = bt_norm(error, p);
-  out->eps = out->value.eps;
-  out->proof = out->value.proof;
+  mean_gradient(b, want, z, out);
   return st;
 }
 
+static BtStatus draw(void *self, BtContext *ctx, int64_t k) {
+  BtBilevel *b = self;
+  const BtStatus st = bt_team_agree(b->team, ctx, b->draw(b->draw_data, ctx, k));
+  for (int s = 0; s < 2; s++) b->slots[s].used = 0;
+  for (size_t i = 0; i < b->problem->count; i++)
+    if (b->adjoints[i]) memset(b->adjoints[i], 0, b->problem->ops->dimension(b->problem, i) * sizeof(double));
+  return st;
+}
+
+void bt_bilevel_sample(BtBilevel *b, BtDraw *sample, void *data) {
+  b->draw = sample;
+  b->draw_data = data;
+}
+
 void bt_bilevel_losses(const BtBilevel *b, double *losses) {
-  for (size_t i = 0; i < b->problem->count; i++) losses[i] = b->rows[i * b->row_length + ROW_VALUE];
+  for (size_t i = 0; i < b->problem->count; i++) losses[i] = b->rows[i * BT_ROW_LENGTH + BT_ROW_VALUE];
 }
 
 static BtWork work(const void *self) { return ((const BtBilevel *)self)->total; }
@@ -290,5 +315,6 @@ BtOracle bt_bilevel_oracle(BtBilevel *b) {
                     .value = value,
                     .gradient = gradient,
                     .work = work,
-                    .accept = accept};
+                    .accept = accept,
+                    .draw = b->draw ? draw : NULL};
 }

@@ -22,10 +22,18 @@ BtStatus bt_bilevel_create(BtContext *ctx, const BtProblem *problem, const BtUpp
                            const void *domain_data, BtBilevel **bilevel);
 void bt_bilevel_destroy(BtBilevel *bilevel);
 
+/* Fills the problem's own images (their data, not their shapes) with the sample of step k: the same k, the same sample,
+ * on any number of ranks. */
+typedef BtStatus BtDraw(void *data, BtContext *ctx, int64_t k);
+
+/* Makes the oracle stochastic: its draw() calls `draw` and forgets the warm starts of the sample before. Call it before
+ * bt_bilevel_oracle(). */
+void bt_bilevel_sample(BtBilevel *bilevel, BtDraw *draw, void *data);
+
 /* The oracle; valid while `bilevel` lives. Its calls are collective. */
 BtOracle bt_bilevel_oracle(BtBilevel *bilevel);
 
-/* The part of problem i on its owner: what the last gradient() call found. */
+/* The part of problem i on its owner: what the last gradient() call found. Bounds that were not wanted are infinite. */
 typedef struct {
   BtCertificate certificate;
   double residual;      /* ‖H q − ∇g‖                                          */
@@ -34,15 +42,17 @@ typedef struct {
   double bound_global;  /* ω_i of the closed form with global constants         */
 } BtHypergradientPart;
 
-/* One image's share: z_i[parameters], estimate[parameters] of ẑ_i − z_i (NULL if not wanted), and the bound. x and q
- * are working vectors that hold warm starts before and the solutions after; not collective. */
+/* One image's share: z_i[parameters], and by `want` (BT_WANT_…) its bound and the estimate[parameters] of ẑ_i − z_i
+ * (else untouched, may be NULL). x and q are working vectors that hold warm starts before and the solutions after; not
+ * collective. */
 BtStatus bt_hypergradient(BtBilevel *bilevel, BtContext *ctx, size_t i, const double *theta, double eps, double delta,
-                          BtLowerPoint point, double *q, double *z, double *estimate, BtHypergradientPart *part);
+                          int want, BtLowerPoint point, double *q, double *z, double *estimate,
+                          BtHypergradientPart *part);
 
 /* losses[count] ← g_i at the solutions of the last value() or gradient() call; the same on every rank. */
 void bt_bilevel_losses(const BtBilevel *bilevel, double *losses);
 
-/* Warm starts and work counters as tensors "warm.*", for exact resumption. declare() and save() on a writer that only
+/* Warm starts (not of samples, which are drawn anew) and work counters as tensors "warm.*", for exact resumption. declare() and save() on a writer that only
  * rank 0 has (NULL elsewhere); load() on a reader that every rank has. Collective. */
 BtStatus bt_bilevel_declare(BtBilevel *bilevel, BtContext *ctx, BtTensorWriter *writer);
 BtStatus bt_bilevel_save(BtBilevel *bilevel, BtContext *ctx, BtTensorWriter *writer);

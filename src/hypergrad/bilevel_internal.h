@@ -27,14 +27,18 @@ struct BtBilevel {
   size_t largest;      /* largest dimension                                      */
   size_t largest_dual;
   double *scratch;     /* 6 vectors of the largest dimension, cross-norm work, [parameters] */
-  double *rows;        /* [count × row_length + BT_WORK_FIELDS], for the team's sum */
-  size_t row_length;
+  double *rows;        /* for the team's sum: a row of figures for each image, work, z_i and estimate_i of each image */
+  BtDraw *draw;        /* NULL: f is the mean over fixed images                  */
+  void *draw_data;
   int64_t hypergradients;
   int64_t uncounted;   /* gradients that verified a checkpoint                   */
   BtWork earlier;      /* of the parts of the run before this process, team total */
   BtWork total;        /* team total at the last collective call                 */
 };
 
+/* What each image contributes besides its hypergradient. */
+enum { BT_ROW_VALUE, BT_ROW_LOWER, BT_ROW_UPPER, BT_ROW_EPS, BT_ROW_PROOF, BT_ROW_RESIDUAL, BT_ROW_BOUND,
+       BT_ROW_ADJOINT, BT_ROW_LENGTH };
 #define BT_WORK_FIELDS 3
 
 #endif

@@ -33,10 +33,11 @@ BtStatus bt_bilevel_declare(BtBilevel *b, BtContext *ctx, BtTensorWriter *writer
   BtStatus st = BT_OK;
   const size_t count = b->problem->count;
   if (!writer) return BT_OK;
+  BT_TRY(bt_tensors_declare(ctx, writer, "warm.work", BT_TENSOR_I64, 1, (const size_t[]){4}));
+  if (b->draw) goto done;
   BT_TRY(bt_tensors_declare(ctx, writer, "warm.theta", BT_TENSOR_F64, 1, &b->problem->parameters));
   BT_TRY(bt_tensors_declare(ctx, writer, "warm.certificates", BT_TENSOR_F64, 2,
                             (const size_t[]){count, CERTIFICATE_FIELDS}));
-  BT_TRY(bt_tensors_declare(ctx, writer, "warm.work", BT_TENSOR_I64, 1, (const size_t[]){4}));
   for (size_t i = 0; i < count; i++) {
     Field fields[3];
     const int have = fields_of(b, i, fields);
@@ -70,10 +71,15 @@ BtStatus bt_bilevel_save(BtBilevel *b, BtContext *ctx, BtTensorWriter *writer) {
                longest = b->largest > b->largest_dual ? b->largest : b->largest_dual;
   const int64_t work[4] = {b->total.gradients, b->total.hessian_products, b->total.solves,
                            b->total.hypergradients};
+  if (b->draw) {
+    if (writer) st = bt_tensors_append(ctx, writer, work, 4);
+    return bt_team_agree(b->team, ctx, st);
+  }
   double *buffer = malloc((longest + count * CERTIFICATE_FIELDS) * sizeof *buffer);
   st = bt_team_agree(b->team, ctx, buffer ? BT_OK : bt_fail_memory(ctx, "a checkpoint", (double)longest * 8));
   if (st < 0) goto done;
-  if (writer) st = bt_tensors_append(ctx, writer, slot->theta, b->problem->parameters);
+  if (writer) st = bt_tensors_append(ctx, writer, work, 4);
+  if (writer && st >= 0) st = bt_tensors_append(ctx, writer, slot->theta, b->problem->parameters);
   st = bt_team_agree(b->team, ctx, st);
   if (st < 0) goto done;
 
@@ -86,7 +92,6 @@ BtStatus bt_bilevel_save(BtBilevel *b, BtContext *ctx, BtTensorWriter *writer) {
   }
   BT_TRY(b->team->sum(b->team, ctx, certificates, count * CERTIFICATE_FIELDS));
   if (writer) st = bt_tensors_append(ctx, writer, certificates, count * CERTIFICATE_FIELDS);
-  if (writer && st >= 0) st = bt_tensors_append(ctx, writer, work, 4);
   st = bt_team_agree(b->team, ctx, st);
   for (size_t i = 0; i < count && st >= 0; i++) {
     Field fields[3];
@@ -125,10 +130,11 @@ BtStatus bt_bilevel_load(BtBilevel *b, BtContext *ctx, BtTensorReader *reader) {
   int64_t work[4];
   double *certificates = malloc(count * CERTIFICATE_FIELDS * sizeof *certificates);
   if (!certificates) return bt_fail_memory(ctx, "a checkpoint", (double)count * 8 * CERTIFICATE_FIELDS);
+  BT_TRY(bt_tensors_read(ctx, reader, "warm.work", BT_TENSOR_I64, 4, work));
+  if (b->draw) goto counted;
   BT_TRY(bt_tensors_read(ctx, reader, "warm.theta", BT_TENSOR_F64, b->problem->parameters, slot->theta));
   BT_TRY(bt_tensors_read(ctx, reader, "warm.certificates", BT_TENSOR_F64, count * CERTIFICATE_FIELDS,
                          certificates));
-  BT_TRY(bt_tensors_read(ctx, reader, "warm.work", BT_TENSOR_I64, 4, work));
   for (size_t i = 0; i < count; i++) {
     Field fields[3];
     const int have = fields_of(b, i, fields);
@@ -141,10 +147,11 @@ BtStatus bt_bilevel_load(BtBilevel *b, BtContext *ctx, BtTensorReader *reader) {
     }
   }
   BT_TRY(verify(b, ctx));
+  slot->used = 1;
+counted:
   b->earlier = b->total = (BtWork){work[0], work[1], work[2], 0};
   b->hypergradients = work[3];
   b->total.hypergradients = work[3];
-  slot->used = 1;
 done:
   free(certificates);
   return st;

@@ -174,7 +174,7 @@ static BtStatus compare_grid(BtContext *ctx, Comparison *c) {
       for (size_t d = 0; d < sizeof delta / sizeof *delta; d++) {
         memset(q, 0, w->n * sizeof *q);
         BT_TRY(bt_hypergradient(c->bilevel, ctx, w->i, w->theta, part.certificate.bound, delta[d] * c->upper_norm,
-                                point, q, z, estimate, &part));
+                                BT_WANT_BOUND | BT_WANT_ESTIMATE, point, q, z, estimate, &part));
         compare(c, z, estimate, &part);
       }
     }
@@ -239,8 +239,8 @@ static BtStatus true_hypergradient(BtContext *ctx, Comparison *c) {
   double *q = w->v[1];
   c->upper_norm = c->loss->ops->evaluate(c->loss, w->i, w->n, w->x, q).slope;
   memset(q, 0, w->n * sizeof *q);
-  const BtStatus st = bt_hypergradient(c->bilevel, ctx, w->i, w->theta, c->truth.bound, 1e-12 * c->upper_norm, point,
-                                       q, w->t[0], NULL, &part);
+  const BtStatus st = bt_hypergradient(c->bilevel, ctx, w->i, w->theta, c->truth.bound, 1e-12 * c->upper_norm,
+                                       BT_WANT_BOUND, point, q, w->t[0], NULL, &part);
   c->truth_bound = part.bound;
   return st;
 }

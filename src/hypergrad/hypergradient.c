@@ -41,11 +41,35 @@ done:
   return st < 0 ? st : BT_OK;
 }
 
+/* ω_i: what the errors of x̃ and q, and rounding, may have done to z. */
+static void bound_error(BtBilevel *b, size_t i, const double *theta, const double *x, const double *q, BtUpperPoint at,
+                        BtHypergradientPart *part) {
+  const BtProblem *p = b->problem;
+  const size_t n = p->ops->dimension(p, i);
+  BtProblemConstants constants;
+  p->ops->constants(p, i, theta, &constants);
+  double *norm_work = b->scratch + 6 * b->largest;
+  const double norm_q = bt_norm(q, n);
+  BtErrorTerms terms = {.eps = part->certificate.bound,
+                        .residual = part->residual * (1 + bt_sum_rounding(n)) +
+                                    40 * BT_ROUNDOFF * constants.lipschitz * norm_q +
+                                    (4 * BT_ROUNDOFF + 2 * bt_sum_rounding(n)) * at.slope,
+                        .cross_norm = p->ops->cross_norm(p, i, theta, x, norm_work),
+                        .upper_gradient = at.slope * (1 + 2 * bt_sum_rounding(n)),
+                        .upper_lipschitz = b->loss->ops->lipschitz(at, part->certificate.bound)};
+  p->ops->variation(p, i, theta, x, q, terms.eps, &terms.variation);
+  const double rounding = 2 * bt_sum_rounding(n) * constants.cross_sum * norm_q; /* of the sums in Jᵀq */
+  part->bound_global = bt_error_bound_global(&constants, &terms) + rounding;
+  part->bound_adjoint = bt_error_bound_adjoint(&constants, &terms);
+  part->bound = fmin(bt_error_bound(&constants, &terms) + rounding, part->bound_global);
+}
+
 BtStatus bt_hypergradient(BtBilevel *b, BtContext *ctx, size_t i, const double *theta, double eps,
-                          double delta, BtLowerPoint point, double *q, double *z, double *estimate,
+                          double delta, int want, BtLowerPoint point, double *q, double *z, double *estimate,
                           BtHypergradientPart *part) {
   BtStatus st = BT_OK;
   const BtProblem *p = b->problem;
+  part->bound = part->bound_adjoint = part->bound_global = (double)INFINITY;
   const size_t n = p->ops->dimension(p, i);
   double *upper = b->scratch, *residual = b->scratch + b->largest;
   if (!(part->certificate.bound <= eps))
@@ -60,28 +84,12 @@ BtStatus bt_hypergradient(BtBilevel *b, BtContext *ctx, size_t i, const double *
     goto done;
   }
   BT_TRY(bt_adjoint_prepare(b->adjoint, ctx, i, theta, point.x));
-  BT_TRY(bt_adjoint_solve(b->adjoint, ctx, upper, delta, 0, q, residual, &part->residual));
-  p->ops->cross_adjoint(p, i, theta, point.x, q, z);
+  BT_TRY(bt_adjoint_solve(b->adjoint, ctx, upper, delta, 0, q, want ? residual : NULL, &part->residual));
+  const BtProblem *product = p->fast && !(want & BT_WANT_BOUND) ? p->fast : p;
+  product->ops->cross_adjoint(product, i, theta, point.x, q, z);
   for (size_t k = 0; k < p->parameters; k++) z[k] = -z[k];
-
-  BtProblemConstants constants;
-  p->ops->constants(p, i, theta, &constants);
-  double *norm_work = b->scratch + 6 * b->largest;
-  const double norm_q = bt_norm(q, n);
-  BtErrorTerms terms = {.eps = part->certificate.bound,
-                        .residual = part->residual * (1 + bt_sum_rounding(n)) +
-                                    40 * BT_ROUNDOFF * constants.lipschitz * norm_q +
-                                    (4 * BT_ROUNDOFF + 2 * bt_sum_rounding(n)) * at.slope,
-                        .cross_norm = p->ops->cross_norm(p, i, theta, point.x, norm_work),
-                        .upper_gradient = at.slope * (1 + 2 * bt_sum_rounding(n)),
-                        .upper_lipschitz = b->loss->ops->lipschitz(at, part->certificate.bound)};
-  p->ops->variation(p, i, theta, point.x, q, terms.eps, &terms.variation);
-  const double rounding = 2 * bt_sum_rounding(n) * constants.cross_sum * norm_q; /* of the sums in Jᵀq */
-  part->bound_global = bt_error_bound_global(&constants, &terms) + rounding;
-  part->bound_adjoint = bt_error_bound_adjoint(&constants, &terms);
-  part->bound = fmin(bt_error_bound(&constants, &terms) + rounding, part->bound_global);
-
-  if (estimate) BT_TRY(estimate_error(b, ctx, i, theta, point.x, q, residual, z, estimate));
+  if (want & BT_WANT_BOUND) bound_error(b, i, theta, point.x, q, at, part);
+  if (want & BT_WANT_ESTIMATE) BT_TRY(estimate_error(b, ctx, i, theta, point.x, q, residual, z, estimate));
   if (st >= 0 && solved > 0) st = solved;
 done:
   return st;

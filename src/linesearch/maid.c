@@ -202,10 +202,11 @@ static void learn_curvature(Run *run) {
  * the paper's ω ≤ (1−η)‖z‖; a scaled d must pass ω ≤ (1−η) zᵀd/‖d‖ too, which gives ∇fᵀd ≥ η zᵀd alike. */
 static BtStatus inexact_gradient(Run *run) {
   BtMaid *m = run->maid;
+  const int estimated = run->set->direction_test == BT_MAID_ESTIMATED;
   for (;;) {
     const BtStatus st =
         run->oracle->gradient(run->oracle->self, run->ctx, m->theta, m->eps, m->delta,
-                              run->set->direction_test == BT_MAID_ESTIMATED, m->z, &m->gradient);
+                              BT_WANT_BOUND | (estimated ? BT_WANT_ESTIMATE : 0), m->z, &m->gradient);
     if (st < 0 || st == BT_STOPPED) return st;
     if (!isfinite(m->gradient.norm))
       return bt_fail(run->ctx, BT_ERR_NUMERIC, "the hypergradient is not finite");

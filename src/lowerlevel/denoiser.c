@@ -10,8 +10,9 @@ struct BtDenoiser {
   const double *theta;
   BtColor color;
   BtNoisyImage plane; /* the one being denoised */
-  BtDenoising family;
-  BtProblem problem;
+  BtDenoising family, fast_family;
+  BtRegularizer fast;
+  BtProblem problem, fast_problem;
   BtLower *lower;
 };
 
@@ -24,6 +25,11 @@ BtStatus bt_denoiser_create(BtContext *ctx, const BtRegularizer *regularizer, co
   d->color = color;
   d->family = (BtDenoising){.regularizer = regularizer, .images = &d->plane};
   d->problem = bt_denoising_problem(&d->family, 1);
+  if (bt_regularizer_single(regularizer, &d->fast)) {
+    d->fast_family = (BtDenoising){.regularizer = &d->fast, .images = &d->plane};
+    d->fast_problem = bt_denoising_problem(&d->fast_family, 1);
+    d->problem.fast = &d->fast_problem;
+  }
   const BtStatus st = bt_lower_create(ctx, &d->problem, settings, &d->lower);
   if (st < 0)
     free(d);

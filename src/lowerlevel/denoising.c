@@ -100,17 +100,17 @@ static void constants(const BtProblem *problem, size_t i, const double *theta, B
   k->hessian_lipschitz = r.hessian_lipschitz;
   k->cross_lipschitz = r.cross_lipschitz;
   k->cross_sum = r.cross_sum;
+  k->rounding = r.rounding;
   k->proof = k->mu > 0 ? r.proof : BT_PROOF_NONE;
 }
 
 /* An entry of ∇h is an entry of ∇R (error u·rounding) plus x − y (u|x−y|), summed (u times both, and |∇R| ≤
  * |∇h| + |x − y|, of which ∇h is small where it matters): within u (rounding + 5|x − y| + |∇h|). */
-static double gradient_rounding(const BtProblem *problem, size_t i, const double *theta, const double *x) {
+static double gradient_rounding(const BtProblem *problem, size_t i, const double *theta,
+                                const BtProblemConstants *k, const double *x) {
   const size_t n = dimension(problem, i);
-  BtRegularizerConstants r;
-  if (!ops(problem)->constants) return 0;
-  ops(problem)->constants(regularizer(problem), shape(problem, i), theta, &r);
-  return BT_ROUNDOFF * (5 * bt_distance(x, noisy(problem, i), n) + r.rounding * sqrt((double)n));
+  (void)theta;
+  return BT_ROUNDOFF * (5 * bt_distance(x, noisy(problem, i), n) + k->rounding * sqrt((double)n));
 }
 
 static void variation(const BtProblem *problem, size_t i, const double *theta, const double *x,

@@ -37,6 +37,27 @@ PetscErrorCode bt_hessian_mat(BtHessian *hessian, size_t n, Mat *mat) {
   return 0;
 }
 
+static PetscErrorCode precondition(PC pc, Vec v, Vec product) {
+  BtHessian *h = NULL;
+  const double *in;
+  double *out;
+  PetscCall(PCShellGetContext(pc, &h));
+  PetscCall(VecGetArrayRead(v, &in));
+  PetscCall(VecGetArray(product, &out));
+  h->problem->ops->precondition(h->problem, h->i, h->curvature, in, out);
+  PetscCall(VecRestoreArray(product, &out));
+  PetscCall(VecRestoreArrayRead(v, &in));
+  return 0;
+}
+
+PetscErrorCode bt_hessian_pc(BtHessian *hessian, const BtProblem *problem, PC pc) {
+  PetscCall(PCSetType(pc, problem->ops->precondition ? PCSHELL : PCJACOBI));
+  if (!problem->ops->precondition) return 0;
+  PetscCall(PCShellSetContext(pc, hessian));
+  PetscCall(PCShellSetApply(pc, precondition));
+  return 0;
+}
+
 PetscErrorCode bt_hessian_changed(Mat mat) {
   PetscCall(PetscObjectStateIncrease((PetscObject)mat));
   return 0;

@@ -2,7 +2,7 @@
 #ifndef BITUNE_LOWERLEVEL_HESSIAN_H
 #define BITUNE_LOWERLEVEL_HESSIAN_H
 
-#include <petscmat.h>
+#include <petscksp.h>
 
 #include "lowerlevel/problem.h"
 
@@ -15,6 +15,10 @@ typedef struct {
 
 /* A MATSHELL of size n whose product and diagonal are those of `hessian`, borrowed for the matrix's life. */
 PetscErrorCode bt_hessian_mat(BtHessian *hessian, size_t n, Mat *mat);
+
+/* Preconditions with the problem's own precondition() at the prepared point, or by Jacobi where `problem` has none;
+ * `hessian` is borrowed for the preconditioner's life. */
+PetscErrorCode bt_hessian_pc(BtHessian *hessian, const BtProblem *problem, PC pc);
 
 /* Tells PETSc that the curvature has changed, so that preconditioners are rebuilt. */
 PetscErrorCode bt_hessian_changed(Mat mat);

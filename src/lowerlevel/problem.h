@@ -16,6 +16,7 @@ typedef struct {
   double hessian_lipschitz; /* L_H                                                            */
   double cross_lipschitz;   /* L_J                                                            */
   double cross_sum;         /* Σ of the absolute terms of Jᵀq is ≤ cross_sum·‖q‖               */
+  double rounding;          /* of one entry of ∇h, in units of roundoff; see gradient_rounding */
   BtProof proof;            /* kind of the four                                               */
 } BtProblemConstants;
 
@@ -33,6 +34,9 @@ typedef struct {
   void (*curvature)(const BtProblem *problem, size_t i, const double *theta, const double *x, double *curvature);
   void (*hess_mult)(const BtProblem *problem, size_t i, const double *curvature, const double *v, double *product);
   void (*hess_diagonal)(const BtProblem *problem, size_t i, const double *curvature, double *diagonal);
+  /* Optional: product ← M⁻¹v for a symmetric positive definite M near ∇²h, prepared with the curvature; conjugate gradients
+   * are preconditioned with it. Without it M is the diagonal. */
+  void (*precondition)(const BtProblem *problem, size_t i, const double *curvature, const double *v, double *product);
   void (*cross_mult)(const BtProblem *problem, size_t i, const double *theta, const double *x, const double *v,
                      double *product);
   void (*cross_adjoint)(const BtProblem *problem, size_t i, const double *theta, const double *x, const double *q,
@@ -41,8 +45,9 @@ typedef struct {
   double (*cross_norm)(const BtProblem *problem, size_t i, const double *theta, const double *x, double *work);
   size_t (*cross_norm_work)(const BtProblem *problem, size_t i);
   void (*constants)(const BtProblem *problem, size_t i, const double *theta, BtProblemConstants *constants);
-  /* Bound of ‖computed ∇h − ∇h‖₂ at x, rounding alone. */
-  double (*gradient_rounding)(const BtProblem *problem, size_t i, const double *theta, const double *x);
+  /* Bound of ‖computed ∇h − ∇h‖₂ at x, rounding alone; `constants` are those at θ. */
+  double (*gradient_rounding)(const BtProblem *problem, size_t i, const double *theta,
+                              const BtProblemConstants *constants, const double *x);
 
   /* Bounds on a ball, see BtVariation. */
   void (*variation)(const BtProblem *problem, size_t i, const double *theta, const double *x, const double *q,
@@ -61,6 +66,9 @@ struct BtProblem {
   size_t count;
   size_t parameters;
   const void *data; /* the implementation's, borrowed */
+  /* Optional (NULL), borrowed: the same problems evaluated faster and less accurately (single precision inside). Solvers
+   * iterate on it; certificates, residuals and bounds are always computed from the problem itself. */
+  const BtProblem *fast;
 };
 
 /* Length of the dual variable, 0 if the problem has none. */

@@ -151,7 +151,7 @@ static BtStatus build(BtLower *lower, BtContext *ctx, size_t i) {
     PC pc;
     BT_PETSC(KSPSetTolerances(ksp, PETSC_DEFAULT, PETSC_DEFAULT, PETSC_DEFAULT, linear_iterations));
     BT_PETSC(KSPGetPC(ksp, &pc));
-    BT_PETSC(PCSetType(pc, PCJACOBI));
+    BT_PETSC(bt_hessian_pc(&lower->state.hessian, lower->problem, pc));
   }
   BT_PETSC(TaoSetFromOptions(lower->tao));
   BT_PETSC(TaoGetType(lower->tao, &type));
@@ -176,7 +176,6 @@ BtStatus bt_lower_create(BtContext *ctx, const BtProblem *problem, const BtLower
   if (!lower) return bt_fail_memory(ctx, "a lower-level solver", sizeof *lower);
   lower->problem = problem;
   lower->settings = *settings;
-  lower->state.problem = lower->state.hessian.problem = problem;
   BT_PETSC(bt_tao_register());
   *out = lower;
 done:
@@ -205,7 +204,7 @@ BtWork bt_lower_work(const BtLower *lower) {
 /* ‖x − x̂‖ ≤ ‖∇h(x)‖/μ, with what rounding may have hidden in the computed gradient and its norm added. */
 static BtCertificate certificate(const BtLower *lower, const double *x, double norm) {
   const BtTaoProblem *p = &lower->state;
-  const double rounding = p->problem->ops->gradient_rounding(p->problem, p->i, p->theta, x);
+  const double rounding = lower->problem->ops->gradient_rounding(lower->problem, p->i, p->theta, &p->constants, x);
   BtCertificate cert = {.mu = p->constants.mu, .proof = p->constants.proof};
   cert.grad_norm = norm * (1 + bt_sum_rounding(lower->n)) + rounding;
   cert.bound = cert.mu > 0 ? cert.grad_norm / cert.mu : (double)INFINITY;
@@ -213,7 +212,13 @@ static BtCertificate certificate(const BtLower *lower, const double *x, double n
   return cert;
 }
 
+/* Iterations run on the problem itself or on its faster twin. */
+static void iterate_on(BtLower *lower, const BtProblem *problem) {
+  lower->state.problem = lower->state.hessian.problem = problem;
+}
+
 static void select_problem(BtLower *lower, BtContext *ctx, size_t i, const double *theta) {
+  iterate_on(lower, lower->problem->fast ? lower->problem->fast : lower->problem);
   lower->state.i = lower->state.hessian.i = i;
   lower->state.theta = theta;
   lower->state.ctx = ctx;
@@ -237,7 +242,7 @@ done:
 static void set_target(BtLower *lower, const double *x, double eps) {
   BtTaoProblem *p = &lower->state;
   const double wanted = eps * (p->constants.mu > 0 ? p->constants.mu : 1.0);
-  const double rounding = p->problem->ops->gradient_rounding(p->problem, p->i, p->theta, x);
+  const double rounding = lower->problem->ops->gradient_rounding(lower->problem, p->i, p->theta, &p->constants, x);
   p->target =
       fmax(wanted - 1.01 * rounding, fmax(0.5 * wanted, rounding)) * (1 - 2 * bt_sum_rounding(lower->n));
 }
@@ -254,19 +259,22 @@ BtStatus bt_lower_solve(BtLower *lower, BtContext *ctx, size_t i, const double *
   placed = 1;
   BT_PETSC(TaoSetSolution(lower->tao, lower->x));
   double norm = 0;
-  /* What rounding adds to the certificate depends on x: a second attempt knows it at the solution. */
-  for (int attempt = 0; attempt < 2; attempt++) {
+  /* What rounding adds to the certificate depends on x: another attempt knows it at the solution. And where the faster
+   * twin's gradient passes but the problem's own does not, it has given what it can. */
+  for (int attempt = 0; attempt < 3; attempt++) {
     set_target(lower, point.x, eps);
     BT_PETSC(TaoSolve(lower->tao));
     BT_PETSC(TaoGetConvergedReason(lower->tao, &reason));
     norm = lower->last_norm;
-    if (!lower->own_type) {
+    if (!lower->own_type || lower->state.problem != lower->problem) {
       (void)lower->problem->ops->value_grad(lower->problem, i, theta, point.x, lower->check);
       lower->state.gradients++;
       norm = bt_norm(lower->check, lower->n);
     }
     *cert = certificate(lower, point.x, norm);
-    if (reason != TAO_CONVERGED_GATOL || cert->bound <= eps) break;
+    if (reason == TAO_CONVERGED_USER || reason == TAO_DIVERGED_MAXITS || cert->bound <= eps) break;
+    if (reason != TAO_CONVERGED_GATOL && lower->state.problem == lower->problem) break;
+    iterate_on(lower, lower->problem);
   }
   lower->work.solves++;
   if (reason == TAO_DIVERGED_NAN || !isfinite(norm))

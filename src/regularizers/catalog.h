@@ -6,12 +6,19 @@
 #include "regularizers/regularizer.h"
 
 /* Names for an option's choices: "tv|…". */
-#define BT_REGULARIZER_CHOICES "tv"
-/* Variants of all regularizers: "isotropic|anisotropic|…". */
-#define BT_VARIANT_CHOICES "isotropic|anisotropic"
+#define BT_REGULARIZER_CHOICES "tv|foe"
+/* Variants of all regularizers; "default" is the family's first. */
+#define BT_VARIANT_CHOICES "default|isotropic|anisotropic|convex|log|weak"
 
-/* The regularizer of that name and variant; an empty or NULL variant is the first. BT_ERR_ARG names what exists. */
-BtStatus bt_regularizer_find(BtContext *ctx, const char *name, const char *variant, BtRegularizer *regularizer);
+/* What names one regularizer. */
+typedef struct {
+  const char *name;     /* "tv", "foe"                                                    */
+  const char *variant;  /* NULL, "" or "default": the family's first                       */
+  size_t filters, size; /* fields of experts; 0: 48 filters of 7 × 7                       */
+} BtRegularizerSpec;
+
+/* The regularizer of that specification. BT_ERR_ARG names what exists. */
+BtStatus bt_regularizer_find(BtContext *ctx, const BtRegularizerSpec *spec, BtRegularizer *regularizer);
 
 /* Name of a regularizer's variant, static storage. */
 const char *bt_regularizer_variant_name(const BtRegularizer *regularizer);

@@ -3,7 +3,10 @@
  *   { "format": "bitune-model", "version": 1, "problem": "denoising", "sigma": 25,
  *     "regularizer": { "name": "tv", "variant": "isotropic", "parameters": ["log_weight", "log_smoothing"],
  *                      "theta": [-2.5, -5.0] },
- *     "training": { … how it was learned, for people … } }                                                        */
+ *     "training": { … how it was learned, for people … } }
+ *
+ * Fields of experts add "filters": K and "size": s. A name of n parameters in a row is written once, "filter*2352".
+ * Models of more than 16 parameters are written to 10 significant digits, smaller ones exactly. */
 #ifndef BITUNE_REGULARIZERS_MODEL_H
 #define BITUNE_REGULARIZERS_MODEL_H
 

@@ -2,6 +2,12 @@
 
 #include <math.h>
 
+int bt_regularizer_single(const BtRegularizer *reg, BtRegularizer *single) {
+  *single = *reg;
+  single->single = reg->filters > 0;
+  return single->single;
+}
+
 int bt_regularizer_accepts(const BtRegularizer *reg, const double *theta) {
   for (size_t j = 0; j < reg->parameters; j++) {
     double lo, hi;

@@ -6,6 +6,7 @@
 #define BITUNE_REGULARIZERS_REGULARIZER_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "core/status.h"
 
@@ -79,10 +80,19 @@ typedef struct {
   void (*dual_update)(const BtRegularizer *reg, BtShape shape, const double *theta, const double *x,
                       const double *dx, double *dual);
 
-  /* Name of parameter j ("log_weight"), static storage. */
+  /* Name of parameter j ("log_weight"), static storage; parameters of one group in a row share a name. */
   const char *(*parameter_name)(const BtRegularizer *reg, size_t j);
   /* A start for learning at noise level sigma (standard deviation on the [0,1] scale). */
   void (*initial)(const BtRegularizer *reg, double sigma, double *theta);
+  /* Optional: the same with random filters, drawn by seed. */
+  void (*initial_random)(const BtRegularizer *reg, double sigma, uint64_t seed, double *theta);
+  /* Optional, all or none: the chart in which parameters are learned. θ ← chart(free) keeps the model where its
+   * certificates are proven, whatever the free parameters are. Then gradient[parameters] ← T'ᵀ gradient, T' the chart's
+   * derivative at `free`, in place; returns a bound of ‖T'‖. NAN when out of memory. */
+  void (*chart)(const BtRegularizer *reg, const double *free, double *theta);
+  double (*chart_adjoint)(const BtRegularizer *reg, const double *free, double *gradient);
+  /* free ← chart⁻¹(θ); 0 where θ is not in the chart's image (or out of memory). */
+  int (*chart_inverse)(const BtRegularizer *reg, const double *theta, double *free);
   /* Range in which parameter j is accepted; keeps exp() and its squares finite. */
   void (*domain)(const BtRegularizer *reg, size_t j, double *lo, double *hi);
 } BtRegularizerOps;
@@ -90,8 +100,13 @@ typedef struct {
 struct BtRegularizer {
   const BtRegularizerOps *ops;
   size_t parameters;
-  int variant; /* meaning is the implementation's: BtTvVariant for TV */
+  int variant;          /* meaning is the implementation's: BtTvVariant for TV, BtFoePotential for FoE      */
+  size_t filters, size; /* fields of experts: K filters of size × size taps; else 0                          */
+  int single;           /* compute in single precision inside; `rounding` and the like say so. 0: double     */
 };
+
+/* The same regularizer computing in single precision; 0 if it has no such kernels. */
+int bt_regularizer_single(const BtRegularizer *reg, BtRegularizer *single);
 
 /* True if every θ[j] is inside its domain. */
 int bt_regularizer_accepts(const BtRegularizer *reg, const double *theta);

@@ -64,9 +64,9 @@ static BtStatus fixed_value(void *self, BtContext *ctx, const double *theta, dou
 }
 
 static BtStatus fixed_gradient(void *self, BtContext *ctx, const double *theta, double eps, double delta,
-                               int want_estimate, double *z, BtInexactGradient *out) {
+                               int want, double *z, BtInexactGradient *out) {
   Fixed *f = self;
-  (void)eps, (void)delta, (void)want_estimate;
+  (void)eps, (void)delta, (void)want;
   const BtStatus st = f->inner.gradient(f->inner.self, ctx, theta, f->eps, f->eps, 0, z, out);
   out->bound = 0;
   trust(&out->value);

@@ -77,7 +77,8 @@ static void check_exact(const Exact *e) {
       BtHypergradientPart part = {.certificate.bound = (double)INFINITY};
       (void)e->problem->ops->cold_start(e->problem, e->i, e->theta, point.x, point.dual);
       memset(q, 0, n * sizeof *q);
-      BT_CHECK_STATUS(bt_hypergradient(bilevel, &ctx, e->i, e->theta, eps[a], delta[d], point, q, z, NULL, &part),
+      BT_CHECK_STATUS(bt_hypergradient(bilevel, &ctx, e->i, e->theta, eps[a], delta[d], BT_WANT_BOUND, point, q, z,
+                                       NULL, &part),
                       BT_OK, &ctx);
       const double distance = bt_distance(x, e->x, n), error = bt_distance(z, e->z, p);
       const double rounding = e->slack * (1 + bt_norm(e->x, n)), rounding_z = e->slack * (1 + bt_norm(e->z, p));

@@ -40,12 +40,12 @@ static BtStatus value(void *self, BtContext *ctx, const double *theta, double ep
   return st;
 }
 
-static BtStatus gradient(void *self, BtContext *ctx, const double *theta, double eps, double delta, int want_estimate,
+static BtStatus gradient(void *self, BtContext *ctx, const double *theta, double eps, double delta, int want,
                          double *z, BtInexactGradient *out) {
   Judge *j = self;
   const size_t p = (size_t)j->inner.parameters;
   double g[MAX_P];
-  const BtStatus st = j->inner.gradient(j->inner.self, ctx, theta, eps, delta, want_estimate, z, out);
+  const BtStatus st = j->inner.gradient(j->inner.self, ctx, theta, eps, delta, want, z, out);
   if (st != BT_OK && st != BT_NOT_CERTIFIED) return st;
   judge_value(j, theta, &out->value);
   (void)j->exact(j->data, theta, g);

@@ -143,7 +143,9 @@ static void constants(const BtProblem *p, size_t i, const double *theta, BtProbl
 }
 
 /* Two reflections, each with a sum of n terms. */
-static double gradient_rounding(const BtProblem *p, size_t i, const double *theta, const double *x) {
+static double gradient_rounding(const BtProblem *p, size_t i, const double *theta, const BtProblemConstants *unused,
+                                const double *x) {
+  (void)unused;
   const Quadratic *q = self(p);
   BtProblemConstants k;
   constants(p, i, theta, &k);

@@ -133,7 +133,7 @@ static BtStatus value(void *self, BtContext *ctx, const double *theta, double ep
 }
 
 /* z = ∇f + e, ‖e‖ = ω: at random, or against ∇f. */
-static BtStatus gradient(void *self, BtContext *ctx, const double *theta, double eps, double delta, int want_estimate,
+static BtStatus gradient(void *self, BtContext *ctx, const double *theta, double eps, double delta, int want,
                          double *z, BtInexactGradient *out) {
   Inexact *o = self;
   const size_t p = o->fn->p;
@@ -157,7 +157,7 @@ static BtStatus gradient(void *self, BtContext *ctx, const double *theta, double
   if (o->nan_gradient) z[0] = (double)NAN;
   memcpy(o->z, z, p * sizeof *z);
   out->norm = norm(z, p);
-  if (want_estimate) out->estimate = o->estimate_factor * out->bound;
+  if (want & BT_WANT_ESTIMATE) out->estimate = o->estimate_factor * out->bound;
   return st;
 }
 

@@ -1,0 +1,76 @@
+/* apps/learn.h: what the files of `bitune learn` share. */
+#ifndef BITUNE_APPS_LEARN_H
+#define BITUNE_APPS_LEARN_H
+
+#include "app.h"
+#include "checkpoint.h"
+#include "log.h"
+#include "method.h"
+#include "regularizers/catalog.h"
+#include "regularizers/model.h"
+#include "time_limit.h"
+#include "validation.h"
+#include "windows.h"
+
+enum { BT_LEARN_AUTO, BT_LEARN_MAID, BT_LEARN_MAID_PLAIN, BT_LEARN_ISGD };
+#define BT_METHOD_CHOICES "auto|maid|maid-plain|isgd"
+enum { BT_LEARN_PSNR, BT_LEARN_SQUARED };
+enum { BT_LEARN_REGULAR, BT_LEARN_RANDOM };
+
+/* The options. */
+typedef struct {
+  const char *train, *valid, *output, *crop, *start, *log, *checkpoint, *resume;
+  int regularizer, variant, init, loss, method;
+  double sigma, white, max_seconds;
+  int64_t images, seed, filters, filter_size, crops, batch, valid_every;
+  BtMaidSettings maid;
+  BtIsgdSettings isgd;
+  BtLowerSettings lower;
+} BtLearn;
+
+/* The method, "auto" resolved: ISGD for fields of experts, MAID for what has few parameters. */
+int bt_learn_method(const BtLearn *set);
+
+/* One run. */
+typedef struct {
+  BtLearn *set;
+  BtModel model; /* theta: the start, then the result */
+  double *lo, *hi; /* [parameters] domain of theta     */
+
+  /* Images, or the windows that stand in for them. */
+  BtTrainingSet training;
+  BtPlanes planes;
+  BtWindows windows;
+  size_t images;              /* that were read            */
+  size_t count;               /* of noisy and truth        */
+  const BtNoisyImage *noisy;  /* [count]                   */
+  double **truth;             /* [count]                   */
+
+  BtRegularizer fast_regularizer;
+  BtDenoising denoising, fast_denoising;
+  BtProblem problem, fast_problem;
+  BtUpperLoss loss;
+  BtBilevel *bilevel;
+  BtMethod method;
+  BtCheckpoint checkpoint;
+  BtTimeLimit limit;
+  BtValidation validation;
+  json_t *identity;
+  BtLog *log;
+} BtLearnRun;
+
+/* learn_start.c: regularizer, start and domain. */
+BtStatus bt_learn_regularizer(BtContext *ctx, const BtLearn *set, BtRegularizer *regularizer);
+/* The start that --start and --init ask for, into theta[parameters]. */
+BtStatus bt_learn_start(BtContext *ctx, const BtLearn *set, const BtRegularizer *regularizer, double *theta);
+BtStatus bt_learn_model(BtContext *ctx, BtLearnRun *run);
+
+/* learn_data.c: images, windows and the shape of the latter. Collective. */
+BtStatus bt_learn_window(BtContext *ctx, const BtLearn *set, BtShape *window);
+BtStatus bt_learn_data(BtApp *app, BtLearnRun *run);
+
+/* learn_result.c: judges, writes and reports the model; `hurried` (a stop request is there) leaves out what takes time.
+ * Collective. */
+BtStatus bt_learn_finish(BtApp *app, BtLearnRun *run, int hurried);
+
+#endif

@@ -1,0 +1,157 @@
+#include "lowerlevel/restorer.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lowerlevel/blur.h"
+#include "lowerlevel/mask.h"
+#include "lowerlevel/restoration.h"
+
+/* The problem and its faster twin share the observation. */
+struct BtRestorer {
+  const double *theta;
+  BtRestorerSpec spec;
+  BtOperator op; /* for images of op.shape */
+  BtObservation plane;
+  BtRegularizer fast;
+  BtRestoration family, fast_family;
+  BtProblem problem, fast_problem;
+  int has_fast;
+  BtLower *lower;
+  const BtRegularizer *regularizer;
+  BtLowerSettings settings;
+};
+
+BtStatus bt_restorer_create(BtContext *ctx, const BtRegularizer *regularizer, const double *theta,
+                            const BtLowerSettings *settings, const BtRestorerSpec *spec, BtRestorer **out) {
+  BtRestorer *r = calloc(1, sizeof *r);
+  *out = r;
+  if (!r) return bt_fail_memory(ctx, "a restorer", sizeof *r);
+  r->theta = theta;
+  r->spec = *spec;
+  r->regularizer = regularizer;
+  r->settings = *settings;
+  r->has_fast = bt_regularizer_single(regularizer, &r->fast);
+  return BT_OK;
+}
+
+static void release(BtRestorer *r) {
+  bt_lower_destroy(r->lower);
+  r->lower = NULL;
+  bt_operator_clear(&r->op);
+}
+
+void bt_restorer_destroy(BtRestorer *r) {
+  if (!r) return;
+  release(r);
+  free(r);
+}
+
+/* A blur serves all images of one shape; a mask is that of one image. */
+static BtStatus prepare(BtRestorer *r, BtContext *ctx, BtShape shape, const unsigned char *known) {
+  BtStatus st = BT_OK;
+  const BtKernel *kernel = r->spec.kernel;
+  if (kernel && r->op.ops && r->op.shape.height == shape.height && r->op.shape.width == shape.width) return BT_OK;
+  release(r);
+  if (kernel)
+    BT_TRY(bt_blur(ctx, shape, kernel->height, kernel->width, kernel->taps, r->spec.boundary, &r->op));
+  else
+    BT_TRY(bt_mask(ctx, shape, known, &r->op));
+  r->plane = (BtObservation){.shape = shape, .op = &r->op};
+  r->family = (BtRestoration){.regularizer = r->regularizer,
+                              .observations = &r->plane,
+                              .strength = r->spec.strength,
+                              .ridge = r->spec.ridge};
+  r->problem = bt_restoration_problem(&r->family, 1);
+  if (r->has_fast) {
+    r->fast_family = r->family;
+    r->fast_family.regularizer = &r->fast;
+    r->fast_problem = bt_restoration_problem(&r->fast_family, 1);
+    r->problem.fast = &r->fast_problem;
+  }
+  BT_TRY(bt_lower_create(ctx, &r->problem, &r->settings, &r->lower));
+done:
+  if (st < 0) release(r);
+  return st;
+}
+
+static BtStatus check_range(BtContext *ctx, const BtImage *image) {
+  const size_t n = (size_t)image->colors * bt_image_plane_size(image);
+  for (size_t i = 0; i < n; i++)
+    if (!(fabs(image->pixels[i]) <= 1e9))
+      return bt_fail(ctx, BT_ERR_ARG, "a pixel is %g times white; give --white V, the sample value that stands for white",
+                     image->pixels[i]);
+  return BT_OK;
+}
+
+/* centre ← the plane itself, or the mean of its known pixels, which alone are data. */
+static void place_centre(size_t n, const unsigned char *known, double *plane, double *centre) {
+  double sum = 0, count = 0;
+  memcpy(centre, plane, n * sizeof *plane);
+  if (!known) return;
+  for (size_t i = 0; i < n; i++) {
+    if (!known[i]) plane[i] = 0;
+    sum += plane[i];
+    count += known[i] != 0;
+  }
+  for (size_t i = 0; i < n; i++) centre[i] = sum / count;
+}
+
+static BtStatus restore_plane(BtRestorer *r, BtContext *ctx, double eps, const unsigned char *known, double *plane,
+                              double *room, double *dual, BtCertificate *cert) {
+  const size_t n = bt_shape_size(r->op.shape);
+  double *x = room, *centre = room + n;
+  place_centre(n, known, plane, centre);
+  r->plane.data = plane;
+  r->plane.centre = centre;
+  r->plane.work = centre + n;
+  const BtLowerPoint point = {.x = x, .dual = dual};
+  bt_lower_cold_start(r->lower, 0, r->theta, point);
+  const BtStatus st = bt_lower_solve(r->lower, ctx, 0, r->theta, eps, point, cert);
+  if (st >= 0) memcpy(plane, x, n * sizeof *x);
+  return st;
+}
+
+BtStatus bt_restorer_apply(BtRestorer *r, BtContext *ctx, double tolerance, const unsigned char *known,
+                           BtImage *image, BtDenoised *result) {
+  BtStatus st = BT_OK, worst = BT_OK;
+  const BtShape shape = {image->height, image->width};
+  const size_t n = bt_shape_size(shape);
+  const int opponent = image->colors == 3 && r->spec.color == BT_COLOR_OPPONENT;
+  double *room = NULL, *dual = NULL, squares = 0;
+  BtWork before = {0};
+  *result = (BtDenoised){.proof = BT_PROVEN};
+  BT_TRY(check_range(ctx, image));
+  BT_TRY(prepare(r, ctx, shape, r->spec.kernel ? NULL : known));
+  before = bt_lower_work(r->lower);
+  const size_t dual_size = bt_problem_dual_size(&r->problem, 0);
+  room = malloc(4 * n * sizeof *room);
+  dual = dual_size ? malloc(dual_size * sizeof *dual) : NULL;
+  if (!room || (dual_size && !dual))
+    BT_TRY(bt_fail_memory(ctx, "restoring", (double)(4 * n + dual_size) * sizeof *room));
+  if (opponent) bt_image_to_opponent(image);
+  for (int c = 0; c < image->colors; c++) {
+    BtCertificate cert;
+    st = restore_plane(r, ctx, tolerance * sqrt((double)n), r->spec.kernel ? NULL : known, bt_image_plane(image, c),
+                       room, dual, &cert);
+    if (st < 0 || st == BT_STOPPED) goto done;
+    if (st > worst) worst = st;
+    squares += cert.bound * cert.bound;
+    result->proof = bt_proof_weaker(result->proof, cert.proof);
+  }
+  if (opponent) bt_image_from_opponent(image);
+  result->bound = sqrt(squares / ((double)n * image->colors));
+  result->certified = worst == BT_OK;
+  st = worst;
+done:
+  if (r->lower) {
+    result->work = bt_lower_work(r->lower);
+    result->work.gradients -= before.gradients;
+    result->work.hessian_products -= before.hessian_products;
+    result->work.solves -= before.solves;
+  }
+  free(room);
+  free(dual);
+  return st;
+}

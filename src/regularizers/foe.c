@@ -1,0 +1,289 @@
+/* Fields of experts: every operator is one sweep of the filter bank (filter_bank.h) with the potentials of foe_rows_internal.h
+ * applied row by row. */
+#include "regularizers/foe.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "regularizers/filter_spectrum.h"
+#include "regularizers/foe_bounds_internal.h"
+#include "regularizers/foe_internal.h"
+#include "regularizers/foe_rows_internal.h"
+
+/* What the row functions of a sweep share. */
+typedef struct {
+  BtFoe foe;
+  BtShape shape;
+  int single;
+  double value;
+  void *planes; /* [K][shape] second derivatives, REAL                                  */
+  double *by_weight, *by_smoothing, *by_ratio;                /* [K] sums of Jᵀq           */
+  const double *for_weight, *for_smoothing, *for_ratio;       /* [K] factors of J v        */
+} Job;
+
+static void fill_nan(double *x, size_t n) {
+  for (size_t j = 0; j < n; j++) x[j] = (double)NAN;
+}
+
+static BtFoeRow row_of(const Job *job, const BtBankRow *r) {
+  const size_t before = (job->foe.size - 1) / 2, after = job->foe.size - 1 - before;
+  BtFoeRow row = {.foe = &job->foe, .columns = r->columns, .stride = r->stride};
+  if (r->row >= before && r->row + after < job->shape.height && job->shape.width > before + after) {
+    row.from = before;
+    row.to = job->shape.width - after;
+  }
+  return row;
+}
+
+static void act_gradient(void *user, const BtBankRow *r) {
+  Job *job = user;
+  const BtFoeRow row = row_of(job, r);
+  job->value += job->single ? bt_foe_rows_single_gradient(&row, r->t[0]) : bt_foe_rows_double_gradient(&row, r->t[0]);
+}
+
+static size_t offset(const Job *job, const BtBankRow *r) { return r->row * job->shape.width; }
+
+static void act_curvature(void *user, const BtBankRow *r) {
+  Job *job = user;
+  const BtFoeRow row = row_of(job, r);
+  const size_t plane = bt_shape_size(job->shape);
+  if (job->single)
+    bt_foe_rows_single_curvature(&row, r->t[0], (float *)job->planes + offset(job, r), plane);
+  else
+    bt_foe_rows_double_curvature(&row, r->t[0], (double *)job->planes + offset(job, r), plane);
+}
+
+static void act_product(void *user, const BtBankRow *r) {
+  Job *job = user;
+  const BtFoeRow row = row_of(job, r);
+  const size_t plane = bt_shape_size(job->shape);
+  if (job->single)
+    bt_foe_rows_single_product(&row, (float *)job->planes + offset(job, r), plane, r->t[0]);
+  else
+    bt_foe_rows_double_product(&row, (double *)job->planes + offset(job, r), plane, r->t[0]);
+}
+
+static void act_planes(void *user, const BtBankRow *r) {
+  Job *job = user;
+  const size_t plane = bt_shape_size(job->shape), at = offset(job, r);
+  for (size_t k = 0; k < job->foe.filters; k++) {
+    if (job->single)
+      memcpy((float *)r->t[0] + k * r->stride, (float *)job->planes + k * plane + at, r->columns * sizeof(float));
+    else
+      memcpy((double *)r->t[0] + k * r->stride, (double *)job->planes + k * plane + at, r->columns * sizeof(double));
+  }
+}
+
+static void act_cross_adjoint(void *user, const BtBankRow *r) {
+  Job *job = user;
+  const BtFoeRow row = row_of(job, r);
+  if (job->single)
+    bt_foe_rows_single_cross_adjoint(&row, r->t[0], r->t[1], job->by_weight, job->by_smoothing, job->by_ratio);
+  else
+    bt_foe_rows_double_cross_adjoint(&row, r->t[0], r->t[1], job->by_weight, job->by_smoothing, job->by_ratio);
+}
+
+static void act_cross_mult(void *user, const BtBankRow *r) {
+  Job *job = user;
+  const BtFoeRow row = row_of(job, r);
+  if (job->single)
+    bt_foe_rows_single_cross_mult(&row, r->t[0], r->t[1], job->for_weight, job->for_smoothing, job->for_ratio);
+  else
+    bt_foe_rows_double_cross_mult(&row, r->t[0], r->t[1], job->for_weight, job->for_smoothing, job->for_ratio);
+}
+
+static double foe_value_grad(const BtRegularizer *reg, BtShape shape, const double *theta, const double *x,
+                             double *gradient) {
+  Job job = {.shape = shape, .single = reg->single};
+  BtStatus st = bt_foe_open(reg, theta, &job.foe);
+  if (st >= 0)
+    st = bt_bank_sweep(&(BtBankSweep){.bank = {&job.foe.bank},
+                                      .image = {x},
+                                      .inputs = 1,
+                                      .outputs = 1,
+                                      .out = gradient,
+                                      .act = act_gradient,
+                                      .user = &job,
+                                      .single = reg->single},
+                       shape);
+  bt_foe_clear(&job.foe);
+  if (st >= 0) return job.value;
+  fill_nan(gradient, bt_shape_size(shape));
+  return (double)NAN;
+}
+
+/* A curvature is the taps and the K planes w φ″(C x), in the precision of the products. */
+static size_t taps_size(const BtRegularizer *reg) { return reg->filters * reg->size * reg->size; }
+
+static size_t foe_curvature_size(const BtRegularizer *reg, BtShape shape) {
+  const size_t planes = reg->filters * bt_shape_size(shape);
+  return taps_size(reg) + (reg->single ? (planes + 1) / 2 : planes);
+}
+
+static void foe_curvature(const BtRegularizer *reg, BtShape shape, const double *theta, const double *x,
+                          double *curvature) {
+  Job job = {.shape = shape, .single = reg->single, .planes = curvature + taps_size(reg)};
+  BtStatus st = bt_foe_open(reg, theta, &job.foe);
+  if (st >= 0) {
+    memcpy(curvature, job.foe.taps, taps_size(reg) * sizeof *curvature);
+    st = bt_bank_sweep(&(BtBankSweep){.bank = {&job.foe.bank},
+                                      .image = {x},
+                                      .inputs = 1,
+                                      .act = act_curvature,
+                                      .user = &job,
+                                      .single = reg->single},
+                       shape);
+  }
+  bt_foe_clear(&job.foe);
+  if (st < 0) fill_nan(curvature, taps_size(reg));
+}
+
+static void foe_hess_mult(const BtRegularizer *reg, BtShape shape, const double *curvature, const double *v,
+                          double *product) {
+  const BtFilterBank bank = {.filters = reg->filters, .size = reg->size, .taps = curvature};
+  Job job = {.foe = {.filters = reg->filters, .size = reg->size},
+             .shape = shape,
+             .single = reg->single,
+             .planes = (double *)curvature + taps_size(reg)};
+  const BtStatus st = bt_bank_sweep(&(BtBankSweep){.bank = {&bank},
+                                                   .image = {v},
+                                                   .inputs = 1,
+                                                   .outputs = 1,
+                                                   .out = product,
+                                                   .act = act_product,
+                                                   .user = &job,
+                                                   .single = reg->single},
+                                    shape);
+  if (st < 0) fill_nan(product, bt_shape_size(shape));
+}
+
+/* Σ_k (c_k ∘ c_k) ⋆ w φ″: exact where the extension does not lay a pixel upon itself within one filter, that is beyond
+ * s/2 pixels from the edge; nearer to it an approximation, which is all that a preconditioner needs. */
+static void foe_hess_diagonal(const BtRegularizer *reg, BtShape shape, const double *curvature, double *diagonal) {
+  const size_t n = taps_size(reg);
+  double *squares = malloc(n * sizeof *squares);
+  const BtFilterBank bank = {.filters = reg->filters, .size = reg->size, .taps = squares};
+  Job job = {.foe = {.filters = reg->filters, .size = reg->size},
+             .shape = shape,
+             .single = reg->single,
+             .planes = (double *)curvature + n};
+  BtStatus st = squares ? BT_OK : BT_ERR_MEMORY;
+  for (size_t j = 0; squares && j < n; j++) squares[j] = curvature[j] * curvature[j];
+  if (st >= 0)
+    st = bt_bank_sweep(&(BtBankSweep){.bank = {&bank},
+                                      .outputs = 1,
+                                      .out = diagonal,
+                                      .act = act_planes,
+                                      .user = &job,
+                                      .single = reg->single},
+                       shape);
+  free(squares);
+  if (st < 0) fill_nan(diagonal, bt_shape_size(shape));
+}
+
+/* Jᵀq: with g1 = w φ'(Cx) and g2 = w φ″(Cx) Cq, a filter's tap j gets Σ_p g1(p) q̃(p+j) + g2(p) x̃(p+j). */
+static void foe_cross_adjoint(const BtRegularizer *reg, BtShape shape, const double *theta, const double *x,
+                              const double *q, double *product) {
+  const BtFoeLayout l = bt_foe_layout(reg);
+  const size_t k = reg->filters;
+  double *unused = calloc(k, sizeof *unused), *taps = product + l.taps;
+  Job job = {.shape = shape, .single = reg->single};
+  BtStatus st = unused ? bt_foe_open(reg, theta, &job.foe) : BT_ERR_MEMORY;
+  memset(product, 0, l.end * sizeof *product);
+  job.by_weight = product + l.weights;
+  job.by_smoothing = product + l.smoothings;
+  job.by_ratio = l.taps > l.ratios ? product + l.ratios : unused;
+  if (st >= 0)
+    st = bt_bank_sweep(&(BtBankSweep){.bank = {&job.foe.bank, &job.foe.bank},
+                                      .image = {x, q},
+                                      .inputs = 2,
+                                      .tap_sums = taps,
+                                      .act = act_cross_adjoint,
+                                      .user = &job,
+                                      .single = reg->single},
+                       shape);
+  for (size_t j = 0; j < k; j++) product[0] += product[l.weights + j];
+  bt_foe_zero_mean(k, reg->size, taps, taps);
+  bt_foe_clear(&job.foe);
+  free(unused);
+  if (st < 0) fill_nan(product, l.end);
+}
+
+/* J v = Cᵀ[w((v0 + v_k)φ' + v_ν ∂φ'/∂log ν + v_r ∂φ'/∂ratio + φ″ Dx)] + Dᵀ w φ', D the bank of the taps of v. */
+static void foe_cross_mult(const BtRegularizer *reg, BtShape shape, const double *theta, const double *x,
+                           const double *v, double *product) {
+  const BtFoeLayout l = bt_foe_layout(reg);
+  const size_t k = reg->filters;
+  double *work = calloc(2 * k + taps_size(reg), sizeof *work);
+  Job job = {.shape = shape, .single = reg->single};
+  BtStatus st = work ? bt_foe_open(reg, theta, &job.foe) : BT_ERR_MEMORY;
+  if (st >= 0) {
+    double *for_weight = work, *none = work + k, *taps = none + k;
+    const BtFilterBank along = {.filters = k, .size = reg->size, .taps = taps};
+    for (size_t j = 0; j < k; j++) for_weight[j] = v[0] + v[l.weights + j];
+    bt_foe_zero_mean(k, reg->size, v + l.taps, taps);
+    job.for_weight = for_weight;
+    job.for_smoothing = v + l.smoothings;
+    job.for_ratio = l.taps > l.ratios ? v + l.ratios : none;
+    st = bt_bank_sweep(&(BtBankSweep){.bank = {&job.foe.bank, &along},
+                                      .image = {x, x},
+                                      .inputs = 2,
+                                      .outputs = 2,
+                                      .out = product,
+                                      .act = act_cross_mult,
+                                      .user = &job,
+                                      .single = reg->single},
+                       shape);
+  }
+  bt_foe_clear(&job.foe);
+  free(work);
+  if (st < 0) fill_nan(product, bt_shape_size(shape));
+}
+
+static const char *foe_parameter_name(const BtRegularizer *reg, size_t j) {
+  const BtFoeLayout l = bt_foe_layout(reg);
+  return j == 0             ? "log_weight"
+         : j < l.smoothings ? "log_filter_weight"
+         : j < l.ratios     ? "log_smoothing"
+         : j < l.taps       ? "log_ratio"
+                            : "filter";
+}
+
+static void foe_domain(const BtRegularizer *reg, size_t j, double *lo, double *hi) {
+  const BtFoeLayout l = bt_foe_layout(reg);
+  if (j < l.smoothings) {
+    *lo = -30, *hi = 15;
+  } else if (j < l.ratios) {
+    *lo = -14, *hi = 8;
+  } else if (j < l.taps) {
+    *lo = -5, *hi = 5;
+  } else {
+    *lo = -1e3, *hi = 1e3;
+  }
+}
+
+static const BtRegularizerOps foe_ops = {
+    .name = "foe",
+    .value_grad = foe_value_grad,
+    .curvature_size = foe_curvature_size,
+    .curvature = foe_curvature,
+    .hess_mult = foe_hess_mult,
+    .hess_diagonal = foe_hess_diagonal,
+    .cross_mult = foe_cross_mult,
+    .cross_adjoint = foe_cross_adjoint,
+    .constants = bt_foe_constants,
+    .parameter_name = foe_parameter_name,
+    .initial = bt_foe_initial,
+    .initial_random = bt_foe_initial_random,
+    .chart = bt_foe_chart,
+    .chart_adjoint = bt_foe_chart_adjoint,
+    .chart_inverse = bt_foe_chart_inverse,
+    .domain = foe_domain,
+};
+
+BtRegularizer bt_foe(BtFoePotential potential, size_t filters, size_t size) {
+  BtRegularizer reg = {.ops = &foe_ops, .variant = (int)potential, .filters = filters, .size = size};
+  reg.parameters = bt_foe_layout(&reg).end;
+  return reg;
+}
