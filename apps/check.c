@@ -9,19 +9,24 @@
 #include "imageio/set.h"
 #include "imageio/synth.h"
 #include "lowerlevel/denoising.h"
+#include "models.h"
 #include "outputs.h"
-#include "regularizers/model.h"
+#include "regularizers/foe.h"
 #include "size.h"
 
 typedef struct {
   const char *model, *crop;
-  double white;
+  double sigma, white;
   int64_t images, seed;
+  int adapt;
   BtLowerSettings lower;
 } Check;
 
 static const BtOption options[] = {
-    BT_OPT_TEXT("model", 0, Check, model, NULL, "MODEL.json", "model to check"),
+    BT_OPT_TEXT("model", 0, Check, model, NULL, "MODEL", "model file, or name of a model that comes with bitune"),
+    BT_OPT_REAL("sigma", Check, sigma, NAN, BT_WITHIN(1e-6, 1e6), "S",
+                "noise level to check it at, on the 0..255 scale; by default the level it was learned for"),
+    BT_OPT_ADAPT(Check, adapt),
     BT_OPT_INT("images", Check, images, 1, BT_POSITIVE, "N",
                "images of the folder that are used, the first N"),
     BT_OPT_TEXT("crop", 0, Check, crop, "32x32", "HxW", "central window of each image that is used"),
@@ -40,7 +45,8 @@ typedef struct {
 typedef struct {
   BtApp *app;
   const Check *set;
-  BtModel model;
+  BtModelFiles models;
+  BtLevelModel level;
   BtImageSet files;
   Line lines[BT_CONFORM_CHECKS];
 } Job;
@@ -88,13 +94,13 @@ static BtStatus check_image(Job *job, size_t i) {
   BtImage clean = {0}, noisy = {0};
   BT_TRY(load(job, i, &clean));
   BT_TRY(bt_image_copy(ctx, &clean, &noisy));
-  bt_image_add_noise(&noisy, job->model.sigma, (unsigned long long)job->set->seed, bt_noise_stream(i, 0));
+  bt_image_add_noise(&noisy, job->level.model.sigma, (unsigned long long)job->set->seed, bt_noise_stream(i, 0));
   const BtNoisyImage pair = {{clean.height, clean.width}, noisy.pixels};
-  const BtDenoising denoising = {&job->model.regularizer, &pair};
+  const BtDenoising denoising = {&job->level.model.regularizer, &pair};
   const BtProblem problem = bt_denoising_problem(&denoising, 1);
   const double *truth = clean.pixels;
   const BtUpperLoss losses[] = {bt_negative_psnr(&truth), bt_squared_error(&truth)};
-  const BtConform conform = {&problem, 0, job->model.theta, (uint64_t)job->set->seed, keep, job};
+  const BtConform conform = {&problem, 0, job->level.model.theta, (uint64_t)job->set->seed, keep, job};
   BT_TRY(bt_conform_operators(ctx, &conform, noisy.pixels));
   BT_TRY(bt_conform_bounds(ctx, &conform, noisy.pixels));
   BT_TRY(bt_conform_certificates(ctx, &conform, &job->set->lower));
@@ -106,6 +112,70 @@ done:
   bt_image_clear(&clean);
   bt_image_clear(&noisy);
   return st;
+}
+
+/* Least and largest norm ‖c_k‖ of the filters, and how many count for less than a thousandth of the strongest. */
+static BtStatus filter_norms(BtContext *ctx, const BtModel *model, double *least, double *most, size_t *idle) {
+  const BtRegularizer *reg = &model->regularizer;
+  const size_t area = reg->size * reg->size;
+  double *taps = malloc(reg->filters * (area + 1) * sizeof *taps), strongest = 0;
+  if (!taps) return bt_fail_memory(ctx, "filters", (double)(reg->filters * (area + 1)) * sizeof *taps);
+  double *strength = taps + reg->filters * area;
+  bt_foe_filters(reg, model->theta, taps, strength, NULL);
+  *least = INFINITY, *most = 0, *idle = 0;
+  for (size_t k = 0; k < reg->filters; k++) {
+    double squares = 0;
+    for (size_t j = 0; j < area; j++) squares += taps[k * area + j] * taps[k * area + j];
+    *least = fmin(*least, sqrt(squares));
+    *most = fmax(*most, sqrt(squares));
+    strength[k] *= sqrt(squares);
+    strongest = fmax(strongest, strength[k]);
+  }
+  for (size_t k = 0; k < reg->filters; k++) *idle += strength[k] < 1e-3 * strongest;
+  free(taps);
+  return BT_OK;
+}
+
+/* What certificates of denoising with this model rest on. */
+static BtStatus describe(Job *job) {
+  BtApp *app = job->app;
+  const BtModel *model = &job->level.model;
+  const BtRegularizer *reg = &model->regularizer;
+  const BtDenoising denoising = {.regularizer = reg, .images = &(BtNoisyImage){.shape = {256, 256}}};
+  const BtProblem problem = bt_denoising_problem(&denoising, 1);
+  BtProblemConstants k;
+  BtRegularizerConstants r = {0};
+  char text[600];
+  problem.ops->constants(&problem, 0, model->theta, &k);
+  if (reg->ops->constants) reg->ops->constants(reg, (BtShape){256, 256}, model->theta, &r);
+  bt_models_describe(&job->models, &job->level, text, sizeof text);
+  bt_app_print(app, "model: %s\n", text);
+  bt_app_print(app, "constants on images of 256x256: modulus of R %.4g (%s), mu %.4g, Lipschitz constant %.4g\n",
+               r.convexity, r.convexity >= 0 ? "convex" : k.mu > 0 ? "weakly convex" : "not convex enough", k.mu,
+               k.lipschitz);
+  bt_app_print(app, "certificates: %s\n",
+               k.mu > 0 ? k.proof == BT_PROVEN ? "proven" : "estimated, not proven"
+                        : "none; what solvers reach is the gradient tolerance");
+  json_t *constants =
+      json_pack("{s:o, s:o, s:o, s:o, s:o, s:s}", "convexity", bt_json_real(r.convexity), "mu", bt_json_real(k.mu),
+                "lipschitz", bt_json_real(k.lipschitz), "hessian_lipschitz", bt_json_real(k.hessian_lipschitz),
+                "cross_lipschitz", bt_json_real(k.cross_lipschitz), "certificate", bt_proof_name(k.proof));
+  bt_app_put(app, "model", bt_models_json(&job->models, &job->level));
+  if (reg->filters) {
+    double least = 0, most = 0;
+    size_t idle = 0;
+    const BtStatus st = filter_norms(&app->ctx, model, &least, &most, &idle);
+    if (st < 0) {
+      json_decref(constants);
+      return st;
+    }
+    bt_app_print(app, "%zu filters of %zux%zu: norms %.4g to %.4g, %zu of no account\n", reg->filters, reg->size,
+                 reg->size, least, most, idle);
+    (void)json_object_set_new(constants, "filter_norms", bt_json_reals((double[]){least, most}, 2));
+    (void)json_object_set_new(constants, "filters_idle", json_integer((json_int_t)idle));
+  }
+  bt_app_put(app, "constants", constants);
+  return BT_OK;
 }
 
 /* Prints the table; returns the number of failed checks. */
@@ -136,7 +206,8 @@ static BtStatus check_run(BtApp *app, void *settings) {
   Job job = {.app = app, .set = settings};
   BtContext *ctx = &app->ctx;
   BtStatus st = BT_OK, worst = BT_OK;
-  BT_TRY(bt_model_load(ctx, job.set->model, &job.model));
+  BT_TRY(bt_models_find(ctx, job.set->model, &job.models));
+  BT_TRY(bt_model_library_load(ctx, &job.models, job.set->sigma, (BtAdaptation)job.set->adapt, &job.level));
   if (app->operand_count) BT_TRY(bt_image_set_list(ctx, app->operands, app->operand_count, &job.files));
   size_t count = (size_t)job.set->images;
   if (job.files.count && count > job.files.count) count = job.files.count;
@@ -148,12 +219,14 @@ static BtStatus check_run(BtApp *app, void *settings) {
     if (st == BT_STOPPED) goto done;
     if (st > worst) worst = st;
   }
+  BT_TRY(describe(&job));
   const int failed = report(app, &job);
   st = worst;
   if (failed) st = bt_fail(ctx, BT_ERR_NUMERIC, "%s: %d checks failed", job.set->model, failed);
 done:
   bt_image_set_clear(&job.files);
-  bt_model_clear(&job.model);
+  bt_level_model_clear(&job.level);
+  bt_model_files_clear(&job.models);
   return st;
 }
 
@@ -161,7 +234,7 @@ const BtCommand bt_cmd_check = {
     .name = "check",
     .group = BT_GROUP_LEARNING,
     .summary = "test a model's derivatives, certificates and bounds on your own configuration",
-    .usage = "--model MODEL.json [options] [IMAGE|DIR ...]",
+    .usage = "--model MODEL [--sigma S] [options] [IMAGE|DIR ...]",
     .help =
         "Checks, with this model on small windows of your images (or on a synthetic one): derivatives "
         "against differences, "
@@ -169,7 +242,8 @@ const BtCommand bt_cmd_check = {
         "solutions, "
         "hypergradients and their error bounds against accurate ones and against differences of the loss. "
         "One line a "
-        "check; exit code 1 if any fails.",
+        "check; exit code 1 if any fails. Before them the model's constants: the modulus of convexity of its regularizer, "
+        "the constants mu and L of denoising, and what kind of certificate follows.",
     .examples = {{"bitune check --model tv25.json", "On a synthetic image"},
                  {"bitune check --model tv25.json --images 3 --solver bt_fista photos",
                   "Another solver, own images"}},

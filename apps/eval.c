@@ -4,21 +4,22 @@
 
 #include "core/file.h"
 #include "evaluation.h"
+#include "models.h"
 #include "outputs.h"
-#include "regularizers/model.h"
 
 typedef struct {
   const char *model, *csv;
   double sigma, tolerance, white;
   int64_t seed;
-  int color;
+  int color, adapt;
   BtLowerSettings lower;
 } Eval;
 
 static const BtOption options[] = {
-    BT_OPT_TEXT("model", 0, Eval, model, NULL, "MODEL.json", "model to evaluate"),
+    BT_OPT_TEXT("model", 0, Eval, model, NULL, "MODEL", "model file, or name of a model that comes with bitune"),
     BT_OPT_REAL("sigma", Eval, sigma, NAN, BT_WITHIN(1e-6, 1e6), "S",
-                "standard deviation of the noise on the 0..255 scale; by default the model's own"),
+                "standard deviation of the noise on the 0..255 scale; by default the level the model was learned for"),
+    BT_OPT_ADAPT(Eval, adapt),
     BT_OPT_INT("seed", Eval, seed, 1, BT_NONNEGATIVE, "N", "seed of the noise"),
     BT_OPT_REAL("tol", Eval, tolerance, BT_DENOISE_TOLERANCE, BT_POSITIVE, "EPS",
                 "bound of the rms distance to the exact minimizer, per pixel on the [0,1] scale"),
@@ -63,13 +64,14 @@ static BtStatus write_csv(BtApp *app, const char *path, const BtImageSet *set, c
   BtStatus st = BT_OK;
   BT_TRY(bt_atomic_open(&app->ctx, path, &file));
   fprintf(file.stream,
-          "image,pages,psnr_noisy,psnr,ssim,bound,certified,gradients,hessian_products,seconds\n");
+          "image,pages,psnr_noisy,psnr,ssim,bound,certified,gradients,hessian_products,seconds,certificate,reached\n");
   for (size_t i = 0; i < set->count; i++) {
     const BtEvaluated *r = &results[i];
     if (r->failed) continue;
     put_text(file.stream, set->paths[i]);
-    fprintf(file.stream, ",%.0f,%.6f,%.6f,%.8f,%.6g,%.0f,%.0f,%.0f,%.6f\n", r->pages, r->psnr_noisy, r->psnr,
-            r->ssim, r->bound, r->certified, r->gradients, r->hessian_products, r->seconds);
+    fprintf(file.stream, ",%.0f,%.6f,%.6f,%.8f,%.6g,%.0f,%.0f,%.0f,%.6f,%s,%.0f\n", r->pages, r->psnr_noisy, r->psnr,
+            r->ssim, r->bound, r->certified, r->gradients, r->hessian_products, r->seconds,
+            bt_proof_name((BtProof)r->proof), r->reached);
   }
   BT_TRY(bt_atomic_commit(&app->ctx, &file));
 done:
@@ -77,21 +79,25 @@ done:
   return st;
 }
 
-static void report(BtApp *app, const BtImageSet *set, const BtEvaluated *results,
-                   const BtEvaluationMean *mean) {
+static void report(BtApp *app, const BtImageSet *set, const BtEvaluated *results, const BtEvaluationMean *mean,
+                   const char *model) {
+  const char *words = bt_models_certificate(mean->proof, mean->certified, mean->reached);
   for (size_t i = 0; i < set->count; i++)
     if (!results[i].failed)
       bt_app_print(app, "%-32s  noisy %6.2f dB  denoised %6.2f dB  SSIM %.4f%s\n",
                    bt_path_base(set->paths[i]), results[i].psnr_noisy, results[i].psnr, results[i].ssim,
                    results[i].certified ? "" : "  not certified");
-  bt_app_print(app, "mean of %zu images: noisy %.2f dB, denoised %.2f dB, SSIM %.4f; %s, %.1f s\n",
-               mean->images, mean->psnr_noisy, mean->psnr, mean->ssim,
-               mean->certified ? "certificates proven" : "NOT all certified", bt_app_seconds(app));
+  bt_app_print(app, "mean of %zu images: noisy %.2f dB, denoised %.2f dB, SSIM %.4f, in %.1f s\n", mean->images,
+               mean->psnr_noisy, mean->psnr, mean->ssim, bt_app_seconds(app));
+  bt_app_print(app, "certificates: %s\nmodel: %s\n", words, model);
   bt_app_put_real(app, "psnr_mean", mean->psnr);
   bt_app_put_real(app, "psnr_noisy_mean", mean->psnr_noisy);
   bt_app_put_real(app, "ssim_mean", mean->ssim);
   bt_app_put_int(app, "images", (int64_t)mean->images);
   bt_app_put(app, "certified", json_boolean(mean->certified));
+  bt_app_put_text(app, "certificate", bt_proof_name(mean->proof));
+  bt_app_put_text(app, "certificate_text", words);
+  bt_app_put(app, "reached", json_boolean(mean->reached));
   bt_app_put_real(app, "seconds", bt_app_seconds(app));
   bt_app_put(app, "settings", bt_app_settings_json(app));
 }
@@ -100,22 +106,27 @@ static BtStatus eval_run(BtApp *app, void *settings) {
   Eval *eval = settings;
   BtContext *ctx = &app->ctx;
   BtStatus st = BT_OK, agreed;
-  BtModel model = {0};
+  BtModelFiles files = {0};
+  BtLevelModel level = {0};
+  char text[600] = "";
   BtImageSet set = {0};
   BtEvaluated *results = NULL;
   BtEvaluationMean mean;
-  BT_TRY(bt_model_load(ctx, eval->model, &model));
+  BT_TRY(bt_models_find(ctx, eval->model, &files));
+  BT_TRY(bt_model_library_load(ctx, &files, eval->sigma, (BtAdaptation)eval->adapt, &level));
+  bt_models_describe(&files, &level, text, sizeof text);
+  bt_app_put(app, "model", bt_models_json(&files, &level));
   BT_TRY(bt_image_set_list(ctx, app->operands, app->operand_count, &set));
-  const char *const outputs[] = {eval->csv, eval->model};
+  const char *const outputs[] = {eval->csv, files.files[level.file[0]].path};
   BT_TRY(bt_outputs_apart(ctx, outputs, 2, &set));
   results = calloc(set.count, sizeof *results);
   if (!results) BT_TRY(bt_fail_memory(ctx, "results", (double)set.count * sizeof *results));
 done:
   agreed = bt_team_agree(&app->team, ctx, st);
   if (agreed == BT_OK) {
-    const BtEvaluation evaluation = {.regularizer = &model.regularizer,
-                                     .theta = model.theta,
-                                     .sigma = isnan(eval->sigma) ? model.sigma : eval->sigma,
+    const BtEvaluation evaluation = {.regularizer = &level.model.regularizer,
+                                     .theta = level.model.theta,
+                                     .sigma = level.model.sigma,
                                      .tolerance = eval->tolerance,
                                      .white = eval->white,
                                      .seed = eval->seed,
@@ -123,7 +134,7 @@ done:
                                      .lower = &eval->lower};
     agreed = bt_evaluate(app, &evaluation, &set, results, &mean);
     if (agreed >= 0 && agreed != BT_STOPPED) {
-      report(app, &set, results, &mean);
+      report(app, &set, results, &mean, text);
       if (eval->csv && app->team.rank == 0) st = write_csv(app, eval->csv, &set, results);
       st = bt_team_agree(&app->team, ctx, st);
       if (st < 0) agreed = st;
@@ -131,7 +142,8 @@ done:
   }
   free(results);
   bt_image_set_clear(&set);
-  bt_model_clear(&model);
+  bt_level_model_clear(&level);
+  bt_model_files_clear(&files);
   return agreed;
 }
 
@@ -139,17 +151,19 @@ const BtCommand bt_cmd_eval = {
     .name = "eval",
     .group = BT_GROUP_LEARNING,
     .summary = "measure how well a model denoises clean images",
-    .usage = "--model MODEL.json [--sigma S] [options] IMAGE|DIR ...",
+    .usage = "--model MODEL [--sigma S] [options] IMAGE|DIR ...",
     .help =
         "Adds Gaussian noise to each clean image in memory, unclipped, denoises it with the model and "
         "compares with the "
         "clean image: PSNR and SSIM per image and in the mean. The noise is what bitune noise writes for the "
         "same seed and "
         "list of images. Pages of a stack are averaged.\n\n"
-        "A result is certified when the bound of its rms distance to the exact minimizer is proven and at "
-        "most --tol; "
-        "otherwise the exit code is 3.",
-    .examples = {{"bitune eval --model tv25.json --sigma 25 --seed 1 bsd68",
+        "A model that was learned for another level than --sigma is adapted to it, see --adapt. The report says which "
+        "file and level was used.\n\n"
+        "A result is certified when the bound of its rms distance to the exact minimizer is proven and at most --tol. For "
+        "models without a proof the report says so, and --tol bounds the gradient instead. Where --tol was not reached, the "
+        "exit code is 3.",
+    .examples = {{"bitune eval --model foe --sigma 25 --seed 1 bsd68",
                   "Mean PSNR and SSIM of a test set"},
                  {"bitune eval --model tv25.json --csv all.csv --json bsd68",
                   "A table and machine-readable means"}},

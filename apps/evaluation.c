@@ -43,6 +43,9 @@ static BtStatus evaluate_page(BtApp *app, const Job *job, BtImageReader *reader,
   sum->psnr += psnr;
   sum->ssim += ssim;
   sum->bound = fmax(sum->bound, outcome.bound);
+  sum->gradient = fmax(sum->gradient, outcome.gradient);
+  sum->proof = fmin(sum->proof, (double)outcome.proof);
+  sum->reached = sum->reached && outcome.reached;
   sum->certified = sum->certified && outcome.certified;
   sum->gradients += (double)outcome.work.gradients;
   sum->hessian_products += (double)outcome.work.hessian_products;
@@ -57,7 +60,7 @@ static BtStatus evaluate_image(void *user, BtApp *app, size_t i) {
   const Job *job = user;
   BtStatus st = BT_OK, worst = BT_OK;
   BtImageReader *reader = NULL;
-  BtEvaluated sum = {.certified = 1};
+  BtEvaluated sum = {.certified = 1, .reached = 1, .proof = BT_PROVEN};
   const double start = bt_app_clock();
   BT_TRY(bt_image_open(&app->ctx, job->set->paths[i], job->evaluation->white, &reader));
   const size_t pages = bt_image_pages(reader);
@@ -80,7 +83,7 @@ done:
 }
 
 static void average(const BtEvaluated *results, size_t count, BtEvaluationMean *mean) {
-  *mean = (BtEvaluationMean){.certified = 1};
+  *mean = (BtEvaluationMean){.certified = 1, .reached = 1, .proof = BT_PROVEN};
   for (size_t i = 0; i < count; i++) {
     if (results[i].failed) continue;
     mean->images++;
@@ -88,12 +91,14 @@ static void average(const BtEvaluated *results, size_t count, BtEvaluationMean *
     mean->psnr += results[i].psnr;
     if (!isnan(results[i].ssim)) mean->ssim += results[i].ssim, mean->with_ssim++;
     mean->certified = mean->certified && results[i].certified;
+    mean->reached = mean->reached && results[i].reached;
+    mean->proof = bt_proof_weaker(mean->proof, (BtProof)results[i].proof);
   }
   const double m = (double)mean->images;
   mean->psnr_noisy /= m;
   mean->psnr /= m;
   mean->ssim /= (double)mean->with_ssim;
-  if (mean->images == 0) mean->certified = 0;
+  if (mean->images == 0) *mean = (BtEvaluationMean){.psnr_noisy = NAN, .psnr = NAN, .ssim = NAN};
 }
 
 BtStatus bt_evaluate(BtApp *app, const BtEvaluation *evaluation, const BtImageSet *set, BtEvaluated *results,

@@ -19,7 +19,9 @@ typedef struct {
 /* One image file; means over its pages. */
 typedef struct {
   double psnr_noisy, psnr, ssim;   /* dB, dB, 1; NAN where undefined                        */
-  double bound;                    /* largest rms bound ‖x̃ − x̂‖/√n                          */
+  double bound;                    /* largest rms bound ‖x̃ − x̂‖/√n; infinite if proof is NONE */
+  double gradient;                 /* largest rms gradient norm                             */
+  double proof, reached;           /* weakest BtProof of the pages; as in BtDenoised        */
   double seconds;
   double pages, certified, failed; /* certified and failed are 0 or 1                       */
   double gradients, hessian_products;
@@ -29,7 +31,8 @@ typedef struct {
   size_t images;    /* evaluated without error                                                */
   size_t with_ssim; /* of these, large enough for an SSIM; its mean is over them              */
   double psnr_noisy, psnr, ssim;
-  int certified;
+  int certified, reached; /* all images are */
+  BtProof proof;          /* weakest of all */
 } BtEvaluationMean;
 
 /* Evaluates every file of the set; results[count] and the mean are the same on every rank. Collective. Failing images

@@ -17,17 +17,21 @@ static const BtOption options[] = {
     BT_OPT_INT("filters", BtLearn, filters, 0, BT_NONNEGATIVE, "K", "filters of a field of experts; 0: 48"),
     BT_OPT_INT("filter-size", BtLearn, filter_size, 0, BT_NONNEGATIVE, "S",
                "side of these filters in pixels; 0: 7"),
-    BT_OPT_CHOICE("loss", BtLearn, loss, BT_LEARN_PSNR, "psnr|squared",
-                  "what is minimised: minus the mean PSNR in dB, or half the squared distance to the clean image"),
-    BT_OPT_CHOICE("method", BtLearn, method, BT_LEARN_AUTO, BT_METHOD_CHOICES,
-                  "accelerated MAID, MAID as in the paper step by step, or stochastic ISGD on random windows; auto: "
-                  "isgd for foe, maid for tv"),
+    BT_OPT_CHOICE(
+        "loss", BtLearn, loss, BT_LEARN_PSNR, "psnr|squared",
+        "what is minimised: minus the mean PSNR in dB, or half the squared distance to the clean image"),
+    BT_OPT_CHOICE(
+        "method", BtLearn, method, BT_LEARN_AUTO, BT_METHOD_CHOICES,
+        "accelerated MAID, MAID as in the paper step by step, or stochastic ISGD on random windows; auto: "
+        "isgd for foe, maid for tv"),
     BT_OPT_TEXT("valid", 0, BtLearn, valid, NULL, "DIR", "clean images that the result is evaluated on"),
     BT_OPT_INT("valid-every", BtLearn, valid_every, 250, BT_POSITIVE, "N",
                "method isgd: iterations between two glances at the first 8 images of --valid"),
-    BT_OPT_INT("images", BtLearn, images, 0, BT_NONNEGATIVE, "N", "learn from the first N images only; 0: all"),
+    BT_OPT_INT("images", BtLearn, images, 0, BT_NONNEGATIVE, "N",
+               "learn from the first N images only; 0: all"),
     BT_OPT_TEXT("crop", 0, BtLearn, crop, NULL, "HxW",
-                "learn from the central window of each image; with --crops, and method isgd (64x64), from random ones"),
+                "learn from the central window of each image; with --crops, and method isgd (64x64), from "
+                "random ones"),
     BT_OPT_INT("crops", BtLearn, crops, 0, BT_WITHIN(0, BT_MOST_WINDOWS), "N",
                "method maid: learn from N random windows of --crop (64x64) instead of images; 0: images"),
     BT_OPT_INT("batch", BtLearn, batch, 16, BT_WITHIN(1, BT_MOST_WINDOWS), "B",
@@ -90,12 +94,14 @@ static BtStatus learn_check(BtApp *app, const void *settings) {
   BT_TRY(bt_app_require(app, learn->output != NULL, "output"));
   BT_TRY(bt_learn_window(ctx, learn, &window));
   if (learn->crops > 0 && bt_learn_method(learn) == BT_LEARN_ISGD)
-    BT_TRY(bt_fail(ctx, BT_ERR_ARG, "--crops is for --method maid; isgd draws --batch windows at each iteration"));
+    BT_TRY(bt_fail(ctx, BT_ERR_ARG,
+                   "--crops is for --method maid; isgd draws --batch windows at each iteration"));
   if (!(learn->maid.lambda < learn->maid.eta))
     BT_TRY(bt_fail(ctx, BT_ERR_ARG, "--lambda must be less than --eta, got %g and %g", learn->maid.lambda,
                    learn->maid.eta));
   if (!(learn->maid.eps0 > learn->maid.eps_floor && learn->maid.delta0 > learn->maid.eps_floor))
-    BT_TRY(bt_fail(ctx, BT_ERR_ARG, "--eps0 and --delta0 must exceed --eps-floor (%g)", learn->maid.eps_floor));
+    BT_TRY(
+        bt_fail(ctx, BT_ERR_ARG, "--eps0 and --delta0 must exceed --eps-floor (%g)", learn->maid.eps_floor));
   BT_TRY(bt_lower_check(ctx, &learn->lower));
   BT_TRY(check_start(ctx, learn));
 done:
@@ -124,17 +130,18 @@ static json_t *make_identity(const BtLearnRun *run) {
   const BtLearn *set = run->set;
   const BtRegularizer *reg = &run->model.regularizer;
   char method[40];
-  json_t *id = json_pack("{s:s, s:s, s:s, s:s, s:s}", "format", "bitune-learn-checkpoint-1", "regularizer",
-                         reg->ops->name, "variant", bt_regularizer_variant_name(reg), "loss", run->loss.ops->name,
-                         "method", bt_choice_name(BT_METHOD_CHOICES, bt_learn_method(set), method, sizeof method));
+  json_t *id =
+      json_pack("{s:s, s:s, s:s, s:s, s:s}", "format", "bitune-learn-checkpoint-1", "regularizer",
+                reg->ops->name, "variant", bt_regularizer_variant_name(reg), "loss", run->loss.ops->name,
+                "method", bt_choice_name(BT_METHOD_CHOICES, bt_learn_method(set), method, sizeof method));
   int bad = !id;
   bad |= json_object_set_new(id, "sigma", json_sprintf("%.17g", set->sigma));
   bad |= json_object_set_new(id, "seed", json_sprintf("%lld", (long long)set->seed));
   bad |= json_object_set_new(id, "images", json_sprintf("%d", (int)run->images));
   bad |= json_object_set_new(id, "training data", json_sprintf("%.17g", run->training.fingerprint));
   if (reg->filters)
-    bad |= json_object_set_new(id, "filters",
-                               json_sprintf("%d of %dx%d", (int)reg->filters, (int)reg->size, (int)reg->size));
+    bad |= json_object_set_new(
+        id, "filters", json_sprintf("%d of %dx%d", (int)reg->filters, (int)reg->size, (int)reg->size));
   if (run->planes.count)
     bad |= json_object_set_new(id, "windows",
                                json_sprintf("%d of %dx%d", (int)run->count, (int)run->windows.shape.height,
@@ -144,10 +151,11 @@ static json_t *make_identity(const BtLearnRun *run) {
   return NULL;
 }
 
-/* ISGD's accuracies from an image's pixels to its 2-norm: a denoised pixel is off by about a third of the noise, and
- * the gradient of the loss, the adjoint's right-hand side, follows from that distance. */
+/* ISGD's accuracies from an image's pixels to its 2-norm: a denoised pixel is off by about a third of the
+ * noise, and the gradient of the loss, the adjoint's right-hand side, follows from that distance. */
 static void set_isgd_units(const BtLearnRun *run, BtIsgdSettings *isgd) {
-  const double root = sqrt((double)bt_shape_size(run->windows.shape)), distance = run->set->sigma / 255 / 3 * root;
+  const double root = sqrt((double)bt_shape_size(run->windows.shape)),
+               distance = run->set->sigma / 255 / 3 * root;
   isgd->eps0 *= root;
   isgd->delta0 *= run->set->loss == BT_LEARN_PSNR ? 20 / log(10) / distance : distance;
   isgd->lo = run->lo;
@@ -167,9 +175,7 @@ static void choose_method(BtLearnRun *run) {
 static void pose_problem(BtLearnRun *run) {
   run->denoising = (BtDenoising){.regularizer = &run->model.regularizer, .images = run->noisy};
   run->problem = bt_denoising_problem(&run->denoising, run->count);
-  if (run->model.regularizer.filters == 0) return;
-  run->fast_regularizer = run->model.regularizer;
-  run->fast_regularizer.single = 1;
+  if (!bt_regularizer_single(&run->model.regularizer, &run->fast_regularizer)) return;
   run->fast_denoising = (BtDenoising){.regularizer = &run->fast_regularizer, .images = run->noisy};
   run->fast_problem = bt_denoising_problem(&run->fast_denoising, run->count);
   run->problem.fast = &run->fast_problem;
@@ -185,7 +191,9 @@ static BtStatus build(BtApp *app, BtLearnRun *run) {
   BT_TRY(bt_bilevel_create(ctx, &run->problem, &run->loss, &run->set->lower, &app->team, in_domain,
                            &run->model.regularizer, &run->bilevel));
   if (run->method.ops->stochastic) bt_bilevel_sample(run->bilevel, bt_windows_draw, &run->windows);
-  st = run->method.ops->create(ctx, &run->method, run->problem.parameters, run->model.theta);
+  const BtOracle oracle = bt_bilevel_oracle(run->bilevel);
+  st = bt_charted_create(ctx, &oracle, &run->model.regularizer, &run->charted, &run->oracle);
+  if (st >= 0) st = run->method.ops->create(ctx, &run->method, run->problem.parameters, run->free);
   run->identity = make_identity(run);
   if (st >= 0 && !run->identity) st = bt_fail_memory(ctx, "a checkpoint", 1024);
   st = bt_team_agree(&app->team, ctx, st);
@@ -208,11 +216,10 @@ static BtStatus attach_validation(BtApp *app, BtLearnRun *run) {
 }
 
 static BtStatus attach_log(BtApp *app, BtLearnRun *run, int64_t resume_from) {
-  BtLogSpec spec = {.parameters = run->problem.parameters,
+  BtLogSpec spec = {.regularizer = &run->model.regularizer,
                     .stochastic = run->method.ops->stochastic,
                     .psnr_valid = run->validation.denoiser ? &run->validation.psnr : NULL};
   BtStatus st = BT_OK;
-  spec.group_count = bt_parameter_groups(&run->model.regularizer, spec.groups);
   if (app->team.rank != 0) return BT_OK;
   BT_TRY(bt_log_open(&app->ctx, run->set->log, &spec, resume_from, &run->log));
   BT_TRY(bt_context_observe(&app->ctx, bt_log_event, run->log));
@@ -229,7 +236,8 @@ static BtStatus attach(BtApp *app, BtLearnRun *run) {
   if (set->resume) {
     BT_TRY(bt_checkpoint_load(app, set->resume, run->identity, &run->method, run->bilevel));
     const BtMethodState state = run->method.ops->state(&run->method);
-    if (!in_domain(&run->model.regularizer, state.theta))
+    bt_chart_apply(&run->model.regularizer, state.theta, run->model.theta);
+    if (!in_domain(&run->model.regularizer, run->model.theta))
       BT_TRY(bt_fail(ctx, BT_ERR_FORMAT, "%s: its parameters are outside the regularizer's domain",
                      set->resume));
     resume_from = state.iteration;
@@ -280,7 +288,8 @@ done:
   return bt_team_agree(&app->team, ctx, st);
 }
 
-/* A run that was stopped between two steps of a stochastic method, or by its time limit, has a model to give. */
+/* A run that was stopped between two steps of a stochastic method, or by its time limit, has a model to give.
+ */
 static BtStatus end_stopped(BtApp *app, BtLearnRun *run) {
   BtContext *ctx = &app->ctx;
   const volatile sig_atomic_t *stop = ctx->stop;
@@ -302,6 +311,7 @@ static BtStatus end_stopped(BtApp *app, BtLearnRun *run) {
 static void clear(BtLearnRun *run) {
   json_decref(run->identity);
   if (run->method.ops) run->method.ops->clear(&run->method);
+  bt_charted_clear(&run->charted);
   bt_bilevel_destroy(run->bilevel);
   bt_validation_clear(&run->validation);
   bt_windows_clear(&run->windows);
@@ -310,6 +320,7 @@ static void clear(BtLearnRun *run) {
   bt_model_clear(&run->model);
   free(run->lo);
   free(run->hi);
+  free(run->free);
 }
 
 static BtStatus learn_run(BtApp *app, void *settings) {
@@ -321,8 +332,7 @@ static BtStatus learn_run(BtApp *app, void *settings) {
   if (st == BT_OK) st = build(app, &run);
   if (st == BT_OK) st = attach(app, &run);
   if (st == BT_OK) {
-    BtOracle oracle = bt_bilevel_oracle(run.bilevel);
-    st = run.method.ops->run(ctx, &oracle, &run.method);
+    st = run.method.ops->run(ctx, &run.oracle, &run.method);
     if (st == BT_STOPPED)
       st = end_stopped(app, &run);
     else if (st >= 0)
@@ -342,18 +352,26 @@ const BtCommand bt_cmd_learn = {
     .usage = "--train DIR --sigma S -o MODEL.json [options]",
     .help =
         "Adds Gaussian noise to the clean images and finds the parameters with which denoising by the "
-        "regularizer comes closest to them. The loss is the mean over images of minus the PSNR in dB, or with --loss "
+        "regularizer comes closest to them. The loss is the mean over images of minus the PSNR in dB, or "
+        "with --loss "
         "squared of half the squared distance to the clean image, values in [0,1].\n\n"
-        "Few parameters (tv) are learned by MAID: lower-level problems are solved only as accurately as each step "
-        "needs, and a step is taken only when the bounds prove that the loss has decreased. The result carries proven "
-        "bounds of the loss and of the hypergradient's error. Thousands of parameters (foe) are learned by ISGD: each "
-        "iteration draws a batch of random windows of the images, turned and mirrored, with fresh noise, and takes a "
-        "small step along the inexact hypergradient; the result is an average of the last iterates, judged on "
+        "Few parameters (tv) are learned by MAID: lower-level problems are solved only as accurately as each "
+        "step "
+        "needs, and a step is taken only when the bounds prove that the loss has decreased. The result "
+        "carries proven "
+        "bounds of the loss and of the hypergradient's error. Thousands of parameters (foe) are learned by "
+        "ISGD: each "
+        "iteration draws a batch of random windows of the images, turned and mirrored, with fresh noise, and "
+        "takes a "
+        "small step along the inexact hypergradient; the result is an average of the last iterates, judged "
+        "on "
         "windows that no step has seen.\n\n"
         "Pages of a stack are images of their own, colour becomes luminance. --checkpoint keeps the run's "
-        "state in one file; the same command with --resume FILE goes on from it and takes the very steps of an "
+        "state in one file; the same command with --resume FILE goes on from it and takes the very steps of "
+        "an "
         "unbroken run. Interrupted, ISGD writes the model learned so far.\n\n"
-        "MAID's accuracies are distances in the 2-norm per image, ISGD's are rms per pixel; see docs/methods.md for "
+        "MAID's accuracies are distances in the 2-norm per image, ISGD's are rms per pixel; see "
+        "docs/methods.md for "
         "the algorithms and all symbols.",
     .examples =
         {{"bitune learn --regularizer tv --sigma 25 --train photos -o tv25.json --log run.csv",

@@ -4,6 +4,7 @@
 
 #include "app.h"
 #include "checkpoint.h"
+#include "hypergrad/charted.h"
 #include "log.h"
 #include "method.h"
 #include "regularizers/catalog.h"
@@ -36,6 +37,7 @@ typedef struct {
   BtLearn *set;
   BtModel model; /* theta: the start, then the result */
   double *lo, *hi; /* [parameters] domain of theta     */
+  double *free;    /* [parameters] the start in the regularizer's chart, in which methods work */
 
   /* Images, or the windows that stand in for them. */
   BtTrainingSet training;
@@ -51,6 +53,8 @@ typedef struct {
   BtProblem problem, fast_problem;
   BtUpperLoss loss;
   BtBilevel *bilevel;
+  BtCharted charted;
+  BtOracle oracle; /* of free parameters */
   BtMethod method;
   BtCheckpoint checkpoint;
   BtTimeLimit limit;

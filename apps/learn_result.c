@@ -1,7 +1,6 @@
 /* What a run has found: judged, written, told. */
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "core/json.h"
 #include "evaluation.h"
@@ -35,10 +34,10 @@ static double mean_psnr(const BtLearnRun *run, double value, double *losses) {
 
 /* The losses kept are those of the last trial; asking again for the result's costs no solve. */
 static BtStatus judge_images(BtApp *app, BtLearnRun *run, Verdict *verdict, double *losses) {
-  BtOracle oracle = bt_bilevel_oracle(run->bilevel);
+  BtOracle *oracle = &run->oracle;
   BtInexactValue value;
   const BtStatus st =
-      oracle.value(oracle.self, &app->ctx, verdict->state.theta, (double)INFINITY, (double)NAN, &value);
+      oracle->value(oracle->self, &app->ctx, verdict->state.theta, (double)INFINITY, (double)NAN, &value);
   if (st < 0 || st == BT_STOPPED) return st;
   verdict->psnr = mean_psnr(run, verdict->state.value.value, losses);
   return BT_OK;
@@ -46,16 +45,16 @@ static BtStatus judge_images(BtApp *app, BtLearnRun *run, Verdict *verdict, doub
 
 /* The averaged iterate on windows that no step has seen. */
 static BtStatus judge_windows(BtApp *app, BtLearnRun *run, Verdict *verdict, double *losses) {
-  BtOracle oracle = bt_bilevel_oracle(run->bilevel);
+  BtOracle *oracle = &run->oracle;
   const double share = 1.0 / ASSESSED_BATCHES;
   BtInexactValue sum = {.proof = BT_PROVEN};
   verdict->judged = ASSESSED_BATCHES * run->count;
   for (int k = 0; k < ASSESSED_BATCHES; k++) {
     BtInexactValue value;
-    BtStatus st = oracle.draw(oracle.self, &app->ctx, BT_DRAW_ASSESS + k);
+    BtStatus st = oracle->draw(oracle->self, &app->ctx, BT_DRAW_ASSESS + k);
     if (st >= 0 && st != BT_STOPPED)
-      st = oracle.value(oracle.self, &app->ctx, verdict->state.theta, run->method.isgd_settings.eps0, (double)NAN,
-                        &value);
+      st = oracle->value(oracle->self, &app->ctx, verdict->state.theta, run->method.isgd_settings.eps0,
+                         (double)NAN, &value);
     if (st < 0 || st == BT_STOPPED) return st;
     sum.value += share * value.value;
     sum.lower += share * value.lower;
@@ -95,8 +94,7 @@ static const char *reason(const BtLearnRun *run, const Verdict *verdict) {
 
 static void record(BtApp *app, const BtLearnRun *run, const Verdict *v) {
   const BtMethodState *s = &v->state;
-  const BtOracle oracle = bt_bilevel_oracle(run->bilevel);
-  const BtWork work = oracle.work(oracle.self);
+  const BtWork work = run->oracle.work(run->oracle.self);
   bt_app_put_real(app, "loss", v->value.value);
   bt_app_put(app, "loss_bounds", bt_json_reals((double[]){v->value.lower, v->value.upper}, 2));
   bt_app_put_real(app, "loss_bound", v->value.upper);
@@ -104,7 +102,7 @@ static void record(BtApp *app, const BtLearnRun *run, const Verdict *v) {
   bt_app_put_real(app, "gradient_norm", s->gradient->norm);
   bt_app_put_real(app, "gradient_bound", s->gradient->bound);
   bt_app_put_real(app, "psnr_train", v->psnr);
-  if (s->p <= most_listed) bt_app_put(app, "theta", bt_json_reals(s->theta, s->p));
+  if (s->p <= most_listed) bt_app_put(app, "theta", bt_json_reals(run->model.theta, s->p));
   bt_app_put_int(app, "images", (int64_t)run->images);
   if (run->planes.count) bt_app_put_int(app, "windows", (int64_t)run->count);
   bt_app_put_int(app, "parameters", (int64_t)s->p);
@@ -120,23 +118,22 @@ static void record(BtApp *app, const BtLearnRun *run, const Verdict *v) {
   bt_app_put(app, "settings", bt_app_settings_json(app));
 }
 
-static void report_theta(BtApp *app, const BtLearnRun *run, const double *theta) {
+static void report_theta(BtApp *app, const BtLearnRun *run) {
   BtGroup groups[BT_MAX_GROUPS];
   const size_t count = bt_parameter_groups(&run->model.regularizer, groups);
   for (size_t g = 0; g < count; g++) {
-    const BtGroupFigures f = bt_group_figures(&groups[g], theta);
+    const BtGroupFigures f = bt_group_figures(&groups[g], run->model.theta);
     if (groups[g].count == 1)
       bt_app_print(app, "  %-18s %.6f\n", groups[g].name, f.mean);
     else
-      bt_app_print(app, "  %-18s %zu from %.4f to %.4f, mean %.4f\n", groups[g].name, groups[g].count, f.least,
-                   f.largest, f.mean);
+      bt_app_print(app, "  %-18s %zu from %.4f to %.4f, mean %.4f\n", groups[g].name, groups[g].count,
+                   f.least, f.largest, f.mean);
   }
 }
 
 static void report(BtApp *app, const BtLearnRun *run, const Verdict *v) {
   const BtMethodState *s = &v->state;
-  const BtOracle oracle = bt_bilevel_oracle(run->bilevel);
-  const BtWork work = oracle.work(oracle.self);
+  const BtWork work = run->oracle.work(run->oracle.self);
   bt_app_print(app, "%s after %lld outer iterations, %lld lower-level products, %.1f s\n", reason(run, v),
                (long long)s->iteration, (long long)bt_work_total(&work), s->seconds);
   if (!isnan(v->value.value))
@@ -145,7 +142,7 @@ static void report(BtApp *app, const BtLearnRun *run, const Verdict *v) {
                  run->method.ops->stochastic ? "new windows'" : "training", v->psnr);
   if (!run->method.ops->stochastic)
     bt_app_print(app, "hypergradient %.2e, error at most %.1e\n", s->gradient->norm, s->gradient->bound);
-  report_theta(app, run, s->theta);
+  report_theta(app, run);
   bt_app_print(app, "model written to %s\n", run->set->output);
 }
 
@@ -189,13 +186,14 @@ BtStatus bt_learn_finish(BtApp *app, BtLearnRun *run, int hurried) {
     BT_TRY(judge(app, run, hurried, &verdict));
   }
   if (st < 0 || st == BT_STOPPED) goto done;
-  memcpy(run->model.theta, verdict.state.theta, verdict.state.p * sizeof *run->model.theta);
+  bt_chart_apply(&run->model.regularizer, verdict.state.theta, run->model.theta);
   record(app, run, &verdict);
   if (app->team.rank == 0) st = bt_model_save(&app->ctx, run->set->output, &run->model, app->result);
   if (st >= 0) report(app, run, &verdict);
   st = bt_team_agree(&app->team, &app->ctx, st);
   if (st >= 0 && st != BT_STOPPED && run->set->valid && !hurried) st = validate(app, run);
-  if (st == BT_OK && !run->method.ops->stochastic && (verdict.value.proof != BT_PROVEN || verdict.state.stuck))
+  if (st == BT_OK && !run->method.ops->stochastic &&
+      (verdict.value.proof != BT_PROVEN || verdict.state.stuck))
     st = BT_NOT_CERTIFIED;
 done:
   return st;

@@ -14,7 +14,8 @@ BtStatus bt_learn_regularizer(BtContext *ctx, const BtLearn *set, BtRegularizer 
       .size = (size_t)set->filter_size};
   const BtStatus st = bt_regularizer_find(ctx, &spec, regularizer);
   if (st >= 0 && (set->filters || set->filter_size) && regularizer->filters == 0)
-    return bt_fail(ctx, BT_ERR_ARG, "--filters and --filter-size are for fields of experts (--regularizer foe)");
+    return bt_fail(ctx, BT_ERR_ARG,
+                   "--filters and --filter-size are for fields of experts (--regularizer foe)");
   return st;
 }
 
@@ -26,9 +27,10 @@ static BtStatus parse_numbers(BtContext *ctx, const char *text, const BtRegulari
     theta[j] = strtod(at, &end);
     const int last = j + 1 == reg->parameters;
     if (end == at || *end != (last ? '\0' : ','))
-      return bt_fail(ctx, BT_ERR_ARG,
-                     "--start wants %zu numbers separated by commas, or a model file MODEL.json, got \"%.80s\"",
-                     reg->parameters, text);
+      return bt_fail(
+          ctx, BT_ERR_ARG,
+          "--start wants %zu numbers separated by commas, or a model file MODEL.json, got \"%.80s\"",
+          reg->parameters, text);
     at = end + 1;
   }
   for (size_t j = 0; j < reg->parameters; j++) {
@@ -68,10 +70,11 @@ static BtStatus start_from_model(BtContext *ctx, const char *path, const BtRegul
   const BtRegularizer *other = &model.regularizer;
   if (other->ops != reg->ops || other->variant != reg->variant || other->parameters != reg->parameters ||
       other->filters != reg->filters)
-    st = bt_fail(ctx, BT_ERR_ARG,
-                 "--start %s: a model of %s %s with %zu parameters; this run learns %s %s with %zu parameters", path,
-                 other->ops->name, bt_regularizer_variant_name(other), other->parameters, reg->ops->name,
-                 bt_regularizer_variant_name(reg), reg->parameters);
+    st =
+        bt_fail(ctx, BT_ERR_ARG,
+                "--start %s: a model of %s %s with %zu parameters; this run learns %s %s with %zu parameters",
+                path, other->ops->name, bt_regularizer_variant_name(other), other->parameters, reg->ops->name,
+                bt_regularizer_variant_name(reg), reg->parameters);
   else
     st = move_to_sigma(ctx, &model, sigma, theta);
   bt_model_clear(&model);
@@ -85,7 +88,8 @@ static int ends_in_json(const char *text) {
 
 BtStatus bt_learn_start(BtContext *ctx, const BtLearn *set, const BtRegularizer *reg, double *theta) {
   const double sigma = set->sigma / 255;
-  if (set->start && ends_in_json(set->start)) return start_from_model(ctx, set->start, reg, set->sigma, theta);
+  if (set->start && ends_in_json(set->start))
+    return start_from_model(ctx, set->start, reg, set->sigma, theta);
   if (set->start) return parse_numbers(ctx, set->start, reg, theta);
   if (set->init == BT_LEARN_REGULAR) {
     reg->ops->initial(reg, sigma, theta);
@@ -105,12 +109,19 @@ BtStatus bt_learn_model(BtContext *ctx, BtLearnRun *run) {
   run->model.theta = calloc(reg->parameters, sizeof *run->model.theta);
   run->lo = calloc(reg->parameters, sizeof *run->lo);
   run->hi = calloc(reg->parameters, sizeof *run->hi);
-  if (!run->model.theta || !run->lo || !run->hi)
-    return bt_fail_memory(ctx, "a model", 24.0 * (double)reg->parameters);
+  run->free = calloc(reg->parameters, sizeof *run->free);
+  if (!run->model.theta || !run->lo || !run->hi || !run->free)
+    return bt_fail_memory(ctx, "a model", 32.0 * (double)reg->parameters);
   for (size_t j = 0; j < reg->parameters; j++) reg->ops->domain(reg, j, &run->lo[j], &run->hi[j]);
   BT_TRY(bt_learn_start(ctx, run->set, reg, run->model.theta));
   for (size_t j = 0; j < reg->parameters; j++)
-    if (!isfinite(run->model.theta[j])) BT_TRY(bt_fail(ctx, BT_ERR_MEMORY, "out of memory: the start of learning"));
+    if (!isfinite(run->model.theta[j]))
+      BT_TRY(bt_fail(ctx, BT_ERR_MEMORY, "out of memory: the start of learning"));
+  /* Outside the chart's image the chart brings the start into it. */
+  if (!bt_chart_invert(reg, run->model.theta, run->free)) {
+    memcpy(run->free, run->model.theta, reg->parameters * sizeof *run->free);
+    if (run->set->start) bt_warn(ctx, "--start: its weight is lowered to where certificates are proven");
+  }
 done:
   return st;
 }

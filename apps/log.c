@@ -12,9 +12,11 @@
 
 #include "core/file.h"
 #include "csv.h"
+#include "groups.h"
+#include "hypergrad/charted.h"
 
-#define FIXED_COLUMNS                                                                             \
-  "iteration,loss,lower,upper,eps,delta,step,gradient_norm,gradient_bound,gradient_estimate,"     \
+#define FIXED_COLUMNS                                                                         \
+  "iteration,loss,lower,upper,eps,delta,step,gradient_norm,gradient_bound,gradient_estimate," \
   "accepted,trials,gradients,hessian_products,solves,hypergradients,work,seconds"
 #define LINE_LIMIT 2048
 
@@ -22,8 +24,11 @@ struct BtLog {
   char *path;
   int fd;
   BtLogSpec spec;
-  int64_t last;       /* iteration of the last row, -1 if none */
-  int error;          /* errno of the first failed write       */
+  double *theta; /* [parameters] of the row being written */
+  size_t parameters, group_count;
+  BtGroup groups[BT_MAX_GROUPS];
+  int64_t last; /* iteration of the last row, -1 if none */
+  int error;    /* errno of the first failed write       */
 };
 
 static int write_all(int fd, const char *bytes, size_t size) {
@@ -37,16 +42,16 @@ static int write_all(int fd, const char *bytes, size_t size) {
   return 0;
 }
 
-static int by_group(const BtLog *log) { return log->spec.parameters > BT_LOG_MAX_THETA; }
+static int by_group(const BtLog *log) { return log->parameters > BT_LOG_MAX_THETA; }
 
 /* The header line with its line break. */
 static size_t format_header(const BtLog *log, char *line) {
-  const BtLogSpec *spec = &log->spec;
-  int n = snprintf(line, LINE_LIMIT, "%s%s", FIXED_COLUMNS, spec->stochastic ? ",loss_mean,psnr_valid" : "");
-  for (size_t i = 0; !by_group(log) && i < spec->parameters; i++)
+  int n =
+      snprintf(line, LINE_LIMIT, "%s%s", FIXED_COLUMNS, log->spec.stochastic ? ",loss_mean,psnr_valid" : "");
+  for (size_t i = 0; !by_group(log) && i < log->parameters; i++)
     n += snprintf(line + n, LINE_LIMIT - (size_t)n, ",theta_%zu", i);
-  for (size_t g = 0; by_group(log) && g < spec->group_count; g++) {
-    const char *name = spec->groups[g].name;
+  for (size_t g = 0; by_group(log) && g < log->group_count; g++) {
+    const char *name = log->groups[g].name;
     n += snprintf(line + n, LINE_LIMIT - (size_t)n, ",%.32s_mean,%.32s_min,%.32s_max", name, name, name);
   }
   n += snprintf(line + n, LINE_LIMIT - (size_t)n, "\n");
@@ -64,10 +69,10 @@ static size_t format_row(const BtLog *log, const BtOuterEvent *e, char *line) {
   if (log->spec.stochastic)
     n += snprintf(line + n, LINE_LIMIT - (size_t)n, ",%.17g,%.17g", e->value_mean,
                   log->spec.psnr_valid ? *log->spec.psnr_valid : (double)NAN);
-  for (size_t i = 0; !by_group(log) && i < log->spec.parameters; i++)
-    n += snprintf(line + n, LINE_LIMIT - (size_t)n, ",%.17g", e->theta[i]);
-  for (size_t g = 0; by_group(log) && g < log->spec.group_count; g++) {
-    const BtGroupFigures f = bt_group_figures(&log->spec.groups[g], e->theta);
+  for (size_t i = 0; !by_group(log) && i < log->parameters; i++)
+    n += snprintf(line + n, LINE_LIMIT - (size_t)n, ",%.17g", log->theta[i]);
+  for (size_t g = 0; by_group(log) && g < log->group_count; g++) {
+    const BtGroupFigures f = bt_group_figures(&log->groups[g], log->theta);
     n += snprintf(line + n, LINE_LIMIT - (size_t)n, ",%.17g,%.17g,%.17g", f.mean, f.least, f.largest);
   }
   n += snprintf(line + n, LINE_LIMIT - (size_t)n, "\n");
@@ -137,7 +142,8 @@ static BtStatus resume(BtContext *ctx, BtLog *log, int64_t from) {
   return BT_OK;
 }
 
-BtStatus bt_log_open(BtContext *ctx, const char *path, const BtLogSpec *spec, int64_t resume_from, BtLog **log) {
+BtStatus bt_log_open(BtContext *ctx, const char *path, const BtLogSpec *spec, int64_t resume_from,
+                     BtLog **log) {
   BtStatus st = BT_OK;
   *log = NULL;
   BtLog *l = calloc(1, sizeof *l);
@@ -147,7 +153,14 @@ BtStatus bt_log_open(BtContext *ctx, const char *path, const BtLogSpec *spec, in
     free(copy);
     return bt_fail_memory(ctx, "a log", sizeof *l);
   }
-  *l = (BtLog){copy, -1, *spec, -1, 0};
+  *l =
+      (BtLog){.path = copy, .fd = -1, .spec = *spec, .last = -1, .parameters = spec->regularizer->parameters};
+  l->group_count = bt_parameter_groups(spec->regularizer, l->groups);
+  l->theta = calloc(l->parameters, sizeof *l->theta);
+  if (!l->theta) {
+    (void)bt_log_close(NULL, l);
+    return bt_fail_memory(ctx, "a log", 8.0 * (double)l->parameters);
+  }
   st = resume_from >= 0 && has_content(path) ? resume(ctx, l, resume_from) : start(ctx, l);
   if (st < 0)
     (void)bt_log_close(NULL, l);
@@ -160,6 +173,7 @@ int bt_log_event(void *user, const BtEvent *event) {
   BtLog *log = user;
   char line[LINE_LIMIT];
   if (event->type != BT_EVENT_OUTER || log->error || event->as.outer.iteration <= log->last) return 0;
+  bt_chart_apply(log->spec.regularizer, event->as.outer.theta, log->theta);
   /* One write a row: a kill tears at most the last one. */
   log->error = write_all(log->fd, line, format_row(log, &event->as.outer, line));
   log->last = event->as.outer.iteration;
@@ -172,6 +186,7 @@ BtStatus bt_log_close(BtContext *ctx, BtLog *log) {
   if (log->fd >= 0 && close(log->fd) != 0 && !log->error) log->error = errno;
   if (log->error) st = fail_errno(ctx, log, log->error);
   free(log->path);
+  free(log->theta);
   free(log);
   return st;
 }

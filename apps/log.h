@@ -8,16 +8,14 @@
 #define BITUNE_APPS_LOG_H
 
 #include "core/context.h"
-#include "groups.h"
+#include "regularizers/regularizer.h"
 
 #define BT_LOG_MAX_THETA 16
 
 typedef struct BtLog BtLog;
 
 typedef struct {
-  size_t parameters;
-  size_t group_count;
-  BtGroup groups[BT_MAX_GROUPS]; /* looked at where there are more than BT_LOG_MAX_THETA parameters */
+  const BtRegularizer *regularizer; /* borrowed; its chart takes the method's parameters to those logged */
   int stochastic;
   const double *psnr_valid; /* stochastic: NAN where there is no new figure, borrowed; NULL: none */
 } BtLogSpec;

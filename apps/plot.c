@@ -5,15 +5,20 @@
 #include "core/file.h"
 #include "csv.h"
 #include "gnuplot.h"
+#include "plot_model.h"
 #include "plot_script.h"
 
 typedef struct {
   const char *output, *title;
+  double sigma;
 } Plot;
 
 static const BtOption options[] = {
     BT_OPT_TEXT("output", 'o', Plot, output, NULL, "FILE", "picture to write: .png, .svg or .pdf"),
-    BT_OPT_TEXT("title", 0, Plot, title, NULL, "TEXT", "line above the panels"), BT_OPT_END};
+    BT_OPT_TEXT("title", 0, Plot, title, NULL, "TEXT", "line above the panels"),
+    BT_OPT_REAL("sigma", Plot, sigma, NAN, BT_WITHIN(1e-6, 1e6), "S",
+                "noise level at which a model is drawn; by default the level it was learned for"),
+    BT_OPT_END};
 
 static size_t plot_options(void *settings, BtOptionSet *sets) {
   sets[0] = (BtOptionSet){options, settings, NULL};
@@ -43,46 +48,61 @@ static BtStatus draw(BtApp *app, const Plot *plot, const char *script, size_t si
   return st;
 }
 
+static BtStatus write_log_script(BtApp *app, const Plot *plot, FILE *out) {
+  const char *path = app->operands[0];
+  BtCsv log;
+  BtStatus st = bt_csv_read(&app->ctx, path, &log);
+  if (st < 0) return st;
+  if (!bt_plot_script(out, &log, (BtPictureFormat)picture_format(plot->output), plot->title))
+    st = bt_fail(&app->ctx, BT_ERR_FORMAT,
+                 "%s: has no rows of a log to plot; \"bitune learn --log FILE\" writes one", path);
+  bt_app_put_int(app, "rows", (int64_t)log.rows);
+  bt_csv_clear(&log);
+  return st;
+}
+
+static BtStatus write_model_script(BtApp *app, const Plot *plot, FILE *out) {
+  const BtModelPlot model = {.title = plot->title, .sigma = plot->sigma};
+  size_t filters;
+  const BtStatus st = bt_plot_model(app, app->operands[0], &model, (BtPictureFormat)picture_format(plot->output), out,
+                                    &filters);
+  if (st >= 0) bt_app_put_int(app, "filters", (int64_t)filters);
+  return st;
+}
+
 static BtStatus plot_run(BtApp *app, void *settings) {
   const Plot *plot = settings;
-  const char *path = app->operands[0];
-  BtContext *ctx = &app->ctx;
-  BtCsv log;
   char *script = NULL;
   size_t size = 0;
-  BtStatus st = bt_csv_read(ctx, path, &log);
-  if (st < 0) return st;
   FILE *out = open_memstream(&script, &size);
-  const int drawn =
-      out && bt_plot_script(out, &log, (BtPictureFormat)picture_format(plot->output), plot->title);
-  if (!out || fclose(out) != 0)
-    st = bt_fail_memory(ctx, "the plot", (double)size);
-  else if (!drawn)
-    st = bt_fail(ctx, BT_ERR_FORMAT,
-                 "%s: has no rows of a log to plot; \"bitune learn --log FILE\" writes one", path);
-  else
-    st = draw(app, plot, script, size);
+  if (!out) return bt_fail_memory(&app->ctx, "the plot", 0);
+  BtStatus st =
+      bt_plot_is_model(app->operands[0]) ? write_model_script(app, plot, out) : write_log_script(app, plot, out);
+  if (fclose(out) != 0 && st >= 0) st = bt_fail_memory(&app->ctx, "the plot", (double)size);
+  if (st >= 0) st = draw(app, plot, script, size);
   if (st >= 0) {
     bt_app_print(app, "%s\n", plot->output);
     bt_app_put_text(app, "output", plot->output);
-    bt_app_put_int(app, "rows", (int64_t)log.rows);
   }
   free(script);
-  bt_csv_clear(&log);
   return st;
 }
 
 const BtCommand bt_cmd_plot = {
     .name = "plot",
     .group = BT_GROUP_IMAGES,
-    .summary = "draw the log of a learning run",
-    .usage = "-o FILE [--title TEXT] RUN.csv",
+    .summary = "draw the log of a learning run, or a model",
+    .usage = "-o FILE [--title TEXT] RUN.csv\n-o FILE [--title TEXT] [--sigma S] MODEL",
     .help =
-        "Four panels over the outer iterations: the loss with its certified bounds, the accuracies of the "
+        "Of a log four panels over the outer iterations: the loss with its certified bounds, the accuracies of the "
         "lower-level and adjoint solves, the gradient norm with its error bound and the step size, and the "
         "cumulative work. Axes are logarithmic where the values span more than a decade.\n\n"
+        "Of a model (a file ending in .json, or the name of one that comes with bitune) the filters, strongest first, each "
+        "in its own range with its number, weight w and smoothing on the 0..255 scale, and the potentials and their derivatives "
+        "over the response of the filter scaled to unit norm, strongest in blue.\n\n"
         "The log may still be growing. Drawing needs gnuplot (on Debian or Ubuntu: gnuplot-nox).",
     .examples = {{"bitune plot run.csv -o run.png", "A picture of a run"},
+                 {"bitune plot foe --sigma 25 -o filters.png", "The filters and potentials of a model"},
                  {"bitune plot run.csv -o run.svg --title \"TV, sigma 25\"",
                   "The same as vector graphics, with a title"}},
     .min_operands = 1,

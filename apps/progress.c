@@ -98,8 +98,8 @@ static void format_stochastic(const BtProgress *p, double now, char *line, size_
     snprintf(left, sizeof left, "  %s left",
              duration_text((now - p->outer_start) / gained * ahead, left_time, sizeof left_time));
   snprintf(line, size, "iteration %lld/%lld  loss %.5g (batch %.5g)%s  |z| %.1e  step %.1e  %s  work %lld",
-           (long long)e->iteration, (long long)e->planned, e->value_mean, e->value, left, e->gradient_norm, e->step,
-           duration_text(e->seconds, time, sizeof time), (long long)bt_work_total(&e->work));
+           (long long)e->iteration, (long long)e->planned, e->value_mean, e->value, left, e->gradient_norm,
+           e->step, duration_text(e->seconds, time, sizeof time), (long long)bt_work_total(&e->work));
 }
 
 static void draw(BtProgress *p) {

@@ -2,8 +2,8 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "hypergrad/charted.h"
 #include "imageio/file.h"
 #include "imageio/metrics.h"
 #include "imageio/set.h"
@@ -30,12 +30,12 @@ BtStatus bt_validation_create(BtApp *app, const BtValidationSpec *spec, BtValida
   BtContext *ctx = &app->ctx;
   BtImageSet files = {0};
   BtStatus st = BT_OK;
-  *v = (BtValidation){.app = app, .every = spec->every, .parameters = spec->regularizer->parameters,
-                      .psnr = (double)NAN};
+  *v =
+      (BtValidation){.app = app, .every = spec->every, .regularizer = spec->regularizer, .psnr = (double)NAN};
   BT_TRY(bt_image_set_list(ctx, &spec->folder, 1, &files));
   v->count = files.count < BT_MOST_VALIDATED ? files.count : BT_MOST_VALIDATED;
-  v->theta = calloc(v->parameters, sizeof *v->theta);
-  if (!v->theta) BT_TRY(bt_fail_memory(ctx, "validation", 8.0 * (double)v->parameters));
+  v->theta = calloc(spec->regularizer->parameters, sizeof *v->theta);
+  if (!v->theta) BT_TRY(bt_fail_memory(ctx, "validation", 8.0 * (double)spec->regularizer->parameters));
   BT_TRY(bt_denoiser_create(ctx, spec->regularizer, v->theta, spec->lower, BT_COLOR_OPPONENT, &v->denoiser));
   for (size_t i = 0; i < v->count; i++)
     if (bt_team_owns(&app->team, i)) BT_TRY(load(v, spec, files.paths[i], i));
@@ -74,13 +74,13 @@ int bt_validation_event(void *user, const BtEvent *event) {
   const BtOuterEvent *e = &event->as.outer;
   v->psnr = (double)NAN;
   if (e->iteration % v->every != 0 && e->iteration != e->planned) return 0;
-  memcpy(v->theta, e->theta, v->parameters * sizeof *v->theta);
+  bt_chart_apply(v->regularizer, e->theta, v->theta);
   for (size_t i = 0; i < v->count; i++)
     if (bt_team_owns(&app->team, i)) psnr[i] = psnr_of(v, i);
   if (app->team.sum(&app->team, &app->ctx, psnr, v->count) < 0) return 0;
   for (size_t i = 0; i < v->count; i++) sum += psnr[i];
   v->psnr = sum / (double)v->count;
-  bt_app_print(app, "iteration %lld: validation PSNR %.3f dB, training loss %.5g, %.0f s\n", (long long)e->iteration,
-               v->psnr, e->stochastic ? e->value_mean : e->value, e->seconds);
+  bt_app_print(app, "iteration %lld: validation PSNR %.3f dB, training loss %.5g, %.0f s\n",
+               (long long)e->iteration, v->psnr, e->stochastic ? e->value_mean : e->value, e->seconds);
   return 0;
 }

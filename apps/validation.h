@@ -14,7 +14,7 @@ typedef struct {
   size_t count;        /* images, the first pages of the first files                          */
   BtImage clean[BT_MOST_VALIDATED], noisy[BT_MOST_VALIDATED]; /* luminance, of own images      */
   double *theta;       /* [parameters] of the glance                                          */
-  size_t parameters;
+  const BtRegularizer *regularizer; /* borrowed                                               */
   BtDenoiser *denoiser;
   double psnr;         /* dB, mean; NAN where the last iteration had none                     */
 } BtValidation;
@@ -31,7 +31,8 @@ typedef struct {
 BtStatus bt_validation_create(BtApp *app, const BtValidationSpec *spec, BtValidation *validation);
 void bt_validation_clear(BtValidation *validation);
 
-/* Observer (user: the BtValidation) that denoises them after every `every`-th outer iteration and prints the mean PSNR;
+/* Observer (user: the BtValidation) that denoises them after every `every`-th outer iteration, its parameters
+ * taken from the chart, and prints the mean PSNR;
  * collective. An image that fails makes the figure NAN. */
 BtObserverFn bt_validation_event;
 

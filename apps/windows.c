@@ -50,9 +50,11 @@ BtStatus bt_planes_share(BtApp *app, BtTrainingSet *set, BtShape window, BtPlane
   }
   if (st < 0 || st == BT_STOPPED) return st;
   if (planes->count == 0)
-    return bt_fail(ctx, BT_ERR_ARG, "no image is large enough for windows of %zux%zu pixels; give a smaller --crop",
+    return bt_fail(ctx, BT_ERR_ARG,
+                   "no image is large enough for windows of %zux%zu pixels; give a smaller --crop",
                    window.height, window.width);
-  if (small) bt_warn(ctx, "%zu images smaller than %zux%zu pixels left out", small, window.height, window.width);
+  if (small)
+    bt_warn(ctx, "%zu images smaller than %zux%zu pixels left out", small, window.height, window.width);
   return st;
 }
 
@@ -100,7 +102,8 @@ static size_t pick(const BtWindows *w, uint64_t stream, uint64_t index, size_t c
   return at < choices ? at : choices - 1;
 }
 
-/* Which of the square's eight symmetries: 1 upside down, 2 left for right, 4 transposed, where the image allows it. */
+/* Which of the square's eight symmetries: 1 upside down, 2 left for right, 4 transposed, where the image
+ * allows it. */
 static size_t pick_symmetry(const BtWindows *w, uint64_t stream, const struct BtPlane *plane) {
   const BtShape turned = {w->shape.width, w->shape.height};
   const size_t symmetry = pick(w, stream, PICK_SYMMETRY, 8);

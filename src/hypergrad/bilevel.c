@@ -9,7 +9,8 @@
 
 static int owns(const BtBilevel *b, size_t i) { return bt_team_owns(b->team, i); }
 
-/* Length of the team's sum with `vectors` parameter vectors of each image: none for values, z_i, z_i and estimate_i. */
+/* Length of the team's sum with `vectors` parameter vectors of each image: none for values, z_i, z_i and
+ * estimate_i. */
 static size_t sum_length(const BtBilevel *b, size_t vectors) {
   return b->problem->count * (BT_ROW_LENGTH + vectors * b->problem->parameters) + BT_WORK_FIELDS;
 }
@@ -270,8 +271,8 @@ static BtStatus gradient(void *self, BtContext *ctx, const double *theta, double
     if (!owns(b, i)) continue;
     double *r = row(b, i);
     BtHypergradientPart part = {.certificate = slot->certificates[i]};
-    st = bt_hypergradient(b, ctx, i, theta, eps, delta, want, slot->points[i], b->adjoints[i], vector(b, 0, i),
-                          vector(b, 1, i), &part);
+    st = bt_hypergradient(b, ctx, i, theta, eps, delta, want, slot->points[i], b->adjoints[i],
+                          vector(b, 0, i), vector(b, 1, i), &part);
     slot->certificates[i] = part.certificate;
     r[BT_ROW_RESIDUAL] = part.residual;
     r[BT_ROW_BOUND] = part.bound;

@@ -44,6 +44,8 @@ static Description describe(BtConformCheck check) {
       return (Description){"hessian variation", "largest |(H(x+e) - H(x)) q| / its bound", sampled, 0};
     case BT_CONFORM_CROSS_VARIATION:
       return (Description){"cross variation", "largest |(J(x+e) - J(x))'q| / its bound", sampled, 0};
+    case BT_CONFORM_CROSS_CHANGE:
+      return (Description){"cross change", "largest |J(x+e) - J(x)| / its bound", sampled, 0};
     case BT_CONFORM_VARIATION_GLOBAL:
       return (Description){"variation global", "variation / constants eps |q|", 1 + 1e-6, 0};
     case BT_CONFORM_LOSS_GRADIENT:

@@ -32,6 +32,7 @@ typedef enum {
   BT_CONFORM_CROSS_NORM_SHARP,  /* cross_norm against ‖J‖, for p ≤ 2                                 */
   BT_CONFORM_HESSIAN_VARIATION, /* sampled ‖(H(x+e) − H(x))q‖ against variation                      */
   BT_CONFORM_CROSS_VARIATION,   /* sampled ‖(J(x+e) − J(x))ᵀq‖ against variation                     */
+  BT_CONFORM_CROSS_CHANGE,      /* sampled ‖J(x+e) − J(x)‖ against variation                         */
   BT_CONFORM_VARIATION_GLOBAL,  /* variation against constants·ε‖q‖                                  */
   /* bt_conform_loss() */
   BT_CONFORM_LOSS_GRADIENT,  /* order of |g(x+td) − g(x) − t ∇gᵀd|                                   */

@@ -115,8 +115,33 @@ static double worst_cross(BtConformWork *w, const double *x, const double *q, do
   return worst;
 }
 
+/* The same for ‖J(x+e) − J(x)‖ by power iterations at random and concentrated e. */
+static double worst_change(BtConformWork *w, const double *x, double eps) {
+  enum { ITERATIONS = 6 };
+  double *v = w->t[0], *away = w->t[1], *e = w->v[3], *moved = w->v[5], *jv = w->v[4], *out = w->v[6], worst = 0;
+  for (int kind = 0; kind < STARTS; kind++) {
+    start_from(w, kind, x, eps, e);
+    shifted(moved, x, 1, e, w->n);
+    bt_conform_random_unit(w, w->p, v);
+    for (int k = 0; k < ITERATIONS; k++) {
+      w->problem->ops->cross_mult(w->problem, w->i, w->theta, moved, v, jv);
+      w->problem->ops->cross_mult(w->problem, w->i, w->theta, x, v, out);
+      const double rounding = 8 * BT_ROUNDOFF * (bt_norm(jv, w->n) + bt_norm(out, w->n)) * sqrt((double)w->p);
+      for (size_t j = 0; j < w->n; j++) jv[j] -= out[j];
+      const double size = without_rounding(bt_norm(jv, w->n), rounding);
+      worst = bt_conform_larger(worst, size);
+      if (!(size > 0)) break;
+      w->problem->ops->cross_adjoint(w->problem, w->i, w->theta, moved, jv, v);
+      w->problem->ops->cross_adjoint(w->problem, w->i, w->theta, x, jv, away);
+      for (size_t j = 0; j < w->p; j++) v[j] -= away[j];
+      if (!(bt_conform_normalize(v, w->p) > 0)) break;
+    }
+  }
+  return worst;
+}
+
 typedef struct {
-  double hessian, cross, global;
+  double hessian, cross, change, global;
 } VariationRatios;
 
 /* Vectors q: random, one entry, the most curved direction. */
@@ -133,13 +158,17 @@ static void variations(BtConformWork *w, const BtProblemConstants *k, VariationR
     for (double eps = 1; eps > 0.5e-8; eps *= 0.1) {
       BtVariation bound, global;
       w->problem->ops->variation(w->problem, w->i, w->theta, w->x, q, eps, &bound);
-      bt_problem_variation_by_constants(k, norm_q, eps, &global);
+      bt_problem_variation_by_constants(k, w->n, norm_q, eps, &global);
       worst->hessian = bt_conform_larger(
           worst->hessian, bt_conform_ratio(worst_hessian(w, w->x, q, eps, CLIMBS), bound.hessian));
       worst->cross =
           bt_conform_larger(worst->cross, bt_conform_ratio(worst_cross(w, w->x, q, eps, CLIMBS), bound.cross));
+      if (kind == 0)
+        worst->change =
+            bt_conform_larger(worst->change, bt_conform_ratio(worst_change(w, w->x, eps), bound.cross_norm));
       worst->global = bt_conform_larger(worst->global, bt_conform_ratio(bound.hessian, global.hessian));
-      worst->global = bt_conform_larger(worst->global, bt_conform_ratio(bound.cross, global.cross));
+      if (isfinite(global.cross))
+        worst->global = bt_conform_larger(worst->global, bt_conform_ratio(bound.cross, global.cross));
     }
   }
 }
@@ -218,16 +247,19 @@ BtStatus bt_conform_bounds(BtContext *ctx, const BtConform *conform, const doubl
     bt_conform_row(conform, BT_CONFORM_CONVEXITY, least / k.mu);
     bt_conform_row(conform, BT_CONFORM_LIPSCHITZ, most / k.lipschitz);
     bt_conform_row(conform, BT_CONFORM_HESSIAN_LIPSCHITZ, bt_conform_ratio(hessian, k.hessian_lipschitz));
-    bt_conform_row(conform, BT_CONFORM_CROSS_LIPSCHITZ, bt_conform_ratio(cross, k.cross_lipschitz));
+    /* Infinite where J contains x itself: nothing to measure. */
+    if (isfinite(k.cross_lipschitz))
+      bt_conform_row(conform, BT_CONFORM_CROSS_LIPSCHITZ, bt_conform_ratio(cross, k.cross_lipschitz));
   }
   cross_norms(&w, &sharp, &norm);
   bt_conform_row(conform, BT_CONFORM_CROSS_NORM, norm);
   if (w.p <= 2) bt_conform_row(conform, BT_CONFORM_CROSS_NORM_SHARP, sharp);
   if (k.proof != BT_PROOF_NONE) {
-    VariationRatios worst = {0, 0, 0};
+    VariationRatios worst = {0, 0, 0, 0};
     variations(&w, &k, &worst);
     bt_conform_row(conform, BT_CONFORM_HESSIAN_VARIATION, worst.hessian);
     bt_conform_row(conform, BT_CONFORM_CROSS_VARIATION, worst.cross);
+    bt_conform_row(conform, BT_CONFORM_CROSS_CHANGE, worst.change);
     bt_conform_row(conform, BT_CONFORM_VARIATION_GLOBAL, worst.global);
   }
   bt_conform_end(&w);

@@ -148,17 +148,22 @@ static double symmetry(BtConformWork *w) {
 static double diagonal(BtConformWork *w) {
   enum { PROBES = 64 };
   double *entries = w->v[0], *e = w->v[1], *product = w->v[2], worst = 0, scale = 0;
+  BtProblemConstants k;
+  w->problem->ops->constants(w->problem, w->i, w->theta, &k);
+  /* What cancellation between terms as large as ‖H‖ may leave. */
+  const double noise = k.proof == BT_PROOF_NONE ? 0 : 16 * BT_ROUNDOFF * k.lipschitz;
   w->problem->ops->curvature(w->problem, w->i, w->theta, w->x, w->curvature);
   w->problem->ops->hess_diagonal(w->problem, w->i, w->curvature, entries);
   for (size_t j = 0; j < w->n; j++) scale = bt_conform_larger(scale, fabs(entries[j]));
   memset(e, 0, w->n * sizeof *e);
   const size_t probes = w->n < PROBES ? w->n : PROBES;
-  for (size_t k = 0; k < probes; k++) {
-    const size_t j = probes > 1 ? k * (w->n - 1) / (probes - 1) : 0;
+  for (size_t probe = 0; probe < probes; probe++) {
+    const size_t j = probes > 1 ? probe * (w->n - 1) / (probes - 1) : 0;
     e[j] = 1;
     w->problem->ops->hess_mult(w->problem, w->i, w->curvature, e, product);
     e[j] = 0;
-    worst = bt_conform_larger(worst, bt_conform_ratio(fabs(product[j] - entries[j]), scale));
+    const double difference = fabs(product[j] - entries[j]);
+    worst = bt_conform_larger(worst, bt_conform_ratio(isnan(difference) ? difference : fmax(0, difference - noise), scale));
   }
   return worst;
 }
@@ -171,8 +176,12 @@ static double cross_adjoint(BtConformWork *w) {
     w->problem->ops->cross_mult(w->problem, w->i, w->theta, w->x, v, jv);
     w->problem->ops->cross_adjoint(w->problem, w->i, w->theta, w->x, q, jq);
     const double scale = bt_norm(q, w->n) * bt_norm(jv, w->n) + bt_norm(v, w->p) * bt_norm(jq, w->p);
-    worst =
-        bt_conform_larger(worst, bt_conform_ratio(fabs(bt_dot(q, jv, w->n) - bt_dot(v, jq, w->p)), scale));
+    /* Where J all but vanishes rounding is all there is to compare. */
+    BtVariation at;
+    w->problem->ops->variation(w->problem, w->i, w->theta, w->x, q, 0, &at);
+    const double difference = fabs(bt_dot(q, jv, w->n) - bt_dot(v, jq, w->p));
+    const double noise = isfinite(at.cross_rounding) ? 2 * at.cross_rounding * bt_norm(v, w->p) : 0;
+    worst = bt_conform_larger(worst, bt_conform_ratio(isnan(difference) ? difference : fmax(0, difference - noise), scale));
   }
   return worst;
 }

@@ -122,6 +122,7 @@ typedef struct {
   double truth_bound;   /* ω of t[0]                                            */
   double scale, upper_norm;
   double worst_bound, worst_global;
+  int globals;          /* finite bounds with global constants                  */
   Ratios bound, global, estimate;
 } Comparison;
 
@@ -149,13 +150,15 @@ static BtStatus inexact_point(BtContext *ctx, Comparison *c, int kind, double ep
 static void compare(Comparison *c, const double *z, const double *estimate, const BtHypergradientPart *part) {
   const size_t p = c->w.p;
   const double error = bt_distance(z, c->w.t[0], p), norm = bt_norm(c->w.t[0], p);
-  if (isfinite(part->bound_global))
+  if (isfinite(part->bound_global)) {
+    c->globals++;
     c->worst_global = bt_conform_larger(c->worst_global, bt_conform_ratio(part->bound, part->bound_global));
+  }
   c->worst_bound = bt_conform_larger(c->worst_bound, bt_conform_ratio(error, part->bound));
-  /* Ratios where the error is that of z and not of what it is compared with. */
-  if (!(error > 1e3 * BT_ROUNDOFF * norm) || !(part->bound > 10 * c->truth_bound)) return;
+  /* Ratios where the error is that of z and not of what it is compared with, or of rounding alone (J = 0). */
+  if (!(error > 1e3 * BT_ROUNDOFF * norm) || !(part->bound > 10 * c->truth_bound) || !(norm > c->truth_bound)) return;
   add_ratio(&c->bound, part->bound / error);
-  add_ratio(&c->global, part->bound_global / error);
+  if (isfinite(part->bound_global)) add_ratio(&c->global, part->bound_global / error);
   const double estimated = bt_norm(estimate, p);
   if (error < 0.1 * norm && error > 1e-9 * norm && estimated > 0) add_ratio(&c->estimate, estimated / error);
 }
@@ -247,7 +250,7 @@ static BtStatus true_hypergradient(BtContext *ctx, Comparison *c) {
 
 static void report(const Comparison *c, double difference, BtConformFigures *figures) {
   bt_conform_row(c->set, BT_CONFORM_ERROR_BOUND, c->worst_bound);
-  bt_conform_row(c->set, BT_CONFORM_BOUND_GLOBAL, c->worst_global);
+  if (c->globals > 0) bt_conform_row(c->set, BT_CONFORM_BOUND_GLOBAL, c->worst_global);
   bt_conform_row(c->set, BT_CONFORM_DIFFERENCES, difference);
   if (c->estimate.count > 0) {
     bt_conform_row(c->set, BT_CONFORM_ESTIMATE_LOW, mean_ratio(&c->estimate));

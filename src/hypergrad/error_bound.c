@@ -8,16 +8,16 @@ static const double slack = 1 + 1e-12;
 double bt_error_bound(const BtProblemConstants *k, const BtErrorTerms *t) {
   if (!(k->mu > 0)) return (double)INFINITY;
   const double kappa = (t->variation.hessian + t->residual + t->upper_lipschitz * t->eps) / k->mu;
-  return slack * (t->variation.cross + (t->cross_norm + k->cross_lipschitz * t->eps) * kappa);
+  return slack * (t->variation.cross + (t->cross_norm + t->variation.cross_norm) * kappa);
 }
 
 double bt_error_bound_adjoint(const BtProblemConstants *k, const BtErrorTerms *t) {
   if (!(k->mu > 0)) return (double)INFINITY;
-  return slack * (t->cross_norm + k->cross_lipschitz * t->eps) * t->residual / k->mu;
+  return slack * (t->cross_norm + t->variation.cross_norm) * t->residual / k->mu;
 }
 
 double bt_error_bound_global(const BtProblemConstants *k, const BtErrorTerms *t) {
-  if (!(k->mu > 0)) return (double)INFINITY;
+  if (!(k->mu > 0) || !isfinite(k->cross_lipschitz) || !isfinite(k->hessian_lipschitz)) return (double)INFINITY;
   const double c = t->upper_lipschitz * t->cross_norm / k->mu +
                    k->hessian_lipschitz * t->upper_gradient * t->cross_norm / (k->mu * k->mu) +
                    k->cross_lipschitz * t->upper_gradient / k->mu;

@@ -4,9 +4,9 @@
  *   q − q̂ = H(x̂)⁻¹ [ (H(x̂) − H(x̃)) q + r + ∇g(x̃) − ∇g(x̂) ]   and
  *   ẑ − z = −(J(x̂) − J(x̃))ᵀ q + J(x̂)ᵀ (q − q̂)
  * follows
- *   ‖ẑ − z‖ ≤ ω = V_J + (‖J(x̃)‖ + L_J ε) κ,   κ = (V_H + ‖r‖ + L_g ε)/μ,
- * where V_H, V_J bound the variation of H q and Jᵀq on the ball around x̃. V_H ≤ L_H ε‖q‖ and V_J ≤ L_J ε‖q‖
- * always hold and give the bound of Ehrhardt & Roberts 2023 in all but the use of q for H⁻¹∇g; a regularizer's own
+ *   ‖ẑ − z‖ ≤ ω = V_J + (‖J(x̃)‖ + N_J) κ,   κ = (V_H + ‖r‖ + L_g ε)/μ,
+ * where V_H, V_J, N_J bound the variation of H q, Jᵀq and J on the ball around x̃ (BtVariation). V_H ≤ L_H ε‖q‖,
+ * V_J ≤ L_J ε‖q‖ and N_J ≤ L_J ε hold where J has a Lipschitz constant, and give the bound of Ehrhardt & Roberts 2023 in all but the use of q for H⁻¹∇g; a regularizer's own
  * variations are far smaller. */
 #ifndef BITUNE_HYPERGRAD_ERROR_BOUND_H
 #define BITUNE_HYPERGRAD_ERROR_BOUND_H
@@ -19,17 +19,18 @@ typedef struct {
   double cross_norm;      /* ‖J(x̃)‖                                      */
   double upper_gradient;  /* ‖∇g(x̃)‖                                     */
   double upper_lipschitz; /* L_g                                         */
-  BtVariation variation;  /* V_H, V_J                                    */
+  BtVariation variation;  /* V_H, V_J, N_J                               */
 } BtErrorTerms;
 
 /* ω as above; infinite if μ is not positive. */
 double bt_error_bound(const BtProblemConstants *constants, const BtErrorTerms *terms);
 
-/* The share of ω due to the residual, (‖J‖ + L_J ε)‖r‖/μ. */
+/* The share of ω due to the residual, (‖J‖ + N_J)‖r‖/μ. */
 double bt_error_bound_adjoint(const BtProblemConstants *constants, const BtErrorTerms *terms);
 
 /* The closed form of Salehi et al. 2023, with global constants only:
- *   ω = c ε + ‖J‖δ/μ + L_J L_g ε²/μ,   c = L_g‖J‖/μ + L_H‖∇g‖‖J‖/μ² + L_J‖∇g‖/μ. */
+ *   ω = c ε + ‖J‖δ/μ + L_J L_g ε²/μ,   c = L_g‖J‖/μ + L_H‖∇g‖‖J‖/μ² + L_J‖∇g‖/μ;
+ * infinite where L_J is. */
 double bt_error_bound_global(const BtProblemConstants *constants, const BtErrorTerms *terms);
 
 #endif

@@ -42,8 +42,8 @@ done:
 }
 
 /* ω_i: what the errors of x̃ and q, and rounding, may have done to z. */
-static void bound_error(BtBilevel *b, size_t i, const double *theta, const double *x, const double *q, BtUpperPoint at,
-                        BtHypergradientPart *part) {
+static void bound_error(BtBilevel *b, size_t i, const double *theta, const double *x, const double *q,
+                        BtUpperPoint at, BtHypergradientPart *part) {
   const BtProblem *p = b->problem;
   const size_t n = p->ops->dimension(p, i);
   BtProblemConstants constants;
@@ -58,7 +58,7 @@ static void bound_error(BtBilevel *b, size_t i, const double *theta, const doubl
                         .upper_gradient = at.slope * (1 + 2 * bt_sum_rounding(n)),
                         .upper_lipschitz = b->loss->ops->lipschitz(at, part->certificate.bound)};
   p->ops->variation(p, i, theta, x, q, terms.eps, &terms.variation);
-  const double rounding = 2 * bt_sum_rounding(n) * constants.cross_sum * norm_q; /* of the sums in Jᵀq */
+  const double rounding = terms.variation.cross_rounding;
   part->bound_global = bt_error_bound_global(&constants, &terms) + rounding;
   part->bound_adjoint = bt_error_bound_adjoint(&constants, &terms);
   part->bound = fmin(bt_error_bound(&constants, &terms) + rounding, part->bound_global);

@@ -8,13 +8,14 @@
 #define BELOW_ONE 0.0, 1.0, 0, 1
 
 const BtOption bt_isgd_options[] = {
-    BT_OPT_INT("iterations", BtIsgdSettings, iterations, 2000, BT_NONNEGATIVE, "N", "steps, each on a new batch"),
+    BT_OPT_INT("iterations", BtIsgdSettings, iterations, 2000, BT_NONNEGATIVE, "N",
+               "steps, each on a new batch"),
     BT_OPT_REAL("rate", BtIsgdSettings, rate, 0.01, BT_POSITIVE, "ALPHA", "step size at the start"),
     BT_OPT_CHOICE("decay", BtIsgdSettings, decay, BT_ISGD_COSINE, "cosine|power",
                   "how the step size falls: to 0 at the last iteration, or as 1/k^Q"),
     BT_OPT_REAL("rate-power", BtIsgdSettings, rate_power, 0.5, BT_WITHIN(0, 2), "Q",
                 "exponent of the step size, --decay power"),
-    BT_OPT_REAL("accuracy", BtIsgdSettings, eps0, 1e-3, BT_POSITIVE, "EPS",
+    BT_OPT_REAL("accuracy", BtIsgdSettings, eps0, 3e-4, BT_POSITIVE, "EPS",
                 "lower-level accuracy at the start, rms per pixel"),
     BT_OPT_REAL("adjoint-accuracy", BtIsgdSettings, delta0, 0.03, BT_POSITIVE, "DELTA",
                 "adjoint residual at the start, relative to its typical right-hand side"),
@@ -78,18 +79,20 @@ static BtStatus sampled_gradient(Run *run) {
   const double k1 = (double)s->iteration + 1, improved = pow(k1, -run->set->accuracy_power);
   BtStatus st = oracle->draw ? oracle->draw(oracle->self, ctx, s->iteration) : BT_OK;
   if (st < 0 || st == BT_STOPPED) return st;
-  st = oracle->gradient(oracle->self, ctx, s->theta, run->set->eps0 * improved, run->set->delta0 * improved, 0, s->z,
-                        &s->gradient);
+  st = oracle->gradient(oracle->self, ctx, s->theta, run->set->eps0 * improved, run->set->delta0 * improved,
+                        0, s->z, &s->gradient);
   if (st == BT_ERR_NUMERIC) {
     char text[BT_ERROR_TEXT];
     memcpy(text, ctx->error, sizeof text);
-    return bt_fail(ctx, st, "iteration %lld: %.900s; try a smaller --rate", (long long)s->iteration + 1, text);
+    return bt_fail(ctx, st, "iteration %lld: %.900s; try a smaller --rate", (long long)s->iteration + 1,
+                   text);
   }
   if (st < 0 || st == BT_STOPPED) return st;
   double sum = 0;
   for (size_t j = 0; j < s->p; j++) sum += s->z[j] * s->z[j];
   if (!isfinite(sum))
-    return bt_fail(ctx, BT_ERR_NUMERIC, "iteration %lld: the hypergradient is not finite; try a smaller --rate",
+    return bt_fail(ctx, BT_ERR_NUMERIC,
+                   "iteration %lld: the hypergradient is not finite; try a smaller --rate",
                    (long long)s->iteration + 1);
   return BT_OK;
 }
@@ -101,11 +104,13 @@ static double direction(const BtIsgdSettings *set, BtIsgd *s, size_t j) {
   if (set->scaling == BT_ISGD_UNSCALED) return z;
   s->moment1[j] = set->beta1 * s->moment1[j] + (1 - set->beta1) * z;
   s->moment2[j] = set->beta2 * s->moment2[j] + (1 - set->beta2) * z * z;
-  const double mean = s->moment1[j] / (1 - pow(set->beta1, k1)), square = s->moment2[j] / (1 - pow(set->beta2, k1));
+  const double mean = s->moment1[j] / (1 - pow(set->beta1, k1)),
+               square = s->moment2[j] / (1 - pow(set->beta2, k1));
   return mean / (sqrt(square) + least);
 }
 
-/* Weight of the newest iterate: the average's memory grows with k, so that it always reaches over the same share. */
+/* Weight of the newest iterate: the average's memory grows with k, so that it always reaches over the same
+ * share. */
 static double average_weight(const BtIsgdSettings *set, int64_t k) {
   if (!(set->average > 0)) return 1;
   const double span = 1 / set->average;

@@ -8,12 +8,14 @@
 enum { VALUE_MEAN, SECONDS, SCALARS };
 enum { VECTORS = 4 }; /* those of the state: theta, average, moments */
 
-BtStatus bt_isgd_create(BtContext *ctx, const BtIsgdSettings *settings, size_t p, const double *theta, BtIsgd *isgd) {
+BtStatus bt_isgd_create(BtContext *ctx, const BtIsgdSettings *settings, size_t p, const double *theta,
+                        BtIsgd *isgd) {
   *isgd = (BtIsgd){.p = p};
   for (size_t j = 0; j < p; j++)
     if (!isfinite(theta[j]) || (settings->lo && theta[j] < settings->lo[j]) ||
         (settings->hi && theta[j] > settings->hi[j]))
-      return bt_fail(ctx, BT_ERR_ARG, "ISGD's start is outside the parameters' domain: theta[%zu] is %g", j, theta[j]);
+      return bt_fail(ctx, BT_ERR_ARG, "ISGD's start is outside the parameters' domain: theta[%zu] is %g", j,
+                     theta[j]);
   isgd->theta = calloc((VECTORS + 1) * p, sizeof *isgd->theta);
   if (!isgd->theta) return bt_fail_memory(ctx, "ISGD", 8.0 * (VECTORS + 1) * (double)p);
   isgd->average = isgd->theta + p;
@@ -32,7 +34,8 @@ void bt_isgd_clear(BtIsgd *isgd) {
 
 BtStatus bt_isgd_declare(BtContext *ctx, const BtIsgd *isgd, BtTensorWriter *writer) {
   BtStatus st = BT_OK;
-  BT_TRY(bt_tensors_declare(ctx, writer, "isgd.vectors", BT_TENSOR_F64, 2, (const size_t[]){VECTORS, isgd->p}));
+  BT_TRY(
+      bt_tensors_declare(ctx, writer, "isgd.vectors", BT_TENSOR_F64, 2, (const size_t[]){VECTORS, isgd->p}));
   BT_TRY(bt_tensors_declare(ctx, writer, "isgd.scalars", BT_TENSOR_F64, 1, (const size_t[]){SCALARS}));
   BT_TRY(bt_tensors_declare(ctx, writer, "isgd.iteration", BT_TENSOR_I64, 1, (const size_t[]){1}));
 done:

@@ -1,9 +1,8 @@
-/* Blur by FFTW. A kernel that is even in both directions with reflecting boundary is diagonal in the DCT's space. Any
- * other is applied on a torus that holds the extended image: extend, multiply by the kernel's transform k̂, crop; the
- * adjoint embeds, multiplies by its conjugate and adds up what the extension had copied. */
+/* Blur by FFTW on a torus that holds the extended image: extend, multiply by the kernel's transform k̂, crop. The adjoint
+ * embeds, multiplies by its conjugate and adds up what the extension had copied. A periodic image whose sides FFTW likes
+ * is its own torus, on which AᵀA is one multiplication by |k̂|². */
 #include "lowerlevel/blur.h"
 
-#include <fftw3.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,129 +11,113 @@
 
 typedef struct {
   BtBoundary boundary;
-  size_t rows, columns; /* of the kernel                                                        */
+  size_t rows, columns; /* of the kernel                                                           */
   double *taps;
-  int even;             /* in both directions                                                    */
-  BtSpectral *transform;
-  double *gram, *symbol; /* |k̂|² and, if diagonal in the DCT's space, k̂ on the image's own grid    */
-
-  size_t *row_of, *column_of; /* [height + rows − 1], [width + columns − 1]: pixel of an extended row, column */
-
-  /* Unless diagonal: */
-  size_t high, wide;     /* the torus                                                            */
-  double *plane;         /* [high][2(wide/2 + 1)]                                                */
-  fftw_complex *kernel;  /* [high][wide/2 + 1], divided by the torus's size                      */
-  fftw_plan forward, backward;
-
-  double *diagonal; /* [shape], filled at its first use */
+  BtTorus torus;
+  int own;              /* the image is the torus                                                  */
+  size_t top, left;     /* extended rows and columns before the image's first                      */
+  size_t high, wide;    /* of the extended image                                                   */
+  size_t *row_of, *column_of; /* [high], [wide]: the pixel that an extended row, column shows        */
+  double *kernel;       /* [frequencies][2]: k̂                                                     */
+  double *gram;         /* [frequencies]: |k̂|²                                                     */
+  double *diagonal;     /* [shape], filled at its first use                                        */
   int has_diagonal;
 } Blur;
 
 static Blur *blur_of(const BtOperator *op) { return op->data; }
-static int is_diagonal(const Blur *b) { return b->boundary == BT_BOUNDARY_REFLECT && b->even; }
-
-/* The pixel that the extension shows at row (or column) e − lead. */
-static size_t source(size_t e, size_t lead, size_t side, BtBoundary boundary) {
-  const size_t period = boundary == BT_BOUNDARY_REFLECT ? 2 * side : side;
-  const size_t at = (e + period - lead % period) % period;
-  return at < side ? at : period - 1 - at;
-}
 
 static void extend(const Blur *b, BtShape shape, const double *x) {
-  const size_t stride = 2 * (b->wide / 2 + 1);
-  memset(b->plane, 0, b->high * stride * sizeof *b->plane);
-  for (size_t r = 0; r < shape.height + b->rows - 1; r++) {
+  const BtTorus *t = &b->torus;
+  memset(t->plane, 0, t->high * t->stride * sizeof *t->plane);
+  for (size_t r = 0; r < b->high; r++) {
     const double *from = x + b->row_of[r] * shape.width;
-    double *to = b->plane + r * stride;
-    for (size_t c = 0; c < shape.width + b->columns - 1; c++) to[c] = from[b->column_of[c]];
+    double *to = t->plane + r * t->stride;
+    for (size_t c = 0; c < b->left; c++) to[c] = from[b->column_of[c]];
+    memcpy(to + b->left, from, shape.width * sizeof *to);
+    for (size_t c = b->left + shape.width; c < b->wide; c++) to[c] = from[b->column_of[c]];
   }
 }
 
 /* The extension's adjoint: sums over the copies of a pixel. */
 static void fold(const Blur *b, BtShape shape, double *out) {
-  const size_t stride = 2 * (b->wide / 2 + 1);
   memset(out, 0, bt_shape_size(shape) * sizeof *out);
-  for (size_t r = 0; r < shape.height + b->rows - 1; r++) {
-    const double *from = b->plane + r * stride;
+  for (size_t r = 0; r < b->high; r++) {
+    const double *from = b->torus.plane + r * b->torus.stride;
     double *to = out + b->row_of[r] * shape.width;
-    for (size_t c = 0; c < shape.width + b->columns - 1; c++) to[b->column_of[c]] += from[c];
+    for (size_t c = 0; c < b->left; c++) to[b->column_of[c]] += from[c];
+    for (size_t c = 0; c < shape.width; c++) to[c] += from[b->left + c];
+    for (size_t c = b->left + shape.width; c < b->wide; c++) to[b->column_of[c]] += from[c];
   }
 }
 
 /* plane ← plane convolved, or correlated, with the kernel. */
 static void convolve(const Blur *b, int conjugate) {
-  const size_t count = b->high * (b->wide / 2 + 1);
-  const double sign = conjugate ? -1 : 1;
-  fftw_execute(b->forward);
-  double *p = b->plane;
-  for (size_t i = 0; i < count; i++) {
-    const double re = b->kernel[i][0], im = sign * b->kernel[i][1], x = p[2 * i], y = p[2 * i + 1];
-    p[2 * i] = re * x - im * y;
-    p[2 * i + 1] = re * y + im * x;
+  const BtTorus *t = &b->torus;
+  const double sign = conjugate ? -1 : 1, scale = 1 / (double)(t->high * t->wide);
+  bt_torus_forward(t);
+  for (size_t i = 0; i < bt_torus_frequencies(t); i++) {
+    const double re = scale * b->kernel[2 * i], im = scale * sign * b->kernel[2 * i + 1];
+    const double x = t->plane[2 * i], y = t->plane[2 * i + 1];
+    t->plane[2 * i] = re * x - im * y;
+    t->plane[2 * i + 1] = re * y + im * x;
   }
-  fftw_execute(b->backward);
+  bt_torus_backward(t);
 }
 
 static void apply(const BtOperator *op, const double *x, double *out) {
   const Blur *b = blur_of(op);
   const BtShape shape = op->shape;
-  const size_t stride = 2 * (b->wide / 2 + 1);
-  if (is_diagonal(b)) {
-    bt_spectral_multiply(b->transform, b->symbol, x, out);
-    return;
-  }
   extend(b, shape, x);
   convolve(b, 0);
   for (size_t r = 0; r < shape.height; r++)
-    memcpy(out + r * shape.width, b->plane + (r + b->rows - 1) * stride + b->columns - 1,
-           shape.width * sizeof *out);
+    memcpy(out + r * shape.width, b->torus.plane + (r + b->top) * b->torus.stride + b->left, shape.width * sizeof *out);
 }
 
 static void adjoint(const BtOperator *op, const double *y, double *out) {
   const Blur *b = blur_of(op);
   const BtShape shape = op->shape;
-  const size_t stride = 2 * (b->wide / 2 + 1);
-  if (is_diagonal(b)) {
-    bt_spectral_multiply(b->transform, b->symbol, y, out);
-    return;
-  }
-  memset(b->plane, 0, b->high * stride * sizeof *b->plane);
+  memset(b->torus.plane, 0, b->torus.high * b->torus.stride * sizeof *b->torus.plane);
   for (size_t r = 0; r < shape.height; r++)
-    memcpy(b->plane + (r + b->rows - 1) * stride + b->columns - 1, y + r * shape.width,
-           shape.width * sizeof *y);
+    memcpy(b->torus.plane + (r + b->top) * b->torus.stride + b->left, y + r * shape.width, shape.width * sizeof *y);
   convolve(b, 1);
   fold(b, shape, out);
 }
 
 static void normal(const BtOperator *op, const double *x, double *work, double *out) {
   const Blur *b = blur_of(op);
-  if (b->boundary == BT_BOUNDARY_PERIODIC || is_diagonal(b)) {
-    bt_spectral_multiply(b->transform, b->gram, x, out);
+  if (b->own) {
+    bt_torus_multiply(&b->torus, op->shape, b->gram, x, out);
     return;
   }
   apply(op, x, work);
   adjoint(op, work, out);
 }
 
+/* The extended rows (columns) that show a pixel: at most four. */
+static size_t copies_of(const size_t *shown, size_t count, size_t pixel, size_t *copies) {
+  size_t found = 0;
+  for (size_t e = 0; e < count && found < 4; e++)
+    if (shown[e] == pixel) copies[found++] = e;
+  return found;
+}
+
+/* Index of the tap by which output p takes the extended pixel e; `count` or more if there is none. */
+static size_t tap_of(size_t p, size_t lead, size_t e, size_t count) { return p + lead + count / 2 - e; }
+
 /* Squared length of A's column of the pixel (r, c), entry by entry. */
 static double column_square(const Blur *b, BtShape shape, size_t r, size_t c) {
-  size_t copies_r[4], copies_c[4], nr = 0, nc = 0;
+  size_t e[4], f[4];
+  const size_t ne = copies_of(b->row_of, b->high, r, e), nf = copies_of(b->column_of, b->wide, c, f);
   double sum = 0;
-  for (size_t e = 0; e < shape.height + b->rows - 1 && nr < 4; e++)
-    if (b->row_of[e] == r) copies_r[nr++] = e;
-  for (size_t e = 0; e < shape.width + b->columns - 1 && nc < 4; e++)
-    if (b->column_of[e] == c) copies_c[nc++] = e;
-  /* The output pixel (p, q) takes the extended pixel (e, f) with the tap (p + rows − 1 − e, q + columns − 1 − f). */
   for (size_t p = 0; p < shape.height; p++) {
     int touched = 0;
-    for (size_t a = 0; a < nr; a++) touched |= p + b->rows - 1 >= copies_r[a] && p <= copies_r[a];
+    for (size_t a = 0; a < ne; a++) touched |= tap_of(p, b->top, e[a], b->rows) < b->rows;
     for (size_t q = 0; q < shape.width && touched; q++) {
       double entry = 0;
-      for (size_t a = 0; a < nr; a++)
-        for (size_t k = 0; k < nc; k++) {
-          const size_t e = copies_r[a], f = copies_c[k];
-          if (p + b->rows - 1 >= e && p <= e && q + b->columns - 1 >= f && q <= f)
-            entry += b->taps[(p + b->rows - 1 - e) * b->columns + q + b->columns - 1 - f];
+      for (size_t a = 0; a < ne; a++)
+        for (size_t k = 0; k < nf; k++) {
+          const size_t i = tap_of(p, b->top, e[a], b->rows), j = tap_of(q, b->left, f[k], b->columns);
+          if (i < b->rows && j < b->columns) entry += b->taps[i * b->columns + j];
         }
       sum += entry * entry;
     }
@@ -160,17 +143,12 @@ static void diagonal(const BtOperator *op, double *out) {
 
 static void destroy(BtOperator *op) {
   Blur *b = blur_of(op);
-  if (!b) return;
-  if (b->forward) fftw_destroy_plan(b->forward);
-  if (b->backward) fftw_destroy_plan(b->backward);
-  fftw_free(b->plane);
-  fftw_free(b->kernel);
-  bt_spectral_destroy(b->transform);
+  bt_torus_clear(&b->torus);
   free(b->taps);
-  free(b->gram);
-  free(b->symbol);
   free(b->row_of);
   free(b->column_of);
+  free(b->kernel);
+  free(b->gram);
   free(b->diagonal);
   free(b);
 }
@@ -182,70 +160,50 @@ static const BtOperatorOps blur_ops = {.name = "blur",
                                        .diagonal = diagonal,
                                        .destroy = destroy};
 
-/* The smallest length from n upward whose prime factors are 2, 3, 5 and 7, where FFTW is fastest. */
-static size_t smooth_length(size_t n) {
-  for (;; n++) {
-    size_t rest = n;
-    for (size_t p = 2; p <= 7; p += p == 2 ? 1 : 2)
-      while (rest % p == 0) rest /= p;
-    if (rest == 1) return n;
-  }
-}
-
-static int is_even(size_t rows, size_t columns, const double *taps) {
-  if (rows % 2 == 0 || columns % 2 == 0) return 0;
-  for (size_t i = 0; i < rows; i++)
-    for (size_t j = 0; j < columns; j++) {
-      const double t = taps[i * columns + j];
-      if (t != taps[(rows - 1 - i) * columns + j] || t != taps[i * columns + columns - 1 - j]) return 0;
-    }
-  return 1;
-}
-
-/* kernel ← transform of the taps, or of their absolute values. */
+/* k̂ of the taps or of their absolute values, the kernel's middle on the torus's pixel (0, 0). */
 static void transform_kernel(const Blur *b, int absolute) {
-  const size_t half = b->wide / 2 + 1, count = b->high * half;
-  const double scale = 1 / (double)(b->high * b->wide);
-  memset(b->plane, 0, 2 * count * sizeof *b->plane);
+  const BtTorus *t = &b->torus;
+  memset(t->plane, 0, t->high * t->stride * sizeof *t->plane);
   for (size_t i = 0; i < b->rows; i++)
     for (size_t j = 0; j < b->columns; j++) {
-      const double t = b->taps[i * b->columns + j];
-      b->plane[i * 2 * half + j] = absolute ? fabs(t) : t;
+      const double tap = b->taps[i * b->columns + j];
+      const size_t r = (i + t->high - b->rows / 2) % t->high, c = (j + t->wide - b->columns / 2) % t->wide;
+      t->plane[r * t->stride + c] = absolute ? fabs(tap) : tap;
     }
-  fftw_execute(b->forward);
-  for (size_t i = 0; i < count; i++) {
-    b->kernel[i][0] = scale * b->plane[2 * i];
-    b->kernel[i][1] = scale * b->plane[2 * i + 1];
-  }
+  bt_torus_forward(t);
+  memcpy(b->kernel, t->plane, t->high * t->stride * sizeof *b->kernel);
 }
 
-static BtStatus create_maps(BtContext *ctx, Blur *b, BtShape shape) {
-  const size_t high = shape.height + b->rows - 1, wide = shape.width + b->columns - 1;
-  b->row_of = malloc(high * sizeof *b->row_of);
-  b->column_of = malloc(wide * sizeof *b->column_of);
-  if (!b->row_of || !b->column_of) return bt_fail_memory(ctx, "a blur", (double)(high + wide) * sizeof(size_t));
-  for (size_t e = 0; e < high; e++) b->row_of[e] = source(e, b->rows - 1 - b->rows / 2, shape.height, b->boundary);
-  for (size_t e = 0; e < wide; e++)
-    b->column_of[e] = source(e, b->columns - 1 - b->columns / 2, shape.width, b->boundary);
-  return BT_OK;
+/* The pixel that the extension shows at extended row (or column) e. */
+static size_t source(size_t e, size_t lead, size_t side, BtBoundary boundary) {
+  const size_t period = boundary == BT_BOUNDARY_REFLECT ? 2 * side : side;
+  const size_t at = (e + period - lead % period) % period;
+  return at < side ? at : period - 1 - at;
 }
 
-static BtStatus create_torus(BtContext *ctx, Blur *b, BtShape shape) {
-  b->high = smooth_length(shape.height + b->rows - 1);
-  b->wide = smooth_length(shape.width + b->columns - 1);
-  const size_t half = b->wide / 2 + 1;
-  b->plane = fftw_malloc(b->high * 2 * half * sizeof *b->plane);
-  b->kernel = fftw_malloc(b->high * half * sizeof *b->kernel);
-  fftw_complex *frequencies = (fftw_complex *)b->plane;
-  if (b->plane && b->kernel) {
-    b->forward = fftw_plan_dft_r2c_2d((int)b->high, (int)b->wide, b->plane, frequencies, FFTW_ESTIMATE);
-    b->backward = fftw_plan_dft_c2r_2d((int)b->high, (int)b->wide, frequencies, b->plane, FFTW_ESTIMATE);
-  }
-  return b->forward && b->backward ? BT_OK
-                                   : bt_fail_memory(ctx, "a blur", (double)(4 * b->high * half) * sizeof(double));
+/* The image and what its output sees of the extension: rows/2 pixels after it, the others of rows − 1 before. */
+static BtStatus create_extension(BtContext *ctx, Blur *b, BtShape shape) {
+  b->own = b->boundary == BT_BOUNDARY_PERIODIC && bt_torus_smooth(shape.height) && bt_torus_smooth(shape.width);
+  b->top = b->own ? 0 : b->rows - 1 - b->rows / 2;
+  b->left = b->own ? 0 : b->columns - 1 - b->columns / 2;
+  b->high = shape.height + (b->own ? 0 : b->rows - 1);
+  b->wide = shape.width + (b->own ? 0 : b->columns - 1);
+  b->row_of = malloc(b->high * sizeof *b->row_of);
+  b->column_of = malloc(b->wide * sizeof *b->column_of);
+  if (!b->row_of || !b->column_of) return bt_fail_memory(ctx, "a blur", (double)(b->high + b->wide) * sizeof(size_t));
+  for (size_t e = 0; e < b->high; e++) b->row_of[e] = source(e, b->top, shape.height, b->boundary);
+  for (size_t e = 0; e < b->wide; e++) b->column_of[e] = source(e, b->left, shape.width, b->boundary);
+  return bt_torus_create(ctx, b->high, b->wide, &b->torus);
 }
 
-/* ‖A‖² ≤ ‖A‖₁‖A‖_∞ (Schur). Rows of |A| sum to Σ|k|; its columns' sums are |A|ᵀ1, computed. */
+/* Error of one transform of N points, relative in the 2-norm: at most 8u log₂N in radix algorithms (Higham, Accuracy and
+ * Stability of Numerical Algorithms, theorem 24.2). Two transforms and a product, and k̂ with the like error relative to
+ * Σ|k|; the extension, which holds a pixel at most four times, at most doubles the norm. */
+static double rounding_of(const Blur *b, double sum) {
+  return 2 * sum * (3 * 8 * log2((double)b->torus.high * (double)b->torus.wide + 2) + 16);
+}
+
+/* ‖A‖² ≤ ‖A‖₁‖A‖_∞ (Schur). Rows of |A| sum to Σ|k|; the columns' sums are |A|ᵀ1, computed. */
 static BtStatus schur_bound(BtContext *ctx, BtOperator *op, double sum, double *bound) {
   const Blur *b = op->data;
   const size_t n = bt_shape_size(op->shape);
@@ -258,80 +216,70 @@ static BtStatus schur_bound(BtContext *ctx, BtOperator *op, double sum, double *
   for (size_t i = 0; i < n; i++) largest = fmax(largest, ones[n + i]);
   free(ones);
   /* ‖computed − exact‖_∞ ≤ ‖·‖₂ ≤ u·rounding·√n. */
-  largest += BT_ROUNDOFF * op->rounding * sqrt((double)n);
-  *bound = sqrt(sum * largest);
+  *bound = sqrt(sum * (largest + BT_ROUNDOFF * op->rounding * sqrt((double)n)));
   return BT_OK;
 }
 
-/* Error of one transform of N points, relative in the 2-norm: at most 8u log₂N in radix algorithms (Higham, Accuracy and
- * Stability, theorem 24.2), three times that where prime lengths go through a convolution. Two transforms, a product,
- * and a kernel's transform with the like error relative to Σ|k|; the extension at most doubles the norm. */
-static double rounding_of(const Blur *b, BtShape shape, double sum) {
-  const double points = (double)(shape.height + b->rows) * (double)(shape.width + b->columns) * 4;
-  return 2 * sum * (3 * 24 * log2(points) + 16);
+static int is_even(const Blur *b) {
+  if (b->rows % 2 == 0 || b->columns % 2 == 0) return 0;
+  for (size_t i = 0; i < b->rows; i++)
+    for (size_t j = 0; j < b->columns; j++) {
+      const double t = b->taps[i * b->columns + j];
+      if (t != b->taps[(b->rows - 1 - i) * b->columns + j] || t != b->taps[i * b->columns + b->columns - 1 - j]) return 0;
+    }
+  return 1;
 }
 
-/* ‖A‖ ≤ 2 max|k̂| on the torus: the extension at most doubles the norm. */
-static double torus_bound(const Blur *b, double off) {
-  double most = 0;
-  for (size_t i = 0; i < b->high * (b->wide / 2 + 1); i++)
-    most = fmax(most, b->kernel[i][0] * b->kernel[i][0] + b->kernel[i][1] * b->kernel[i][1]);
-  return 2 * (sqrt(most) * (double)(b->high * b->wide) + off);
-}
-
-/* Bounds of the singular values: the symbol's extremes where A is diagonal (the DFT diagonalises a periodic blur), else
- * Schur's or the torus's. */
+/* Bounds of the singular values. A periodic blur's are the |k̂| of the image's own frequencies; a reflecting one's, if the
+ * kernel is even in both directions, those of the DCT-II, π(i/height, j/width); else Schur bounds the largest. */
 static BtStatus bound(BtContext *ctx, BtOperator *op) {
-  Blur *b = op->data;
-  const size_t frequencies = bt_spectral_size(op->shape, is_diagonal(b) ? BT_BOUNDARY_REFLECT : BT_BOUNDARY_PERIODIC);
-  double sum = 0, most = 0, least = (double)INFINITY;
+  const Blur *b = op->data;
+  const size_t h = op->shape.height, w = op->shape.width, fold = b->boundary == BT_BOUNDARY_REFLECT ? 2 : 1;
+  double sum = 0, least, most;
+  BtStatus st = BT_OK;
   for (size_t i = 0; i < b->rows * b->columns; i++) sum += fabs(b->taps[i]);
-  for (size_t i = 0; i < frequencies; i++) {
-    most = fmax(most, b->gram[i]);
-    least = fmin(least, b->gram[i]);
+  op->rounding = rounding_of(b, sum);
+  if (fold == 2 && !is_even(b)) {
+    st = schur_bound(ctx, op, sum, &op->norm);
+    op->norm *= 1 + 1e-12;
+    return st;
   }
-  op->rounding = rounding_of(b, op->shape, sum);
-  /* k̂ comes from sums of rows·columns products. */
-  const double off = BT_ROUNDOFF * (double)(b->rows + b->columns + 16) * sum;
-  op->norm = sum;
-  if (is_diagonal(b) || b->boundary == BT_BOUNDARY_PERIODIC) {
-    if (!is_diagonal(b)) transform_kernel(b, 0);
-    op->norm = fmin(sum * (1 + 1e-12), (sqrt(most) + off) * (1 + 1e-15));
-    const double root = fmax(0, sqrt(least) - off);
-    op->least = root * root * (1 - 1e-15);
-    return BT_OK;
-  }
-  const BtStatus st = schur_bound(ctx, op, sum, &op->norm);
-  transform_kernel(b, 0);
-  op->norm = fmin(op->norm, torus_bound(b, BT_ROUNDOFF * op->rounding)) * (1 + 1e-12);
-  op->least = 0;
+  if (bt_power_extremes(fold * h, h, fold * w, fold == 2 ? w : w / 2 + 1, b->rows, b->columns, b->taps, &least, &most) < 0)
+    return bt_fail_memory(ctx, "a blur", (double)(b->rows * w) * 16);
+  /* |k̂| comes from sums of rows + columns products of factors within a few roundings. */
+  const double off = BT_ROUNDOFF * (double)(b->rows + b->columns + 16) * sum, root = fmax(0, sqrt(least) - off);
+  op->norm = (sqrt(most) + off) * (1 + 1e-15);
+  op->least = root * root * (1 - 1e-15);
   return st;
+}
+
+/* With the kernel's transform in place: |k̂|², and ‖A‖ ≤ 2 max|k̂| (the extension at most doubles the norm). */
+static void finish(Blur *b, BtOperator *op) {
+  double most = 0;
+  transform_kernel(b, 0);
+  for (size_t i = 0; i < bt_torus_frequencies(&b->torus); i++) {
+    const double re = b->kernel[2 * i], im = b->kernel[2 * i + 1];
+    b->gram[i] = re * re + im * im;
+    most = fmax(most, b->gram[i]);
+  }
+  op->norm = fmin(op->norm, 2 * (sqrt(most) + BT_ROUNDOFF * op->rounding) * (1 + 1e-12));
 }
 
 static BtStatus create(BtContext *ctx, Blur *b, BtOperator *op, const double *taps) {
   const size_t count = b->rows * b->columns;
-  const BtShape shape = op->shape;
   BtStatus st = BT_OK;
   b->taps = malloc(count * sizeof *b->taps);
   if (!b->taps) return bt_fail_memory(ctx, "a blur", (double)count * sizeof *b->taps);
   memcpy(b->taps, taps, count * sizeof *b->taps);
-  b->even = is_even(b->rows, b->columns, taps);
-  const BtBoundary space = is_diagonal(b) ? BT_BOUNDARY_REFLECT : BT_BOUNDARY_PERIODIC;
-  const size_t frequencies = bt_spectral_size(shape, space);
-  BT_TRY(bt_spectral_create(ctx, shape, space, &b->transform));
+  BT_TRY(create_extension(ctx, b, op->shape));
+  const size_t frequencies = bt_torus_frequencies(&b->torus);
+  b->kernel = malloc(2 * frequencies * sizeof *b->kernel);
   b->gram = malloc(frequencies * sizeof *b->gram);
-  b->diagonal = malloc(bt_shape_size(shape) * sizeof *b->diagonal);
-  if (!b->gram || !b->diagonal || bt_spectral_power(b->transform, b->rows, b->columns, taps, b->gram) < 0)
-    BT_TRY(bt_fail_memory(ctx, "a blur", (double)frequencies * 16));
-  if (is_diagonal(b)) {
-    b->symbol = malloc(frequencies * sizeof *b->symbol);
-    if (!b->symbol || bt_spectral_symbol(b->transform, b->rows, b->columns, taps, b->symbol) < 0)
-      BT_TRY(bt_fail_memory(ctx, "a blur", (double)frequencies * 8));
-  }
-  BT_TRY(create_maps(ctx, b, shape));
-  if (!is_diagonal(b)) BT_TRY(create_torus(ctx, b, shape));
+  b->diagonal = malloc(bt_shape_size(op->shape) * sizeof *b->diagonal);
+  if (!b->kernel || !b->gram || !b->diagonal) BT_TRY(bt_fail_memory(ctx, "a blur", (double)frequencies * 32));
   BT_TRY(bound(ctx, op));
-  op->transform = b->transform;
+  finish(b, op);
+  op->torus = &b->torus;
   op->gram = b->gram;
 done:
   return st;

@@ -70,10 +70,11 @@ BtStatus bt_denoiser_apply(BtDenoiser *d, BtContext *ctx, double tolerance, BtIm
   BtStatus st = BT_OK, worst = BT_OK;
   const BtShape shape = {image->height, image->width};
   const size_t n = bt_shape_size(shape);
+  const double eps = tolerance * sqrt((double)n);
   const BtWork before = bt_lower_work(d->lower);
   const int opponent = image->colors == 3 && d->color == BT_COLOR_OPPONENT;
-  double *x = NULL, *dual = NULL, squares = 0;
-  *result = (BtDenoised){.proof = BT_PROVEN};
+  double *x = NULL, *dual = NULL;
+  *result = (BtDenoised){.proof = BT_PROVEN, .reached = 1};
   d->plane.shape = shape;
   const size_t dual_size = bt_problem_dual_size(&d->problem, 0);
   BT_TRY(check_range(ctx, image));
@@ -84,16 +85,16 @@ BtStatus bt_denoiser_apply(BtDenoiser *d, BtContext *ctx, double tolerance, BtIm
   if (opponent) bt_image_to_opponent(image);
   for (int c = 0; c < image->colors; c++) {
     BtCertificate cert;
-    st = denoise_plane(d, ctx, tolerance * sqrt((double)n), shape, bt_image_plane(image, c), dual, x, &cert);
+    st = denoise_plane(d, ctx, eps, shape, bt_image_plane(image, c), dual, x, &cert);
     if (st < 0 || st == BT_STOPPED) goto done;
     if (st > worst) worst = st;
-    squares += cert.bound * cert.bound;
-    result->proof = bt_proof_weaker(result->proof, cert.proof);
+    bt_denoised_add(result, &cert, eps);
   }
   if (opponent) bt_image_from_opponent(image);
-  result->bound = sqrt(squares / ((double)n * image->colors));
+  result->bound = sqrt(result->bound / ((double)n * image->colors));
+  result->gradient = sqrt(result->gradient / ((double)n * image->colors));
   result->certified = worst == BT_OK;
-  st = worst;
+  st = result->reached ? BT_OK : BT_NOT_CERTIFIED;
 done:
   result->work = bt_lower_work(d->lower);
   result->work.gradients -= before.gradients;

@@ -101,6 +101,7 @@ static void constants(const BtProblem *problem, size_t i, const double *theta, B
   k->cross_lipschitz = r.cross_lipschitz;
   k->cross_sum = r.cross_sum;
   k->rounding = r.rounding;
+  k->rounding_slope = r.rounding_slope;
   k->proof = k->mu > 0 ? r.proof : BT_PROOF_NONE;
 }
 
@@ -110,18 +111,12 @@ static double gradient_rounding(const BtProblem *problem, size_t i, const double
                                 const BtProblemConstants *k, const double *x) {
   const size_t n = dimension(problem, i);
   (void)theta;
-  return BT_ROUNDOFF * (5 * bt_distance(x, noisy(problem, i), n) + k->rounding * sqrt((double)n));
+  return BT_ROUNDOFF * (5 * bt_distance(x, noisy(problem, i), n) + bt_problem_rounding(k, x, n));
 }
 
 static void variation(const BtProblem *problem, size_t i, const double *theta, const double *x,
                       const double *q, double eps, BtVariation *out) {
-  if (ops(problem)->variation) {
-    ops(problem)->variation(regularizer(problem), shape(problem, i), theta, x, q, eps, out);
-    return;
-  }
-  BtProblemConstants k;
-  constants(problem, i, theta, &k);
-  bt_problem_variation_by_constants(&k, bt_norm(q, dimension(problem, i)), eps, out);
+  bt_regularizer_variation(regularizer(problem), shape(problem, i), theta, x, q, eps, out);
 }
 
 static size_t dual_size(const BtProblem *problem, size_t i) {

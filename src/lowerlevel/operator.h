@@ -5,7 +5,7 @@
 #ifndef BITUNE_LOWERLEVEL_OPERATOR_H
 #define BITUNE_LOWERLEVEL_OPERATOR_H
 
-#include "lowerlevel/spectral.h"
+#include "lowerlevel/torus.h"
 #include "regularizers/regularizer.h"
 
 typedef struct BtOperator BtOperator;
@@ -31,9 +31,10 @@ struct BtOperator {
   double norm;     /* proven: ‖A‖₂ ≤ norm                                                            */
   double least;    /* proven: AᵀA ⪰ least·I, least ≥ 0                                               */
   double rounding; /* ‖computed Ax − Ax‖₂ ≤ u·rounding·‖x‖₂ with u the unit roundoff; Aᵀ alike        */
-  /* What Newton systems are preconditioned with: AᵀA ≈ F* diag(gram) F for the transform F. NULL: Jacobi is as good. */
-  const BtSpectral *transform;
-  const double *gram; /* [bt_spectral_size(shape, …)] */
+  /* What Newton systems are preconditioned with: AᵀA is near P F* diag(gram) F Pᵀ on the torus (see torus.h), the same but
+   * at the edges. NULL: nothing of the kind. */
+  const BtTorus *torus;
+  const double *gram; /* [bt_torus_frequencies(torus)] */
   void *data;         /* the implementation's, owned */
 };
 

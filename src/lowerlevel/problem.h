@@ -4,9 +4,11 @@
 #ifndef BITUNE_LOWERLEVEL_PROBLEM_H
 #define BITUNE_LOWERLEVEL_PROBLEM_H
 
+#include <math.h>
 #include <stddef.h>
 
 #include "core/context.h"
+#include "lowerlevel/vector.h"
 #include "regularizers/regularizer.h"
 
 /* Constants of h_i(·; θ), valid for every x. */
@@ -16,7 +18,7 @@ typedef struct {
   double hessian_lipschitz; /* L_H                                                            */
   double cross_lipschitz;   /* L_J                                                            */
   double cross_sum;         /* Σ of the absolute terms of Jᵀq is ≤ cross_sum·‖q‖               */
-  double rounding;          /* of one entry of ∇h, in units of roundoff; see gradient_rounding */
+  double rounding, rounding_slope; /* of R's gradient: see BtRegularizerConstants and gradient_rounding */
   BtProof proof;            /* kind of the four                                               */
 } BtProblemConstants;
 
@@ -76,11 +78,20 @@ static inline size_t bt_problem_dual_size(const BtProblem *problem, size_t i) {
   return problem->ops->dual_size ? problem->ops->dual_size(problem, i) : 0;
 }
 
-/* Bounds on the ball of radius eps around x by the global constants: constants × eps × ‖q‖. */
-static inline void bt_problem_variation_by_constants(const BtProblemConstants *k, double norm_q, double eps,
+/* Bounds on the ball of radius eps around x[n] by the global constants: constants × eps × ‖q‖. */
+static inline void bt_problem_variation_by_constants(const BtProblemConstants *k, size_t n, double norm_q, double eps,
                                                      BtVariation *variation) {
   variation->hessian = k->hessian_lipschitz * eps * norm_q;
   variation->cross = k->cross_lipschitz * eps * norm_q;
+  variation->cross_norm = k->cross_lipschitz * eps;
+  variation->cross_rounding = 2 * bt_sum_rounding(n) * k->cross_sum * norm_q;
+}
+
+/* ‖computed ∇R − ∇R‖ in units of roundoff, by the constants. */
+static inline double bt_problem_rounding(const BtProblemConstants *k, const double *x, size_t n) {
+  double largest = 0;
+  for (size_t j = 0; k->rounding_slope > 0 && j < n; j++) largest = fmax(largest, fabs(x[j]));
+  return (k->rounding + k->rounding_slope * largest) * sqrt((double)n);
 }
 
 #endif

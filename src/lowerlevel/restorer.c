@@ -70,7 +70,10 @@ static BtStatus prepare(BtRestorer *r, BtContext *ctx, BtShape shape, const unsi
     r->fast_problem = bt_restoration_problem(&r->fast_family, 1);
     r->problem.fast = &r->fast_problem;
   }
-  BT_TRY(bt_lower_create(ctx, &r->problem, &r->settings, &r->lower));
+  /* The ridge leaves these problems far worse conditioned than denoising: Newton's method, with or without a dual. */
+  BtLowerSettings settings = r->settings;
+  if (!settings.solver || strcmp(settings.solver, "auto") == 0) settings.solver = "bt_pdnewton";
+  BT_TRY(bt_lower_create(ctx, &r->problem, &settings, &r->lower));
 done:
   if (st < 0) release(r);
   return st;
@@ -119,9 +122,9 @@ BtStatus bt_restorer_apply(BtRestorer *r, BtContext *ctx, double tolerance, cons
   const BtShape shape = {image->height, image->width};
   const size_t n = bt_shape_size(shape);
   const int opponent = image->colors == 3 && r->spec.color == BT_COLOR_OPPONENT;
-  double *room = NULL, *dual = NULL, squares = 0;
+  double *room = NULL, *dual = NULL;
   BtWork before = {0};
-  *result = (BtDenoised){.proof = BT_PROVEN};
+  *result = (BtDenoised){.proof = BT_PROVEN, .reached = 1};
   BT_TRY(check_range(ctx, image));
   BT_TRY(prepare(r, ctx, shape, r->spec.kernel ? NULL : known));
   before = bt_lower_work(r->lower);
@@ -137,11 +140,11 @@ BtStatus bt_restorer_apply(BtRestorer *r, BtContext *ctx, double tolerance, cons
                        room, dual, &cert);
     if (st < 0 || st == BT_STOPPED) goto done;
     if (st > worst) worst = st;
-    squares += cert.bound * cert.bound;
-    result->proof = bt_proof_weaker(result->proof, cert.proof);
+    bt_denoised_add(result, &cert, tolerance * sqrt((double)n));
   }
   if (opponent) bt_image_from_opponent(image);
-  result->bound = sqrt(squares / ((double)n * image->colors));
+  result->bound = sqrt(result->bound / ((double)n * image->colors));
+  result->gradient = sqrt(result->gradient / ((double)n * image->colors));
   result->certified = worst == BT_OK;
   st = worst;
 done:

@@ -4,7 +4,7 @@
 
 #include "imageio/kernel.h"
 #include "lowerlevel/denoiser.h"
-#include "lowerlevel/spectral.h"
+#include "lowerlevel/torus.h"
 
 /* Weight of the ridge: small against the data term, large enough that certificates mean something. */
 #define BT_RESTORE_RIDGE 1e-4

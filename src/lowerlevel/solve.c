@@ -91,7 +91,11 @@ static PetscErrorCode certified(Tao tao, void *data) {
   PetscReal value, norm, constraint, step;
   PetscCall(TaoGetSolutionStatus(tao, &iteration, &value, &norm, &constraint, &step, NULL));
   lower->last_norm = norm;
-  TaoConvergedReason reason = TAO_CONTINUE_ITERATING;
+  TaoConvergedReason reason;
+  PetscCall(TaoGetConvergedReason(tao, &reason));
+  /* A line search that failed for good would fail at every further iteration: rounding hides the decrease. */
+  const int lost = reason == TAO_DIVERGED_LS_FAILURE;
+  reason = lost ? TAO_DIVERGED_LS_FAILURE : TAO_CONTINUE_ITERATING;
   if (!isfinite(norm) || !isfinite(value))
     reason = TAO_DIVERGED_NAN;
   else if (norm <= lower->state.target)

@@ -28,7 +28,7 @@ static PetscErrorCode direction(Tao tao, BtTaoProblem *p) {
   const double *x;
   PetscCall(VecGetLocalSize(tao->solution, &n));
   PetscCall(VecGetArrayRead(tao->solution, &x));
-  if (p->problem->ops->dual_curvature)
+  if (bt_problem_dual_size(p->problem, p->i) > 0)
     p->problem->ops->dual_curvature(p->problem, p->i, p->theta, x, p->dual, p->hessian.curvature);
   else
     p->problem->ops->curvature(p->problem, p->i, p->theta, x, p->hessian.curvature);
@@ -44,6 +44,16 @@ static PetscErrorCode direction(Tao tao, BtTaoProblem *p) {
   PetscCall(KSPGetIterationNumber(tao->ksp, &iterations));
   tao->ksp_its = iterations;
   tao->ksp_tot_its += iterations;
+  return 0;
+}
+
+/* Where CG met negative curvature at once (a function that is not convex), it is M⁻¹(−∇h), M the preconditioner. */
+static PetscErrorCode fall_back(Tao tao, PetscReal *slope) {
+  PdNewton *pd = (PdNewton *)tao->data;
+  PC pc;
+  PetscCall(KSPGetPC(tao->ksp, &pc));
+  PetscCall(PCApply(pc, pd->rhs, tao->stepdirection));
+  PetscCall(VecDot(tao->gradient, tao->stepdirection, slope));
   return 0;
 }
 
@@ -92,6 +102,7 @@ static PetscErrorCode solve(Tao tao) {
     if (reason != TAO_CONTINUE_ITERATING) return 0;
     PetscCall(direction(tao, p));
     PetscCall(VecDot(tao->gradient, tao->stepdirection, &slope));
+    if (!(slope < 0)) PetscCall(fall_back(tao, &slope));
     step = 0;
     /* A direction that is no descent (a linear solver stopped by options at zero, say) would repeat for ever.
      */

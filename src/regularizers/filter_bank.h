@@ -14,7 +14,8 @@ typedef struct {
 } BtFilterBank;
 
 /* One image row of responses, as the sweep hands it to act(): t[j] is [K][stride], of which `columns` entries of each
- * filter are meant; float if the sweep is `single`, else double. Rows come in order from 0. */
+ * filter are meant; float if the sweep is `single`, else double. Up to 15 entries after them may be read and written.
+ * Rows come in order from 0. */
 typedef struct {
   size_t row, columns, stride;
   void *t[2];

@@ -15,88 +15,102 @@
 typedef struct {
   BtFoe foe;
   BtShape shape;
-  int single;
+  const BtFoeRows *rows;
+  void *masks; /* [3][padded columns]: valid, inside, nowhere inside                        */
   double value;
-  void *planes; /* [K][shape] second derivatives, REAL                                  */
-  double *by_weight, *by_smoothing, *by_ratio;                /* [K] sums of Jᵀq           */
-  const double *for_weight, *for_smoothing, *for_ratio;       /* [K] factors of J v        */
+  void *planes; /* [K][height][padded columns] second derivatives                           */
+  double *by_weight, *by_smoothing, *by_ratio;          /* [K] sums of Jᵀq                   */
+  const double *for_weight, *for_smoothing, *for_ratio; /* [K] factors of J v                */
 } Job;
 
 static void fill_nan(double *x, size_t n) {
   for (size_t j = 0; j < n; j++) x[j] = (double)NAN;
 }
 
-static BtFoeRow row_of(const Job *job, const BtBankRow *r) {
-  const size_t before = (job->foe.size - 1) / 2, after = job->foe.size - 1 - before;
-  BtFoeRow row = {.foe = &job->foe, .columns = r->columns, .stride = r->stride};
-  if (r->row >= before && r->row + after < job->shape.height && job->shape.width > before + after) {
-    row.from = before;
-    row.to = job->shape.width - after;
+/* theta NULL: a job that needs no potentials, of filters that the caller sets. */
+static BtStatus open_job(const BtRegularizer *reg, BtShape shape, const double *theta, Job *job) {
+  const size_t n = bt_foe_padded(shape.width), before = (reg->size - 1) / 2, after = reg->size - 1 - before;
+  job->shape = shape;
+  job->rows = bt_foe_rows(reg->single);
+  job->masks = calloc(3 * n, job->rows->size);
+  double *ones = calloc(n, sizeof *ones);
+  if (job->masks && ones) {
+    for (size_t c = 0; c < shape.width; c++) ones[c] = 1;
+    job->rows->convert(n, ones, job->masks);
+    for (size_t c = 0; c < n; c++) ones[c] = c >= before && c + after < shape.width;
+    job->rows->convert(n, ones, (char *)job->masks + n * job->rows->size);
   }
-  return row;
+  free(ones);
+  if (!job->masks || !ones) return BT_ERR_MEMORY;
+  if (theta) return bt_foe_open(reg, theta, &job->foe);
+  job->foe = (BtFoe){.filters = reg->filters, .size = reg->size};
+  return BT_OK;
+}
+
+static void close_job(Job *job) {
+  free(job->masks);
+  bt_foe_clear(&job->foe);
+}
+
+static BtFoeRow row_of(const Job *job, const BtBankRow *r) {
+  const size_t n = bt_foe_padded(r->columns) * job->rows->size, before = (job->foe.size - 1) / 2;
+  const int inside = r->row >= before && r->row - before + job->foe.size <= job->shape.height;
+  return (BtFoeRow){.foe = &job->foe,
+                    .columns = r->columns,
+                    .stride = r->stride,
+                    .valid = job->masks,
+                    .inside = (char *)job->masks + (inside ? n : 2 * n)};
+}
+
+static size_t plane_size(const Job *job) { return bt_foe_padded(job->shape.width) * job->shape.height; }
+
+/* A row of the first plane. */
+static char *planes_at(const Job *job, const BtBankRow *r) {
+  return (char *)job->planes + r->row * bt_foe_padded(r->columns) * job->rows->size;
 }
 
 static void act_gradient(void *user, const BtBankRow *r) {
   Job *job = user;
   const BtFoeRow row = row_of(job, r);
-  job->value += job->single ? bt_foe_rows_single_gradient(&row, r->t[0]) : bt_foe_rows_double_gradient(&row, r->t[0]);
+  job->value += job->rows->gradient(&row, r->t[0]);
 }
-
-static size_t offset(const Job *job, const BtBankRow *r) { return r->row * job->shape.width; }
 
 static void act_curvature(void *user, const BtBankRow *r) {
   Job *job = user;
   const BtFoeRow row = row_of(job, r);
-  const size_t plane = bt_shape_size(job->shape);
-  if (job->single)
-    bt_foe_rows_single_curvature(&row, r->t[0], (float *)job->planes + offset(job, r), plane);
-  else
-    bt_foe_rows_double_curvature(&row, r->t[0], (double *)job->planes + offset(job, r), plane);
+  job->rows->curvature(&row, r->t[0], planes_at(job, r), plane_size(job));
 }
 
 static void act_product(void *user, const BtBankRow *r) {
   Job *job = user;
   const BtFoeRow row = row_of(job, r);
-  const size_t plane = bt_shape_size(job->shape);
-  if (job->single)
-    bt_foe_rows_single_product(&row, (float *)job->planes + offset(job, r), plane, r->t[0]);
-  else
-    bt_foe_rows_double_product(&row, (double *)job->planes + offset(job, r), plane, r->t[0]);
+  job->rows->product(&row, planes_at(job, r), plane_size(job), r->t[0]);
 }
 
 static void act_planes(void *user, const BtBankRow *r) {
   Job *job = user;
-  const size_t plane = bt_shape_size(job->shape), at = offset(job, r);
-  for (size_t k = 0; k < job->foe.filters; k++) {
-    if (job->single)
-      memcpy((float *)r->t[0] + k * r->stride, (float *)job->planes + k * plane + at, r->columns * sizeof(float));
-    else
-      memcpy((double *)r->t[0] + k * r->stride, (double *)job->planes + k * plane + at, r->columns * sizeof(double));
-  }
+  const size_t bytes = job->rows->size;
+  for (size_t k = 0; k < job->foe.filters; k++)
+    memcpy((char *)r->t[0] + k * r->stride * bytes, planes_at(job, r) + k * plane_size(job) * bytes,
+           r->columns * bytes);
 }
 
 static void act_cross_adjoint(void *user, const BtBankRow *r) {
   Job *job = user;
   const BtFoeRow row = row_of(job, r);
-  if (job->single)
-    bt_foe_rows_single_cross_adjoint(&row, r->t[0], r->t[1], job->by_weight, job->by_smoothing, job->by_ratio);
-  else
-    bt_foe_rows_double_cross_adjoint(&row, r->t[0], r->t[1], job->by_weight, job->by_smoothing, job->by_ratio);
+  job->rows->cross_adjoint(&row, r->t[0], r->t[1], job->by_weight, job->by_smoothing, job->by_ratio);
 }
 
 static void act_cross_mult(void *user, const BtBankRow *r) {
   Job *job = user;
   const BtFoeRow row = row_of(job, r);
-  if (job->single)
-    bt_foe_rows_single_cross_mult(&row, r->t[0], r->t[1], job->for_weight, job->for_smoothing, job->for_ratio);
-  else
-    bt_foe_rows_double_cross_mult(&row, r->t[0], r->t[1], job->for_weight, job->for_smoothing, job->for_ratio);
+  job->rows->cross_mult(&row, r->t[0], r->t[1], job->for_weight, job->for_smoothing, job->for_ratio);
 }
 
 static double foe_value_grad(const BtRegularizer *reg, BtShape shape, const double *theta, const double *x,
                              double *gradient) {
-  Job job = {.shape = shape, .single = reg->single};
-  BtStatus st = bt_foe_open(reg, theta, &job.foe);
+  Job job = {0};
+  BtStatus st = open_job(reg, shape, theta, &job);
   if (st >= 0)
     st = bt_bank_sweep(&(BtBankSweep){.bank = {&job.foe.bank},
                                       .image = {x},
@@ -107,7 +121,7 @@ static double foe_value_grad(const BtRegularizer *reg, BtShape shape, const doub
                                       .user = &job,
                                       .single = reg->single},
                        shape);
-  bt_foe_clear(&job.foe);
+  close_job(&job);
   if (st >= 0) return job.value;
   fill_nan(gradient, bt_shape_size(shape));
   return (double)NAN;
@@ -117,14 +131,14 @@ static double foe_value_grad(const BtRegularizer *reg, BtShape shape, const doub
 static size_t taps_size(const BtRegularizer *reg) { return reg->filters * reg->size * reg->size; }
 
 static size_t foe_curvature_size(const BtRegularizer *reg, BtShape shape) {
-  const size_t planes = reg->filters * bt_shape_size(shape);
+  const size_t planes = reg->filters * shape.height * bt_foe_padded(shape.width);
   return taps_size(reg) + (reg->single ? (planes + 1) / 2 : planes);
 }
 
 static void foe_curvature(const BtRegularizer *reg, BtShape shape, const double *theta, const double *x,
                           double *curvature) {
-  Job job = {.shape = shape, .single = reg->single, .planes = curvature + taps_size(reg)};
-  BtStatus st = bt_foe_open(reg, theta, &job.foe);
+  Job job = {.planes = curvature + taps_size(reg)};
+  BtStatus st = open_job(reg, shape, theta, &job);
   if (st >= 0) {
     memcpy(curvature, job.foe.taps, taps_size(reg) * sizeof *curvature);
     st = bt_bank_sweep(&(BtBankSweep){.bank = {&job.foe.bank},
@@ -135,40 +149,36 @@ static void foe_curvature(const BtRegularizer *reg, BtShape shape, const double 
                                       .single = reg->single},
                        shape);
   }
-  bt_foe_clear(&job.foe);
+  close_job(&job);
   if (st < 0) fill_nan(curvature, taps_size(reg));
 }
 
 static void foe_hess_mult(const BtRegularizer *reg, BtShape shape, const double *curvature, const double *v,
                           double *product) {
   const BtFilterBank bank = {.filters = reg->filters, .size = reg->size, .taps = curvature};
-  Job job = {.foe = {.filters = reg->filters, .size = reg->size},
-             .shape = shape,
-             .single = reg->single,
-             .planes = (double *)curvature + taps_size(reg)};
-  const BtStatus st = bt_bank_sweep(&(BtBankSweep){.bank = {&bank},
-                                                   .image = {v},
-                                                   .inputs = 1,
-                                                   .outputs = 1,
-                                                   .out = product,
-                                                   .act = act_product,
-                                                   .user = &job,
-                                                   .single = reg->single},
-                                    shape);
+  Job job = {.planes = (double *)curvature + taps_size(reg)};
+  BtStatus st = open_job(reg, shape, NULL, &job);
+  if (st >= 0)
+    st = bt_bank_sweep(&(BtBankSweep){.bank = {&bank},
+                                      .image = {v},
+                                      .inputs = 1,
+                                      .outputs = 1,
+                                      .out = product,
+                                      .act = act_product,
+                                      .user = &job,
+                                      .single = reg->single},
+                       shape);
+  close_job(&job);
   if (st < 0) fill_nan(product, bt_shape_size(shape));
 }
 
-/* Σ_k (c_k ∘ c_k) ⋆ w φ″: exact where the extension does not lay a pixel upon itself within one filter, that is beyond
- * s/2 pixels from the edge; nearer to it an approximation, which is all that a preconditioner needs. */
+/* Σ_k (c_k ∘ c_k) ⋆ w φ″, and what the extension adds at the image's edge. */
 static void foe_hess_diagonal(const BtRegularizer *reg, BtShape shape, const double *curvature, double *diagonal) {
   const size_t n = taps_size(reg);
   double *squares = malloc(n * sizeof *squares);
   const BtFilterBank bank = {.filters = reg->filters, .size = reg->size, .taps = squares};
-  Job job = {.foe = {.filters = reg->filters, .size = reg->size},
-             .shape = shape,
-             .single = reg->single,
-             .planes = (double *)curvature + n};
-  BtStatus st = squares ? BT_OK : BT_ERR_MEMORY;
+  Job job = {.planes = (double *)curvature + n};
+  BtStatus st = squares ? open_job(reg, shape, NULL, &job) : BT_ERR_MEMORY;
   for (size_t j = 0; squares && j < n; j++) squares[j] = curvature[j] * curvature[j];
   if (st >= 0)
     st = bt_bank_sweep(&(BtBankSweep){.bank = {&bank},
@@ -178,6 +188,8 @@ static void foe_hess_diagonal(const BtRegularizer *reg, BtShape shape, const dou
                                       .user = &job,
                                       .single = reg->single},
                        shape);
+  if (st >= 0) st = bt_foe_diagonal_folds(reg, shape, curvature, job.planes, diagonal);
+  close_job(&job);
   free(squares);
   if (st < 0) fill_nan(diagonal, bt_shape_size(shape));
 }
@@ -188,8 +200,8 @@ static void foe_cross_adjoint(const BtRegularizer *reg, BtShape shape, const dou
   const BtFoeLayout l = bt_foe_layout(reg);
   const size_t k = reg->filters;
   double *unused = calloc(k, sizeof *unused), *taps = product + l.taps;
-  Job job = {.shape = shape, .single = reg->single};
-  BtStatus st = unused ? bt_foe_open(reg, theta, &job.foe) : BT_ERR_MEMORY;
+  Job job = {0};
+  BtStatus st = unused ? open_job(reg, shape, theta, &job) : BT_ERR_MEMORY;
   memset(product, 0, l.end * sizeof *product);
   job.by_weight = product + l.weights;
   job.by_smoothing = product + l.smoothings;
@@ -205,7 +217,7 @@ static void foe_cross_adjoint(const BtRegularizer *reg, BtShape shape, const dou
                        shape);
   for (size_t j = 0; j < k; j++) product[0] += product[l.weights + j];
   bt_foe_zero_mean(k, reg->size, taps, taps);
-  bt_foe_clear(&job.foe);
+  close_job(&job);
   free(unused);
   if (st < 0) fill_nan(product, l.end);
 }
@@ -216,8 +228,8 @@ static void foe_cross_mult(const BtRegularizer *reg, BtShape shape, const double
   const BtFoeLayout l = bt_foe_layout(reg);
   const size_t k = reg->filters;
   double *work = calloc(2 * k + taps_size(reg), sizeof *work);
-  Job job = {.shape = shape, .single = reg->single};
-  BtStatus st = work ? bt_foe_open(reg, theta, &job.foe) : BT_ERR_MEMORY;
+  Job job = {0};
+  BtStatus st = work ? open_job(reg, shape, theta, &job) : BT_ERR_MEMORY;
   if (st >= 0) {
     double *for_weight = work, *none = work + k, *taps = none + k;
     const BtFilterBank along = {.filters = k, .size = reg->size, .taps = taps};
@@ -236,7 +248,7 @@ static void foe_cross_mult(const BtRegularizer *reg, BtShape shape, const double
                                       .single = reg->single},
                        shape);
   }
-  bt_foe_clear(&job.foe);
+  close_job(&job);
   free(work);
   if (st < 0) fill_nan(product, bt_shape_size(shape));
 }
@@ -273,6 +285,9 @@ static const BtRegularizerOps foe_ops = {
     .cross_mult = foe_cross_mult,
     .cross_adjoint = foe_cross_adjoint,
     .constants = bt_foe_constants,
+    .variation = bt_foe_variation,
+    .cross_norm = bt_foe_cross_norm,
+    .cross_norm_work = bt_foe_cross_norm_work,
     .parameter_name = foe_parameter_name,
     .initial = bt_foe_initial,
     .initial_random = bt_foe_initial_random,

@@ -30,14 +30,16 @@ static void keep_modulus(const BtRegularizer *reg, double *theta) {
   if (k.convexity < -BT_FOE_MODULUS) theta[0] -= log(-k.convexity / BT_FOE_MODULUS);
 }
 
-void bt_model_adapt(BtModel *model, double sigma, BtAdaptation rule) {
+BtAdaptation bt_model_adapt(BtModel *model, double sigma, BtAdaptation rule) {
   const BtRegularizer *reg = &model->regularizer;
   const double log_s = log(sigma / model->sigma);
   model->sigma = sigma;
-  if (rule != BT_ADAPT_CONTRAST && rule != BT_ADAPT_WEIGHT) return;
+  if (rule == BT_ADAPT_NONE) return rule;
+  if (rule != BT_ADAPT_WEIGHT) rule = BT_ADAPT_CONTRAST;
   for (size_t j = 0; j < reg->parameters; j++) model->theta[j] += shift_of(reg, j, log_s, rule);
   keep_inside(reg, model->theta);
   if (rule == BT_ADAPT_WEIGHT) keep_modulus(reg, model->theta);
+  return rule;
 }
 
 int bt_model_same_kind(const BtModel *a, const BtModel *b) {

@@ -7,6 +7,8 @@
  *                logarithms. ∇²R_s(x) = ∇²R(x/s), so μ, L and the kind of certificate stay what they were.
  *   weight       R_s = s² R: the posterior mode of a fixed prior R/σ₀², only the global weight changes.
  *   interpolate  θ linear in log σ between two models of the same kind at neighbouring levels.
+ *   auto         interpolate where a parameter means the same in every model (TV), contrast where filters were learned and
+ *                those of two models need not correspond.
  *
  * Where the last two would take a weakly convex model beyond the modulus for which it is certified, its weight is lowered
  * to that modulus. */
@@ -15,12 +17,12 @@
 
 #include "regularizers/model.h"
 
-typedef enum { BT_ADAPT_CONTRAST, BT_ADAPT_WEIGHT, BT_ADAPT_INTERPOLATE, BT_ADAPT_NONE } BtAdaptation;
-#define BT_ADAPTATION_CHOICES "contrast|weight|interpolate|none"
+typedef enum { BT_ADAPT_AUTO, BT_ADAPT_CONTRAST, BT_ADAPT_WEIGHT, BT_ADAPT_INTERPOLATE, BT_ADAPT_NONE } BtAdaptation;
+#define BT_ADAPTATION_CHOICES "auto|contrast|weight|interpolate|none"
 
-/* Brings the model to noise level sigma > 0 (0–255 scale) by BT_ADAPT_CONTRAST or BT_ADAPT_WEIGHT; the other two leave it
- * as it is. Parameters stay inside their domain. model->sigma becomes sigma. */
-void bt_model_adapt(BtModel *model, double sigma, BtAdaptation rule);
+/* Brings the model to noise level sigma > 0 (0–255 scale) by BT_ADAPT_WEIGHT or BT_ADAPT_CONTRAST, which BT_ADAPT_AUTO
+ * and BT_ADAPT_INTERPOLATE mean here; BT_ADAPT_NONE leaves it as it is. Returns what was done. Parameters stay inside their domain. model->sigma becomes sigma. */
+BtAdaptation bt_model_adapt(BtModel *model, double sigma, BtAdaptation rule);
 
 /* True if two models have the same regularizer, filters and size included. */
 int bt_model_same_kind(const BtModel *a, const BtModel *b);

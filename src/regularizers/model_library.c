@@ -24,9 +24,13 @@ static size_t parse_file_name(const char *base, double *sigma) {
   const char *end = base + strlen(base) - strlen(extension), *digits = end;
   while (digits > base && ((digits[-1] >= '0' && digits[-1] <= '9') || digits[-1] == '.')) digits--;
   if (digits == end || digits < base + 2 || digits[-1] != '-') return 0;
-  char *stop;
-  *sigma = strtod(digits, &stop);
-  return stop == end && *sigma > 0 && *sigma <= 1e6 ? (size_t)(digits - 1 - base) : 0;
+  char number[32], *stop;
+  const size_t length = (size_t)(end - digits);
+  if (length >= sizeof number) return 0;
+  memcpy(number, digits, length);
+  number[length] = '\0';
+  *sigma = strtod(number, &stop);
+  return !*stop && *sigma > 0 && *sigma <= 1e6 ? (size_t)(digits - 1 - base) : 0;
 }
 
 static BtStatus add_file(BtContext *ctx, BtModelFiles *list, const char *path, const char *name, size_t length,
@@ -178,7 +182,8 @@ static size_t nearest(const BtModelFiles *files, double sigma) {
 }
 
 /* Neighbours of sigma, if it is between two levels and their models are of one kind. */
-static BtStatus interpolate(BtContext *ctx, const BtModelFiles *files, double sigma, BtLevelModel *out, int *done) {
+static BtStatus interpolate(BtContext *ctx, const BtModelFiles *files, double sigma, BtAdaptation rule,
+                            BtLevelModel *out, int *done) {
   BtStatus st = BT_OK;
   BtModel other = {0};
   size_t above = 0;
@@ -187,7 +192,7 @@ static BtStatus interpolate(BtContext *ctx, const BtModelFiles *files, double si
   if (above == 0 || above == files->count) return BT_OK;
   BT_TRY(load(ctx, &files->files[above - 1], &out->model));
   BT_TRY(load(ctx, &files->files[above], &other));
-  if (bt_model_same_kind(&out->model, &other)) {
+  if (bt_model_same_kind(&out->model, &other) && (rule == BT_ADAPT_INTERPOLATE || other.regularizer.filters == 0)) {
     out->learned = out->model.sigma;
     bt_model_interpolate(&out->model, &other, sigma);
     out->file[0] = above - 1;
@@ -213,15 +218,14 @@ BtStatus bt_model_library_load(BtContext *ctx, const BtModelFiles *files, double
   const size_t i = isnan(sigma) || isnan(files->files[0].sigma) ? 0 : nearest(files, sigma);
   const double level = files->files[i].sigma;
   const int exact = isnan(sigma) || fabs(level - sigma) <= SAME_LEVEL * sigma;
-  if (rule == BT_ADAPT_INTERPOLATE && !exact && files->count > 1) BT_TRY(interpolate(ctx, files, sigma, out, &done));
+  if ((rule == BT_ADAPT_AUTO || rule == BT_ADAPT_INTERPOLATE) && !exact && files->count > 1)
+    BT_TRY(interpolate(ctx, files, sigma, rule, out, &done));
   if (done) goto done;
   BT_TRY(load(ctx, &files->files[i], &out->model));
   out->learned = out->model.sigma;
   out->file[0] = out->file[1] = i;
   if (exact || fabs(out->learned - sigma) <= SAME_LEVEL * sigma) goto done;
-  if (rule == BT_ADAPT_INTERPOLATE) rule = BT_ADAPT_CONTRAST;
-  bt_model_adapt(&out->model, sigma, rule);
-  out->how = rule;
+  out->how = bt_model_adapt(&out->model, sigma, rule);
 done:
   if (st < 0) bt_level_model_clear(out);
   return st;

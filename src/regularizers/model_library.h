@@ -40,8 +40,8 @@ typedef struct {
 } BtLevelModel;
 
 /* The model for noise level sigma: the file of that level, else the nearest level in log σ, adapted by `rule`. NAN: one
- * file as it was learned. Interpolation takes the two neighbouring levels; outside of the levels, or where neighbours are not of one
- * kind, it is BT_ADAPT_CONTRAST from the nearest. Errors: those of bt_model_load(); BT_ERR_ARG if sigma is missing for a
+ * file as it was learned. Interpolation takes the two neighbouring levels; outside of the levels, or where neighbours are
+ * not of one kind, it is BT_ADAPT_CONTRAST from the nearest. Errors: those of bt_model_load(); BT_ERR_ARG if sigma is missing for a
  * name with levels; BT_ERR_FORMAT if a file was learned for another level than its name says. */
 BtStatus bt_model_library_load(BtContext *ctx, const BtModelFiles *files, double sigma, BtAdaptation rule,
                                BtLevelModel *out);

@@ -23,8 +23,10 @@ typedef struct {
   double hessian_lipschitz; /* ‖∇²R(x) − ∇²R(x')‖ ≤ hessian_lipschitz·‖x − x'‖                          */
   double cross_lipschitz;   /* ‖J(x) − J(x')‖ ≤ cross_lipschitz·‖x − x'‖                                */
   double cross_sum;         /* Σ of the absolute terms that Jᵀq adds up is ≤ cross_sum·‖q‖: for its rounding  */
-  double rounding;          /* each entry of the computed ∇R is within unit roundoff × rounding of the exact one */
-  BtProof proof;            /* kind of the five                                                         */
+  /* ‖computed ∇R − ∇R‖ ≤ unit roundoff × (rounding + rounding_slope·max|x|)·√n: the slope for responses that sum
+   * products with x itself, 0 where differences of x come first. */
+  double rounding, rounding_slope;
+  BtProof proof;            /* kind of the seven                                                        */
 } BtRegularizerConstants;
 
 /* Bounds that hold on the ball of radius eps around one x and for one vector q; they are what the hypergradient's
@@ -32,6 +34,8 @@ typedef struct {
 typedef struct {
   double hessian; /* ≥ ‖(∇²R(x') − ∇²R(x)) q‖ for all ‖x' − x‖ ≤ eps                                    */
   double cross;   /* ≥ ‖(J(x') − J(x))ᵀ q‖ for all ‖x' − x‖ ≤ eps                                       */
+  double cross_norm;     /* ≥ ‖J(x') − J(x)‖ for all ‖x' − x‖ ≤ eps                                     */
+  double cross_rounding; /* ≥ ‖computed J(x)ᵀq − J(x)ᵀq‖                                                */
 } BtVariation;
 
 typedef struct BtRegularizer BtRegularizer;
@@ -63,9 +67,15 @@ typedef struct {
 
   /* Optional; without constants certificates are NONE. */
   void (*constants)(const BtRegularizer *reg, BtShape shape, const double *theta, BtRegularizerConstants *constants);
-  /* Optional; without it the global constants are used. */
+  /* Optional; without it the global constants are used, as they are for the fields that it leaves alone: called by
+   * bt_regularizer_variation() alone, which fills all of them first. */
   void (*variation)(const BtRegularizer *reg, BtShape shape, const double *theta, const double *x, const double *q,
                     double eps, BtVariation *variation);
+
+  /* Optional; without it the Gram matrix JᵀJ is formed, column by column. An upper bound of ‖J(x)‖₂, rounding included;
+   * work holds cross_norm_work() doubles. NAN when out of memory. */
+  double (*cross_norm)(const BtRegularizer *reg, BtShape shape, const double *theta, const double *x, double *work);
+  size_t (*cross_norm_work)(const BtRegularizer *reg, BtShape shape);
 
   /* Optional, all or none: the dual variable w of primal–dual Newton (Chan, Golub, Mulet 1999). */
   size_t (*dual_size)(const BtRegularizer *reg, BtShape shape);
@@ -111,9 +121,12 @@ int bt_regularizer_single(const BtRegularizer *reg, BtRegularizer *single);
 /* True if every θ[j] is inside its domain. */
 int bt_regularizer_accepts(const BtRegularizer *reg, const double *theta);
 
-/* Upper bound of ‖J(x)‖₂ by its Gram matrix JᵀJ: exact up to rounding for p ≤ 2, else by the smaller of the Frobenius
- * and the row-sum bound. work holds
- * bt_regularizer_cross_norm_work() doubles. */
+/* Bounds on the ball of radius eps around x: by the global constants, and the regularizer's own where it has them. */
+void bt_regularizer_variation(const BtRegularizer *reg, BtShape shape, const double *theta, const double *x,
+                              const double *q, double eps, BtVariation *variation);
+
+/* Upper bound of ‖J(x)‖₂: the regularizer's own, or by the Gram matrix JᵀJ, within 4 % plus rounding for p ≤ 256. work
+ * holds bt_regularizer_cross_norm_work() doubles. */
 double bt_regularizer_cross_norm(const BtRegularizer *reg, BtShape shape, const double *theta, const double *x,
                                  double *work);
 size_t bt_regularizer_cross_norm_work(const BtRegularizer *reg, BtShape shape);

@@ -29,7 +29,8 @@ static void measure(BtContext *ctx, const BtProblem *problem, const char *solver
                     const double *truth) {
   const size_t n = problem->ops->dimension(problem, 0);
   const BtLowerSettings settings = {solver, 2000};
-  const BtLowerPoint point = {malloc(n * sizeof(double)), malloc((bt_problem_dual_size(problem, 0) + 1) * sizeof(double))};
+  const size_t dual = bt_problem_dual_size(problem, 0);
+  const BtLowerPoint point = {malloc(n * sizeof(double)), dual ? malloc(dual * sizeof(double)) : NULL};
   BtCertificate cert = {0};
   BtLower *lower;
   BtStatus st = BT_OK;
@@ -67,8 +68,8 @@ int main(int argc, char **argv) {
   }
   const char *const *solvers = argc > 3 ? (const char *const *)argv + 3 : all_solvers;
   const int count = argc > 3 ? argc - 3 : (int)(sizeof all_solvers / sizeof *all_solvers);
-  int one = 1;
-  bench_start(&one, &argv);
+  int none = 0;
+  bench_start(&none, &argv);
   bench_check(&ctx, bt_model_load(&ctx, argv[1], &model), argv[1]);
   const BenchImages images = bench_images(&ctx, argv[2], 1, 0, model.sigma);
   const BtDenoising denoising = {&model.regularizer, images.noisy};

@@ -27,6 +27,40 @@ const RegularizerCase regularizer_cases[] = {
 };
 const size_t regularizer_case_count = COUNT(regularizer_cases);
 
+const FoeCase foe_cases[] = {
+    {"foe convex 3 of 3x3", BT_FOE_CONVEX, 3, 3}, {"foe convex 2 of 4x4", BT_FOE_CONVEX, 2, 4},
+    {"foe log 3 of 3x3", BT_FOE_LOG, 3, 3},       {"foe log 2 of 4x4", BT_FOE_LOG, 2, 4},
+    {"foe weak 3 of 3x3", BT_FOE_WEAK, 3, 3},     {"foe weak 2 of 4x4", BT_FOE_WEAK, 2, 4},
+    {"foe weak 5 of 5x5", BT_FOE_WEAK, 5, 5},
+};
+const size_t foe_case_count = COUNT(foe_cases);
+
+const BtShape foe_shape_cases[] = {{1, 1}, {1, 7}, {3, 2}, {4, 9}, {11, 7}};
+const size_t foe_shape_case_count = COUNT(foe_shape_cases);
+
+void foe_case_theta(const BtRegularizer *foe, size_t k, double *theta) {
+  const size_t p = foe->parameters, taps = p - foe->filters * foe->size * foe->size;
+  double free_[FOE_MAX_PARAMETERS];
+  if (k == 1)
+    foe->ops->initial_random(foe, 25.0 / 255.0, 40, free_);
+  else
+    foe->ops->initial(foe, 25.0 / 255.0, free_);
+  for (size_t j = 0; j < p; j++) free_[j] += (j < taps ? 0.3 : 0.1) * bt_rng_normal(41, k, j);
+  for (size_t j = 0; j < p; j++) {
+    const char *name = foe->ops->parameter_name(foe, j);
+    if (k == 2 && j == 0) free_[j] += foe->variant == BT_FOE_CONVEX ? 1.5 : 4;
+    if (k >= 3 && strcmp(name, "log_smoothing") == 0) free_[j] = k == 3 ? -7 : -11;
+    if (k >= 3 && strcmp(name, "log_ratio") == 0) free_[j] = -4 + (double)(j % 3);
+    if (k >= 3 && j >= taps) free_[j] *= 3;
+  }
+  foe->ops->chart(foe, free_, theta);
+  if (foe->variant != BT_FOE_LOG) return;
+  /* No chart keeps the logarithm's modulus below 1. */
+  BtRegularizerConstants constants;
+  foe->ops->constants(foe, (BtShape){8, 8}, theta, &constants);
+  if (constants.convexity < -0.9) theta[0] += log(0.9 / -constants.convexity);
+}
+
 const BtShape shape_cases[] = {{1, 1}, {1, 7}, {7, 1}, {2, 2}, {5, 9}, {33, 17}, {20, 257}, {40, 300}};
 const size_t shape_case_count = COUNT(shape_cases);
 

@@ -4,6 +4,7 @@
 
 #include "hypergrad/conformance.h"
 #include "lowerlevel/denoising.h"
+#include "regularizers/foe.h"
 
 #define CASES_MAX_PARAMETERS 8
 
@@ -18,6 +19,26 @@ typedef struct {
 
 extern const RegularizerCase regularizer_cases[];
 extern const size_t regularizer_case_count;
+
+/* Small fields of experts, with parameters made by foe_case_theta(). */
+typedef struct {
+  const char *name;
+  BtFoePotential potential;
+  size_t filters, size;
+} FoeCase;
+
+extern const FoeCase foe_cases[];
+extern const size_t foe_case_count;
+
+/* Images smaller than the filters, and of odd sizes. */
+extern const BtShape foe_shape_cases[];
+extern const size_t foe_shape_case_count;
+
+/* θ near a start of learning, of random filters, where a chart or a limit on the weight holds back, at small
+ * smoothings and ratios, and at tiny ones. In all of them certificates are proven; in the first FOE_SOLVED rounding leaves
+ * them room, and in the first FOE_SOLVABLE solvers must reach what they are asked for. */
+enum { FOE_THETAS = 5, FOE_SOLVED = 4, FOE_SOLVABLE = 3, FOE_MAX_PARAMETERS = 160 };
+void foe_case_theta(const BtRegularizer *foe, size_t k, double *theta);
 
 /* Lines, single pixels, and sizes on both sides of the tiles that kernels work in. */
 extern const BtShape shape_cases[];

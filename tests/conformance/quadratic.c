@@ -157,7 +157,7 @@ static void variation(const BtProblem *p, size_t i, const double *theta, const d
   BtProblemConstants k;
   (void)x;
   constants(p, i, theta, &k);
-  bt_problem_variation_by_constants(&k, bt_norm(w, self(p)->n), eps, out);
+  bt_problem_variation_by_constants(&k, self(p)->n, bt_norm(w, self(p)->n), eps, out);
 }
 
 static const BtProblemOps ops = {

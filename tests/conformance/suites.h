@@ -3,6 +3,10 @@
 #define BITUNE_TESTS_CONFORMANCE_SUITES_H
 
 void tv_is_its_definition(void);          /* reference.c     */
+void foe_is_its_definition(void);         /* foe_reference.c */
+void foe_suprema_are_suprema(void);
+void foe_chart_is_differentiated(void);   /* foe_chart.c     */
+void foe_chart_keeps_the_modulus(void);
 void wrong_operators_are_found(void);     /* faults.c        */
 void wrong_bounds_are_found(void);
 void wrong_solutions_are_found(void);
