@@ -22,21 +22,23 @@ enum { KEEP, TIF_FLOAT };
 
 static const BtOption options[] = {
     BT_OPT_TEXT("output", 'o', Blur, output, NULL, "DIR", "folder to write to, made if missing"),
-    BT_OPT_REAL("drop", Blur, drop, 0, BT_WITHIN(0, 1), "F", "make this share of the pixels black, drawn by --seed"),
+    BT_OPT_REAL("drop", Blur, drop, 0, BT_WITHIN(0, 1), "F",
+                "make this share of the pixels black, drawn by --seed"),
     BT_OPT_TEXT("masks", 0, Blur, masks, NULL, "DIR",
                 "folder for masks of the pixels that --drop leaves, for bitune restore --mask"),
     BT_OPT_INT("seed", Blur, seed, 1, BT_NONNEGATIVE, "N", "seed of the generator"),
     BT_OPT_CHOICE("format", Blur, format, KEEP, "keep|tif-float",
                   "keep each file's own format, or write unclipped 32-bit float TIFF"),
-    BT_OPT_REAL("white", Blur, white, 0, BT_NONNEGATIVE, "V",
-                "sample value that stands for white; 0 means the sample type's own (255, 65535, 1 for float)"),
+    BT_OPT_REAL(
+        "white", Blur, white, 0, BT_NONNEGATIVE, "V",
+        "sample value that stands for white; 0 means the sample type's own (255, 65535, 1 for float)"),
     BT_OPT_END};
 
 typedef struct {
   const Blur *set;
   BtImageSet inputs, outputs, masks;
   BtKernel kernel;
-  BtOperator op;  /* the blur, for images of op.shape */
+  BtOperator op; /* the blur, for images of op.shape */
 } Job;
 
 static size_t blur_options(void *settings, BtOptionSet *sets) {
@@ -72,7 +74,8 @@ static BtStatus convolve(Job *job, BtContext *ctx, BtImage *image) {
   if (!out) return bt_fail_memory(ctx, "an image", (double)n * sizeof *out);
   if (!job->op.ops || job->op.shape.height != shape.height || job->op.shape.width != shape.width) {
     bt_operator_clear(&job->op);
-    BT_TRY(bt_blur(ctx, shape, k->height, k->width, k->taps, (BtBoundary)job->set->degradation.boundary, &job->op));
+    BT_TRY(bt_blur(ctx, shape, k->height, k->width, k->taps, (BtBoundary)job->set->degradation.boundary,
+                   &job->op));
   }
   for (int c = 0; c < image->colors; c++) {
     job->op.ops->apply(&job->op, bt_image_plane(image, c), out);
@@ -100,7 +103,8 @@ static BtStatus drop_pixels(const Job *job, BtContext *ctx, size_t i, size_t pag
   BtImage mask = {0};
   BtStatus st = BT_OK;
   if (!known) return bt_fail_memory(ctx, "a mask", (double)n);
-  for (size_t k = 0; k < n; k++) known[k] = bt_rng_uniform((uint64_t)job->set->seed, stream, k) >= job->set->drop;
+  for (size_t k = 0; k < n; k++)
+    known[k] = bt_rng_uniform((uint64_t)job->set->seed, stream, k) >= job->set->drop;
   cover(image, known);
   if (mask_writer) {
     BT_TRY(bt_image_create(ctx, image->width, image->height, 1, 0, &mask));
@@ -180,10 +184,12 @@ static BtStatus prepare(BtApp *app, Job *job) {
   BtStatus st = BT_OK;
   BT_TRY(bt_degradation_kernel(ctx, &set->degradation, &job->kernel));
   BT_TRY(bt_image_set_list(ctx, app->operands, app->operand_count, &job->inputs));
-  BT_TRY(bt_outputs_plan(ctx, &job->inputs, set->output, set->format == TIF_FLOAT ? "tif" : NULL, &job->outputs));
+  BT_TRY(bt_outputs_plan(ctx, &job->inputs, set->output, set->format == TIF_FLOAT ? "tif" : NULL,
+                         &job->outputs));
   BT_TRY(bt_make_folder(ctx, set->output));
   if (set->masks) {
-    BT_TRY(bt_outputs_plan(ctx, &job->inputs, set->masks, set->format == TIF_FLOAT ? "tif" : NULL, &job->masks));
+    BT_TRY(
+        bt_outputs_plan(ctx, &job->inputs, set->masks, set->format == TIF_FLOAT ? "tif" : NULL, &job->masks));
     BT_TRY(bt_make_folder(ctx, set->masks));
   }
 done:
@@ -194,7 +200,8 @@ static BtStatus blur_run(BtApp *app, void *settings) {
   Job job = {.set = settings};
   BtStatus st = bt_team_agree(&app->team, &app->ctx, prepare(app, &job));
   if (st == BT_OK)
-    st = bt_app_each(app, "images", (const char *const *)job.inputs.paths, job.inputs.count, degrade_image, &job, NULL);
+    st = bt_app_each(app, "images", (const char *const *)job.inputs.paths, job.inputs.count, degrade_image,
+                     &job, NULL);
   if (st >= 0) {
     bt_app_print(app, "%zu of %zu images written to %s\n", app->done, job.inputs.count, job.set->output);
     bt_app_put_int(app, "images", (int64_t)app->done);
@@ -213,16 +220,21 @@ const BtCommand bt_cmd_blur = {
     .name = "blur",
     .group = BT_GROUP_IMAGES,
     .summary = "blur images, or make part of their pixels unknown",
-    .usage = "--blur BLUR -o DIR [options] IMAGE|DIR ...\n"
-             "--kernel FILE -o DIR [options] IMAGE|DIR ...\n"
-             "--drop F --masks DIR -o DIR [options] IMAGE|DIR ...",
+    .usage =
+        "--blur BLUR -o DIR [options] IMAGE|DIR ...\n"
+        "--kernel FILE -o DIR [options] IMAGE|DIR ...\n"
+        "--drop F --masks DIR -o DIR [options] IMAGE|DIR ...",
     .help =
-        "Makes what bitune restore undoes. Writes each image under its own name into DIR, its colours blurred by a known "
-        "kernel, or black where --mask is black, or black at a random share of the pixels, whose masks go to --masks. "
+        "Makes what bitune restore undoes. Writes each image under its own name into DIR, its colours "
+        "blurred by a known "
+        "kernel, or black where --mask is black, or black at a random share of the pixels, whose masks go to "
+        "--masks. "
         "Noise is added afterwards, by bitune noise. A folder stands for its PNG and TIFF files.\n\n"
-        "Which pixels are dropped depends on the seed, the image's place in the list and the pixel alone. Integer formats "
+        "Which pixels are dropped depends on the seed, the image's place in the list and the pixel alone. "
+        "Integer formats "
         "round and clip to their range; --format tif-float does not.",
-    .examples = {{"bitune blur --blur motion:15,30 -o blurred clean", "Motion blur, 15 pixels long at 30 degrees"},
+    .examples = {{"bitune blur --blur motion:15,30 -o blurred clean",
+                  "Motion blur, 15 pixels long at 30 degrees"},
                  {"bitune blur --drop 0.5 --masks holes -o damaged clean", "Half of the pixels unknown"}},
     .flags = BT_USES_TEAM,
     .min_operands = 1,

@@ -23,7 +23,8 @@ typedef struct {
 } Check;
 
 static const BtOption options[] = {
-    BT_OPT_TEXT("model", 0, Check, model, NULL, "MODEL", "model file, or name of a model that comes with bitune"),
+    BT_OPT_TEXT("model", 0, Check, model, NULL, "MODEL",
+                "model file, or name of a model that comes with bitune"),
     BT_OPT_REAL("sigma", Check, sigma, NAN, BT_WITHIN(1e-6, 1e6), "S",
                 "noise level to check it at, on the 0..255 scale; by default the level it was learned for"),
     BT_OPT_ADAPT(Check, adapt),
@@ -94,7 +95,8 @@ static BtStatus check_image(Job *job, size_t i) {
   BtImage clean = {0}, noisy = {0};
   BT_TRY(load(job, i, &clean));
   BT_TRY(bt_image_copy(ctx, &clean, &noisy));
-  bt_image_add_noise(&noisy, job->level.model.sigma, (unsigned long long)job->set->seed, bt_noise_stream(i, 0));
+  bt_image_add_noise(&noisy, job->level.model.sigma, (unsigned long long)job->set->seed,
+                     bt_noise_stream(i, 0));
   const BtNoisyImage pair = {{clean.height, clean.width}, noisy.pixels};
   const BtDenoising denoising = {&job->level.model.regularizer, &pair};
   const BtProblem problem = bt_denoising_problem(&denoising, 1);
@@ -114,8 +116,10 @@ done:
   return st;
 }
 
-/* Least and largest norm ‖c_k‖ of the filters, and how many count for less than a thousandth of the strongest. */
-static BtStatus filter_norms(BtContext *ctx, const BtModel *model, double *least, double *most, size_t *idle) {
+/* Least and largest norm ‖c_k‖ of the filters, and how many count for less than a thousandth of the
+ * strongest. */
+static BtStatus filter_norms(BtContext *ctx, const BtModel *model, double *least, double *most,
+                             size_t *idle) {
   const BtRegularizer *reg = &model->regularizer;
   const size_t area = reg->size * reg->size;
   double *taps = malloc(reg->filters * (area + 1) * sizeof *taps), strongest = 0;
@@ -150,16 +154,20 @@ static BtStatus describe(Job *job) {
   if (reg->ops->constants) reg->ops->constants(reg, (BtShape){256, 256}, model->theta, &r);
   bt_models_describe(&job->models, &job->level, text, sizeof text);
   bt_app_print(app, "model: %s\n", text);
-  bt_app_print(app, "constants on images of 256x256: modulus of R %.4g (%s), mu %.4g, Lipschitz constant %.4g\n",
-               r.convexity, r.convexity >= 0 ? "convex" : k.mu > 0 ? "weakly convex" : "not convex enough", k.mu,
-               k.lipschitz);
+  bt_app_print(app,
+               "constants on images of 256x256: modulus of R %.4g (%s), mu %.4g, Lipschitz constant %.4g\n",
+               r.convexity,
+               r.convexity >= 0 ? "convex"
+               : k.mu > 0       ? "weakly convex"
+                                : "not convex enough",
+               k.mu, k.lipschitz);
   bt_app_print(app, "certificates: %s\n",
                k.mu > 0 ? k.proof == BT_PROVEN ? "proven" : "estimated, not proven"
                         : "none; what solvers reach is the gradient tolerance");
-  json_t *constants =
-      json_pack("{s:o, s:o, s:o, s:o, s:o, s:s}", "convexity", bt_json_real(r.convexity), "mu", bt_json_real(k.mu),
-                "lipschitz", bt_json_real(k.lipschitz), "hessian_lipschitz", bt_json_real(k.hessian_lipschitz),
-                "cross_lipschitz", bt_json_real(k.cross_lipschitz), "certificate", bt_proof_name(k.proof));
+  json_t *constants = json_pack("{s:o, s:o, s:o, s:o, s:o, s:s}", "convexity", bt_json_real(r.convexity),
+                                "mu", bt_json_real(k.mu), "lipschitz", bt_json_real(k.lipschitz),
+                                "hessian_lipschitz", bt_json_real(k.hessian_lipschitz), "cross_lipschitz",
+                                bt_json_real(k.cross_lipschitz), "certificate", bt_proof_name(k.proof));
   bt_app_put(app, "model", bt_models_json(&job->models, &job->level));
   if (reg->filters) {
     double least = 0, most = 0;
@@ -169,8 +177,8 @@ static BtStatus describe(Job *job) {
       json_decref(constants);
       return st;
     }
-    bt_app_print(app, "%zu filters of %zux%zu: norms %.4g to %.4g, %zu of no account\n", reg->filters, reg->size,
-                 reg->size, least, most, idle);
+    bt_app_print(app, "%zu filters of %zux%zu: norms %.4g to %.4g, %zu of no account\n", reg->filters,
+                 reg->size, reg->size, least, most, idle);
     (void)json_object_set_new(constants, "filter_norms", bt_json_reals((double[]){least, most}, 2));
     (void)json_object_set_new(constants, "filters_idle", json_integer((json_int_t)idle));
   }
@@ -242,7 +250,8 @@ const BtCommand bt_cmd_check = {
         "solutions, "
         "hypergradients and their error bounds against accurate ones and against differences of the loss. "
         "One line a "
-        "check; exit code 1 if any fails. Before them the model's constants: the modulus of convexity of its regularizer, "
+        "check; exit code 1 if any fails. Before them the model's constants: the modulus of convexity of its "
+        "regularizer, "
         "the constants mu and L of denoising, and what kind of certificate follows.",
     .examples = {{"bitune check --model tv25.json", "On a synthetic image"},
                  {"bitune check --model tv25.json --images 3 --solver bt_fista photos",

@@ -41,7 +41,8 @@ BtStatus bt_degradation_kernel(BtContext *ctx, const BtDegradation *d, BtKernel 
 static BtStatus mask_path(BtContext *ctx, const BtDegradation *d, const char *path, char **found) {
   struct stat info;
   *found = NULL;
-  if (stat(d->mask, &info) == 0 && S_ISDIR(info.st_mode)) return bt_image_set_partner(ctx, d->mask, path, found);
+  if (stat(d->mask, &info) == 0 && S_ISDIR(info.st_mode))
+    return bt_image_set_partner(ctx, d->mask, path, found);
   *found = bt_copy_text(d->mask);
   return *found ? BT_OK : bt_fail_memory(ctx, "a file name", (double)strlen(d->mask));
 }
@@ -58,12 +59,13 @@ BtStatus bt_degradation_mask(BtContext *ctx, const BtDegradation *d, const char 
   BT_TRY(bt_image_open(ctx, file, 0, &reader));
   const size_t pages = bt_image_pages(reader);
   if (pages > 1 && page >= pages)
-    BT_TRY(bt_fail(ctx, BT_ERR_ARG, "%s has %zu pages and none for page %zu of %s; give one page or as many as the image",
+    BT_TRY(bt_fail(ctx, BT_ERR_ARG,
+                   "%s has %zu pages and none for page %zu of %s; give one page or as many as the image",
                    file, pages, page + 1, path));
   BT_TRY(bt_image_read_page(ctx, reader, pages > 1 ? page : 0, &mask));
   if (mask.width != image->width || mask.height != image->height)
-    BT_TRY(bt_fail(ctx, BT_ERR_ARG, "%s is %zux%zu, its mask %s %zux%zu; give a mask of the image's size", path,
-                   image->height, image->width, file, mask.height, mask.width));
+    BT_TRY(bt_fail(ctx, BT_ERR_ARG, "%s is %zux%zu, its mask %s %zux%zu; give a mask of the image's size",
+                   path, image->height, image->width, file, mask.height, mask.width));
   *known = calloc(n, 1);
   if (!*known) BT_TRY(bt_fail_memory(ctx, "a mask", (double)n));
   size_t count = 0;
@@ -71,8 +73,10 @@ BtStatus bt_degradation_mask(BtContext *ctx, const BtDegradation *d, const char 
     for (size_t i = 0; i < n; i++) (*known)[i] |= bt_image_plane(&mask, c)[i] != 0;
   for (size_t i = 0; i < n; i++) count += (*known)[i];
   if (count == 0)
-    st = bt_fail(ctx, BT_ERR_ARG, "%s, the mask of %s, has no known pixel: it is black all over; known pixels are those "
-                 "that are not black", file, path);
+    st = bt_fail(ctx, BT_ERR_ARG,
+                 "%s, the mask of %s, has no known pixel: it is black all over; known pixels are those "
+                 "that are not black",
+                 file, path);
 done:
   if (st < 0) {
     free(*known);

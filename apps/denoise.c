@@ -17,9 +17,11 @@ typedef struct {
 } Denoise;
 
 static const BtOption options[] = {
-    BT_OPT_TEXT("model", 0, Denoise, model, "foe", "MODEL", "model file, or name of a model that comes with bitune"),
+    BT_OPT_TEXT("model", 0, Denoise, model, "foe", "MODEL",
+                "model file, or name of a model that comes with bitune"),
     BT_OPT_REAL("sigma", Denoise, sigma, NAN, BT_WITHIN(1e-6, 1e6), "S",
-                "standard deviation of the noise on the 0..255 scale; by default estimated from each image, and for a model "
+                "standard deviation of the noise on the 0..255 scale; by default estimated from each image, "
+                "and for a model "
                 "file the level it was learned for"),
     BT_OPT_ADAPT(Denoise, adapt),
     BT_OPT_TEXT("output", 'o', Denoise, output, NULL, "DIR", "folder to write to, made if missing"),
@@ -29,8 +31,9 @@ static const BtOption options[] = {
                 "folder of clean images of the same names; PSNR and SSIM are printed"),
     BT_OPT_CHOICE("color", Denoise, color, BT_COLOR_OPPONENT, BT_COLOR_CHOICES,
                   "planes of a colour image that are denoised"),
-    BT_OPT_REAL("white", Denoise, white, 0, BT_NONNEGATIVE, "V",
-                "sample value that stands for white; 0 means the sample type's own (255, 65535, 1 for float)"),
+    BT_OPT_REAL(
+        "white", Denoise, white, 0, BT_NONNEGATIVE, "V",
+        "sample value that stands for white; 0 means the sample type's own (255, 65535, 1 for float)"),
     BT_OPT_END};
 
 /* Noise below this is left to the model of this level: no image is so clean that it would show. */
@@ -41,10 +44,10 @@ static const BtOption options[] = {
 typedef struct {
   const Denoise *set;
   BtModelFiles files;
-  int estimate;        /* the noise level is estimated from each page                        */
-  BtLevelModel level;  /* the model in use, for noise level `sigma`; none before the first page */
-  double sigma;        /* NAN: the model's own                                                */
-  double told;         /* what is told of the page: the estimate, or the level                */
+  int estimate;       /* the noise level is estimated from each page                        */
+  BtLevelModel level; /* the model in use, for noise level `sigma`; none before the first page */
+  double sigma;       /* NAN: the model's own                                                */
+  double told;        /* what is told of the page: the estimate, or the level                */
   BtDenoiser *denoiser;
 } Job;
 
@@ -136,7 +139,8 @@ static void tell(void *user, const double notes[BT_RESTORING_NOTES], json_t *row
   (void)json_object_set_new(row, "sigma", bt_json_real(mean));
   (void)json_object_set_new(row, "sigma_estimated", json_boolean(job->estimate));
   if (notes[PAGES] > 1)
-    (void)json_object_set_new(row, "sigma_range", bt_json_reals((double[]){notes[SIGMA_LEAST], notes[SIGMA_MOST]}, 2));
+    (void)json_object_set_new(row, "sigma_range",
+                              bt_json_reals((double[]){notes[SIGMA_LEAST], notes[SIGMA_MOST]}, 2));
   (void)json_object_set_new(row, "models", files_json(&job->files, notes[FILES]));
   if (!job->estimate) return;
   if (notes[PAGES] > 1)
@@ -152,8 +156,8 @@ static BtStatus prepare(BtApp *app, Job *job) {
   BtStatus st = BT_OK;
   BT_TRY(bt_models_find(ctx, set->model, &job->files));
   if (job->files.count > MOST_FILES)
-    BT_TRY(bt_fail(ctx, BT_ERR_ARG, "model \"%s\" has %zu levels, at most %d are used", set->model, job->files.count,
-                   MOST_FILES));
+    BT_TRY(bt_fail(ctx, BT_ERR_ARG, "model \"%s\" has %zu levels, at most %d are used", set->model,
+                   job->files.count, MOST_FILES));
   job->estimate = job->files.levels && isnan(set->sigma);
   /* Broken files are found before anything is written. */
   for (size_t i = 0; i < job->files.count && job->estimate; i++)
@@ -197,19 +201,28 @@ const BtCommand bt_cmd_denoise = {
     .summary = "denoise images with a learned model",
     .usage = "-o DIR [--model MODEL] [--sigma S] [options] IMAGE|DIR ...",
     .help =
-        "Writes a denoised version of each image under its own name into DIR, in its own format, bit depth, number of "
-        "pages and size. A folder stands for its PNG and TIFF files. Transparency is carried over unchanged.\n\n"
-        "A model fits one noise level. Those that come with bitune (tv, foe-convex, foe) exist for several: the nearest is "
-        "taken and adapted to --sigma; without --sigma the noise of each page is estimated, as bitune sigma does. A model "
-        "file is used as it is, unless --sigma names another level than it was learned for. The report says which file and "
+        "Writes a denoised version of each image under its own name into DIR, in its own format, bit depth, "
+        "number of "
+        "pages and size. A folder stands for its PNG and TIFF files. Transparency is carried over "
+        "unchanged.\n\n"
+        "A model fits one noise level. Those that come with bitune (tv, foe-convex, foe) exist for several: "
+        "the nearest is "
+        "taken and adapted to --sigma; without --sigma the noise of each page is estimated, as bitune sigma "
+        "does. A model "
+        "file is used as it is, unless --sigma names another level than it was learned for. The report says "
+        "which file and "
         "level was used.\n\n"
-        "Where the model has a proven bound, each result comes with a certificate: before it is rounded to the file's sample "
-        "type, its rms distance per pixel to the exact minimizer of the model is proven to be at most the printed error. "
-        "--tol says how large that may be. For models without such a proof the report says so, and --tol bounds the "
+        "Where the model has a proven bound, each result comes with a certificate: before it is rounded to "
+        "the file's sample "
+        "type, its rms distance per pixel to the exact minimizer of the model is proven to be at most the "
+        "printed error. "
+        "--tol says how large that may be. For models without such a proof the report says so, and --tol "
+        "bounds the "
         "gradient instead. Exit code 3 tells that --tol was not reached.\n\n"
         "An image that cannot be read is reported by name and the others are done (exit code 1).",
     .examples = {{"bitune denoise -o clean noisy", "Every image of the folder noisy, of unknown noise"},
-                 {"bitune denoise --model tv --sigma 25 -o clean noisy", "A model by name, for a known noise level"},
+                 {"bitune denoise --model tv --sigma 25 -o clean noisy",
+                  "A model by name, for a known noise level"},
                  {"bitune denoise --model tv25.json --reference truth -o clean noisy/a.png stack.tif",
                   "Your own model; PSNR and SSIM against clean images of the same names"}},
     .flags = BT_USES_TEAM | BT_USES_PETSC,

@@ -16,9 +16,11 @@ typedef struct {
 } Eval;
 
 static const BtOption options[] = {
-    BT_OPT_TEXT("model", 0, Eval, model, NULL, "MODEL", "model file, or name of a model that comes with bitune"),
+    BT_OPT_TEXT("model", 0, Eval, model, NULL, "MODEL",
+                "model file, or name of a model that comes with bitune"),
     BT_OPT_REAL("sigma", Eval, sigma, NAN, BT_WITHIN(1e-6, 1e6), "S",
-                "standard deviation of the noise on the 0..255 scale; by default the level the model was learned for"),
+                "standard deviation of the noise on the 0..255 scale; by default the level the model was "
+                "learned for"),
     BT_OPT_ADAPT(Eval, adapt),
     BT_OPT_INT("seed", Eval, seed, 1, BT_NONNEGATIVE, "N", "seed of the noise"),
     BT_OPT_REAL("tol", Eval, tolerance, BT_DENOISE_TOLERANCE, BT_POSITIVE, "EPS",
@@ -64,13 +66,14 @@ static BtStatus write_csv(BtApp *app, const char *path, const BtImageSet *set, c
   BtStatus st = BT_OK;
   BT_TRY(bt_atomic_open(&app->ctx, path, &file));
   fprintf(file.stream,
-          "image,pages,psnr_noisy,psnr,ssim,bound,certified,gradients,hessian_products,seconds,certificate,reached\n");
+          "image,pages,psnr_noisy,psnr,ssim,bound,certified,gradients,hessian_products,seconds,certificate,"
+          "reached\n");
   for (size_t i = 0; i < set->count; i++) {
     const BtEvaluated *r = &results[i];
     if (r->failed) continue;
     put_text(file.stream, set->paths[i]);
-    fprintf(file.stream, ",%.0f,%.6f,%.6f,%.8f,%.6g,%.0f,%.0f,%.0f,%.6f,%s,%.0f\n", r->pages, r->psnr_noisy, r->psnr,
-            r->ssim, r->bound, r->certified, r->gradients, r->hessian_products, r->seconds,
+    fprintf(file.stream, ",%.0f,%.6f,%.6f,%.8f,%.6g,%.0f,%.0f,%.0f,%.6f,%s,%.0f\n", r->pages, r->psnr_noisy,
+            r->psnr, r->ssim, r->bound, r->certified, r->gradients, r->hessian_products, r->seconds,
             bt_proof_name((BtProof)r->proof), r->reached);
   }
   BT_TRY(bt_atomic_commit(&app->ctx, &file));
@@ -79,16 +82,16 @@ done:
   return st;
 }
 
-static void report(BtApp *app, const BtImageSet *set, const BtEvaluated *results, const BtEvaluationMean *mean,
-                   const char *model) {
+static void report(BtApp *app, const BtImageSet *set, const BtEvaluated *results,
+                   const BtEvaluationMean *mean, const char *model) {
   const char *words = bt_models_certificate(mean->proof, mean->certified, mean->reached);
   for (size_t i = 0; i < set->count; i++)
     if (!results[i].failed)
       bt_app_print(app, "%-32s  noisy %6.2f dB  denoised %6.2f dB  SSIM %.4f%s\n",
                    bt_path_base(set->paths[i]), results[i].psnr_noisy, results[i].psnr, results[i].ssim,
                    results[i].certified ? "" : "  not certified");
-  bt_app_print(app, "mean of %zu images: noisy %.2f dB, denoised %.2f dB, SSIM %.4f, in %.1f s\n", mean->images,
-               mean->psnr_noisy, mean->psnr, mean->ssim, bt_app_seconds(app));
+  bt_app_print(app, "mean of %zu images: noisy %.2f dB, denoised %.2f dB, SSIM %.4f, in %.1f s\n",
+               mean->images, mean->psnr_noisy, mean->psnr, mean->ssim, bt_app_seconds(app));
   bt_app_print(app, "certificates: %s\nmodel: %s\n", words, model);
   bt_app_put_real(app, "psnr_mean", mean->psnr);
   bt_app_put_real(app, "psnr_noisy_mean", mean->psnr_noisy);
@@ -158,13 +161,15 @@ const BtCommand bt_cmd_eval = {
         "clean image: PSNR and SSIM per image and in the mean. The noise is what bitune noise writes for the "
         "same seed and "
         "list of images. Pages of a stack are averaged.\n\n"
-        "A model that was learned for another level than --sigma is adapted to it, see --adapt. The report says which "
+        "A model that was learned for another level than --sigma is adapted to it, see --adapt. The report "
+        "says which "
         "file and level was used.\n\n"
-        "A result is certified when the bound of its rms distance to the exact minimizer is proven and at most --tol. For "
-        "models without a proof the report says so, and --tol bounds the gradient instead. Where --tol was not reached, the "
+        "A result is certified when the bound of its rms distance to the exact minimizer is proven and at "
+        "most --tol. For "
+        "models without a proof the report says so, and --tol bounds the gradient instead. Where --tol was "
+        "not reached, the "
         "exit code is 3.",
-    .examples = {{"bitune eval --model foe --sigma 25 --seed 1 bsd68",
-                  "Mean PSNR and SSIM of a test set"},
+    .examples = {{"bitune eval --model foe --sigma 25 --seed 1 bsd68", "Mean PSNR and SSIM of a test set"},
                  {"bitune eval --model tv25.json --csv all.csv --json bsd68",
                   "A table and machine-readable means"}},
     .flags = BT_USES_TEAM | BT_USES_PETSC,

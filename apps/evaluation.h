@@ -18,10 +18,10 @@ typedef struct {
 
 /* One image file; means over its pages. */
 typedef struct {
-  double psnr_noisy, psnr, ssim;   /* dB, dB, 1; NAN where undefined                        */
-  double bound;                    /* largest rms bound ‖x̃ − x̂‖/√n; infinite if proof is NONE */
-  double gradient;                 /* largest rms gradient norm                             */
-  double proof, reached;           /* weakest BtProof of the pages; as in BtDenoised        */
+  double psnr_noisy, psnr, ssim; /* dB, dB, 1; NAN where undefined                        */
+  double bound;                  /* largest rms bound ‖x̃ − x̂‖/√n; infinite if proof is NONE */
+  double gradient;               /* largest rms gradient norm                             */
+  double proof, reached;         /* weakest BtProof of the pages; as in BtDenoised        */
   double seconds;
   double pages, certified, failed; /* certified and failed are 0 or 1                       */
   double gradients, hessian_products;
@@ -35,8 +35,9 @@ typedef struct {
   BtProof proof;          /* weakest of all */
 } BtEvaluationMean;
 
-/* Evaluates every file of the set; results[count] and the mean are the same on every rank. Collective. Failing images
- * are reported and left out. Returns BT_OK, BT_NOT_CERTIFIED, BT_STOPPED or an error of the team. */
+/* Evaluates every file of the set; results[count] and the mean are the same on every rank. Collective.
+ * Failing images are reported and left out. Returns BT_OK, BT_NOT_CERTIFIED, BT_STOPPED or an error of the
+ * team. */
 BtStatus bt_evaluate(BtApp *app, const BtEvaluation *evaluation, const BtImageSet *set, BtEvaluated *results,
                      BtEvaluationMean *mean);
 

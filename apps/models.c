@@ -75,11 +75,12 @@ json_t *bt_models_json(const BtModelFiles *files, const BtLevelModel *m) {
   char how[32];
   const BtRegularizer *reg = &m->model.regularizer;
   json_t *file = bt_app_text_json(files->files[m->file[0]].path);
-  if (m->file[1] != m->file[0]) file = json_pack("[o, o]", file, bt_app_text_json(files->files[m->file[1]].path));
-  json_t *object = json_pack("{s:o, s:s, s:s, s:I, s:f, s:f, s:s}", "file", file, "name", reg->ops->name, "variant",
-                             bt_regularizer_variant_name(reg), "parameters", (json_int_t)reg->parameters, "sigma",
-                             m->model.sigma, "sigma_learned", m->learned, "adapted",
-                             how_name(m->how, how, sizeof how));
+  if (m->file[1] != m->file[0])
+    file = json_pack("[o, o]", file, bt_app_text_json(files->files[m->file[1]].path));
+  json_t *object =
+      json_pack("{s:o, s:s, s:s, s:I, s:f, s:f, s:s}", "file", file, "name", reg->ops->name, "variant",
+                bt_regularizer_variant_name(reg), "parameters", (json_int_t)reg->parameters, "sigma",
+                m->model.sigma, "sigma_learned", m->learned, "adapted", how_name(m->how, how, sizeof how));
   if (object && reg->filters) {
     (void)json_object_set_new(object, "filters", json_integer((json_int_t)reg->filters));
     (void)json_object_set_new(object, "size", json_integer((json_int_t)reg->size));
@@ -91,20 +92,23 @@ void bt_models_describe(const BtModelFiles *files, const BtLevelModel *m, char *
   char how[32];
   const BtRegularizer *reg = &m->model.regularizer;
   const char *first = files->files[m->file[0]].path, *second = files->files[m->file[1]].path;
-  const int n = snprintf(text, size, "%s%s%s (%s %s), learned for sigma %g", first, first == second ? "" : " and ",
-                         first == second ? "" : second, reg->ops->name, bt_regularizer_variant_name(reg), m->learned);
+  const int n =
+      snprintf(text, size, "%s%s%s (%s %s), learned for sigma %g", first, first == second ? "" : " and ",
+               first == second ? "" : second, reg->ops->name, bt_regularizer_variant_name(reg), m->learned);
   if (n < 0 || (size_t)n >= size || m->learned == m->model.sigma) return;
   if (m->how == BT_ADAPT_NONE)
     (void)snprintf(text + n, size - (size_t)n, ", used as it is for %g", m->model.sigma);
   else
-    (void)snprintf(text + n, size - (size_t)n, ", adapted to %g (%s)", m->model.sigma, how_name(m->how, how, sizeof how));
+    (void)snprintf(text + n, size - (size_t)n, ", adapted to %g (%s)", m->model.sigma,
+                   how_name(m->how, how, sizeof how));
 }
 
 const char *bt_models_certificate(BtProof proof, int certified, int reached) {
   if (certified) return "proven";
   switch (proof) {
     case BT_PROVEN: return "proven, but --tol was NOT reached";
-    case BT_ESTIMATED: return reached ? "estimated, not proven" : "estimated, not proven; --tol was NOT reached";
+    case BT_ESTIMATED:
+      return reached ? "estimated, not proven" : "estimated, not proven; --tol was NOT reached";
     default:
       return reached ? "no certificate for this model; the solver converged"
                      : "no certificate for this model; the solver did NOT converge";

@@ -64,8 +64,8 @@ static BtStatus write_log_script(BtApp *app, const Plot *plot, FILE *out) {
 static BtStatus write_model_script(BtApp *app, const Plot *plot, FILE *out) {
   const BtModelPlot model = {.title = plot->title, .sigma = plot->sigma};
   size_t filters;
-  const BtStatus st = bt_plot_model(app, app->operands[0], &model, (BtPictureFormat)picture_format(plot->output), out,
-                                    &filters);
+  const BtStatus st = bt_plot_model(app, app->operands[0], &model,
+                                    (BtPictureFormat)picture_format(plot->output), out, &filters);
   if (st >= 0) bt_app_put_int(app, "filters", (int64_t)filters);
   return st;
 }
@@ -76,8 +76,8 @@ static BtStatus plot_run(BtApp *app, void *settings) {
   size_t size = 0;
   FILE *out = open_memstream(&script, &size);
   if (!out) return bt_fail_memory(&app->ctx, "the plot", 0);
-  BtStatus st =
-      bt_plot_is_model(app->operands[0]) ? write_model_script(app, plot, out) : write_log_script(app, plot, out);
+  BtStatus st = bt_plot_is_model(app->operands[0]) ? write_model_script(app, plot, out)
+                                                   : write_log_script(app, plot, out);
   if (fclose(out) != 0 && st >= 0) st = bt_fail_memory(&app->ctx, "the plot", (double)size);
   if (st >= 0) st = draw(app, plot, script, size);
   if (st >= 0) {
@@ -94,11 +94,14 @@ const BtCommand bt_cmd_plot = {
     .summary = "draw the log of a learning run, or a model",
     .usage = "-o FILE [--title TEXT] RUN.csv\n-o FILE [--title TEXT] [--sigma S] MODEL",
     .help =
-        "Of a log four panels over the outer iterations: the loss with its certified bounds, the accuracies of the "
+        "Of a log four panels over the outer iterations: the loss with its certified bounds, the accuracies "
+        "of the "
         "lower-level and adjoint solves, the gradient norm with its error bound and the step size, and the "
         "cumulative work. Axes are logarithmic where the values span more than a decade.\n\n"
-        "Of a model (a file ending in .json, or the name of one that comes with bitune) the filters, strongest first, each "
-        "in its own range with its number, weight w and smoothing on the 0..255 scale, and the potentials and their derivatives "
+        "Of a model (a file ending in .json, or the name of one that comes with bitune) the filters, "
+        "strongest first, each "
+        "in its own range with its number, weight w and smoothing on the 0..255 scale, and the potentials "
+        "and their derivatives "
         "over the response of the filter scaled to unit norm, strongest in blue.\n\n"
         "The log may still be growing. Drawing needs gnuplot (on Debian or Ubuntu: gnuplot-nox).",
     .examples = {{"bitune plot run.csv -o run.png", "A picture of a run"},

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "core/file.h"
 #include "gnuplot.h"
@@ -10,10 +11,10 @@
 #include "regularizers/catalog.h"
 #include "regularizers/foe.h"
 
-#define POINTS 161      /* of a curve                                                     */
-#define MOST_CURVES 64  /* potentials drawn, of the strongest filters                       */
-#define MOST_TILES 144  /* filters drawn                                                    */
-#define GAP 0.35        /* between two tiles, in units of a tile's side; labels stand there */
+#define POINTS 161     /* of a curve                                                     */
+#define MOST_CURVES 64 /* potentials drawn, of the strongest filters                       */
+#define MOST_TILES 144 /* filters drawn                                                    */
+#define GAP 0.35       /* between two tiles, in units of a tile's side; labels stand there */
 #define WEAKEST_TAP 1e-300
 
 /* One filter and its potential w φ(t; ν), t the response. */
@@ -99,9 +100,10 @@ static void put_curve_panel(const Plot *p, const char *heading, const char *marg
                 p->size ? "response of the filter at unit norm" : "difference of neighbouring pixels");
   for (size_t k = curves; k-- > 0;) {
     const double at = curves > 1 ? (double)k / (double)(curves - 1) : 0;
-    (void)fprintf(p->out, "$potential%zu using 1:%d with lines linewidth %.2g linecolor rgb '#%02X%02X%02X'%s", k, column,
-                  1.8 - 0.9 * at, (unsigned)lround(0 + 205 * at), (unsigned)lround(0x72 + (205 - 0x72) * at),
-                  (unsigned)lround(0xB2 + (215 - 0xB2) * at), k ? ", " : "\n");
+    (void)fprintf(
+        p->out, "$potential%zu using 1:%d with lines linewidth %.2g linecolor rgb '#%02X%02X%02X'%s", k,
+        column, 1.8 - 0.9 * at, (unsigned)lround(0 + 205 * at), (unsigned)lround(0x72 + (205 - 0x72) * at),
+        (unsigned)lround(0xB2 + (215 - 0xB2) * at), k ? ", " : "\n");
   }
 }
 
@@ -120,25 +122,28 @@ static void put_tiles(const Plot *p, const char *margins, int font) {
     double most = WEAKEST_TAP;
     for (size_t j = 0; j < s * s; j++) most = fmax(most, fabs(p->experts[k].taps[j]));
     for (size_t j = 0; j < s * s; j++)
-      (void)fprintf(p->out, "%.5f %.5f %.4f\n", (double)(k % columns) * pitch_x + (double)(j % s) / (double)s + half,
-                    (double)(k / columns) * pitch_y + (double)(j / s) / (double)s + half,
-                    p->experts[k].taps[j] / most);
+      (void)fprintf(
+          p->out, "%.5f %.5f %.4f\n", (double)(k % columns) * pitch_x + (double)(j % s) / (double)s + half,
+          (double)(k / columns) * pitch_y + (double)(j / s) / (double)s + half, p->experts[k].taps[j] / most);
   }
   (void)fputs("END_OF_TAPS\n", p->out);
   /* ½(x − y)² + w φ on the 0–255 scale: roots are lengths, logarithms numbers. */
   const double unit = p->potential == BT_FOE_LOG ? 255 * 255 : 255;
   for (size_t k = 0; k < tiles; k++)
     (void)fprintf(p->out,
-                  "set label %zu '{/:Bold %zu}  w %.2g  ν %.2g' at %.4f, %.4f center font ',%d' textcolor rgb '#333333'\n",
+                  "set label %zu '{/:Bold %zu}  w %.2g  ν %.2g' at %.4f, %.4f center font ',%d' textcolor "
+                  "rgb '#333333'\n",
                   100 + k, p->experts[k].number, p->experts[k].weight * unit, p->experts[k].smoothing * 255,
                   (double)(k % columns) * pitch_x + 0.5, (double)(k / columns) * pitch_y + 1.14, font);
-  (void)fprintf(p->out,
-                "set label 1 '{/:Bold Filters by strength}' at graph 0, 1.03 left\n%s\nunset tics\nunset border\n"
-                "unset grid\nunset colorbox\nset palette defined (-1 '#B2182B', -0.5 '#F4A582', 0 '#F7F7F7', 0.5 '#92C5DE', "
-                "1 '#2166AC')\nset cbrange [-1:1]\nset xrange [%.4f:%.4f]\nset yrange [%.4f:%.4f]\n"
-                "plot $taps using 1:2:(%.6f):(%.6f):3 with boxxyerror fillstyle solid 1 noborder linecolor palette\n",
-                margins, -0.05, (double)columns * pitch_x - GAP / 2 + 0.05, (double)rows * pitch_y, -0.05, half * 1.02,
-                half * 1.02);
+  (void)fprintf(
+      p->out,
+      "set label 1 '{/:Bold Filters by strength}' at graph 0, 1.03 left\n%s\nunset tics\nunset border\n"
+      "unset grid\nunset colorbox\nset palette defined (-1 '#B2182B', -0.5 '#F4A582', 0 '#F7F7F7', 0.5 "
+      "'#92C5DE', "
+      "1 '#2166AC')\nset cbrange [-1:1]\nset xrange [%.4f:%.4f]\nset yrange [%.4f:%.4f]\n"
+      "plot $taps using 1:2:(%.6f):(%.6f):3 with boxxyerror fillstyle solid 1 noborder linecolor palette\n",
+      margins, -0.05, (double)columns * pitch_x - GAP / 2 + 0.05, (double)rows * pitch_y, -0.05, half * 1.02,
+      half * 1.02);
   for (size_t k = 0; k < tiles; k++) (void)fprintf(p->out, "unset label %zu\n", 100 + k);
 }
 
@@ -161,31 +166,42 @@ static void put_script(const Plot *p, BtPictureFormat format, const char *title)
   const int tiles = p->size > 0;
   const char *left = tiles ? "0.67" : "0.1";
   char upper[160], lower[160];
-  snprintf(upper, sizeof upper, "set lmargin at screen %s\nset rmargin at screen 0.98\nset tmargin at screen 0.88\nset bmargin at screen 0.57", left);
-  snprintf(lower, sizeof lower, "set lmargin at screen %s\nset rmargin at screen 0.98\nset tmargin at screen 0.43\nset bmargin at screen 0.1", left);
+  snprintf(upper, sizeof upper,
+           "set lmargin at screen %s\nset rmargin at screen 0.98\nset tmargin at screen 0.88\nset bmargin at "
+           "screen 0.57",
+           left);
+  snprintf(lower, sizeof lower,
+           "set lmargin at screen %s\nset rmargin at screen 0.98\nset tmargin at screen 0.43\nset bmargin at "
+           "screen 0.1",
+           left);
   if (tiles) {
     put_tiles(p,
-              "set lmargin at screen 0.02\nset rmargin at screen 0.6\nset tmargin at screen 0.9\nset bmargin at screen 0.02",
+              "set lmargin at screen 0.02\nset rmargin at screen 0.6\nset tmargin at screen 0.9\nset bmargin "
+              "at screen 0.02",
               label_fonts[format]);
     (void)fputs("unset label 2\n", p->out);
   }
   put_curves(p);
-  (void)fputs("set autoscale y\nset yrange [*:*] noreverse\nset grid linestyle 9\n"
-              "set border 3 linecolor rgb '#444444'\nset tics nomirror out scale 0.6 textcolor rgb '#222222'\n"
-              "set format y '%.3g'\n", p->out);
+  (void)fputs(
+      "set autoscale y\nset yrange [*:*] noreverse\nset grid linestyle 9\n"
+      "set border 3 linecolor rgb '#444444'\nset tics nomirror out scale 0.6 textcolor rgb '#222222'\n"
+      "set format y '%.3g'\n",
+      p->out);
   put_curve_panel(p, "Potentials w (φ(t) − φ(0)), squared gray levels", upper, 2);
   (void)fputs("unset label 2\n", p->out);
   put_curve_panel(p, "Influence w φ''(t), gray levels", lower, 3);
   (void)fputs("unset multiplot\n", p->out);
 }
 
-/* The experts of a model: its filters, or the difference of neighbours for TV. `taps` and the rest of `room` are theirs. */
+/* The experts of a model: its filters, or the difference of neighbours for TV. `taps` and the rest of `room`
+ * are theirs. */
 static void collect(Plot *p, double *room) {
   const BtModel *model = &p->level->model;
   const BtRegularizer *reg = &model->regularizer;
   const size_t area = reg->size * reg->size, count = reg->filters;
   if (count == 0) {
-    p->experts[0] = (Expert){.number = 1, .weight = exp(model->theta[0]), .smoothing = exp(model->theta[1]), .norm = 1};
+    p->experts[0] =
+        (Expert){.number = 1, .weight = exp(model->theta[0]), .smoothing = exp(model->theta[1]), .norm = 1};
     return;
   }
   double *weights = room + count * area, *smoothings = weights + count;
@@ -196,7 +212,10 @@ static void collect(Plot *p, double *room) {
     Expert *e = &p->experts[k];
     double squares = 0;
     for (size_t j = 0; j < area; j++) squares += room[k * area + j] * room[k * area + j];
-    *e = (Expert){.number = k + 1, .taps = room + k * area, .weight = weights[k], .smoothing = smoothings[k],
+    *e = (Expert){.number = k + 1,
+                  .taps = room + k * area,
+                  .weight = weights[k],
+                  .smoothing = smoothings[k],
                   .norm = sqrt(squares)};
     if (p->potential == BT_FOE_WEAK) e->ratio = 1 + exp(model->theta[1 + 2 * count + k]);
   }
@@ -206,13 +225,13 @@ static void collect(Plot *p, double *room) {
 int bt_plot_is_model(const char *path) {
   const char *extension = bt_path_extension(path);
   if (strcmp(extension, "json") == 0) return 1;
-  FILE *file = fopen(path, "rb");
-  if (file) (void)fclose(file);
-  return !file && strcmp(extension, "csv") != 0 && !strchr(path, '/');
+  struct stat info;
+  const int is_file = stat(path, &info) == 0 && !S_ISDIR(info.st_mode);
+  return !is_file && strcmp(extension, "csv") != 0 && !strchr(path, '/');
 }
 
-BtStatus bt_plot_model(BtApp *app, const char *model, const BtModelPlot *plot, BtPictureFormat format, FILE *script,
-                       size_t *count) {
+BtStatus bt_plot_model(BtApp *app, const char *model, const BtModelPlot *plot, BtPictureFormat format,
+                       FILE *script, size_t *count) {
   BtContext *ctx = &app->ctx;
   BtStatus st = BT_OK;
   BtModelFiles files = {0};
@@ -227,7 +246,8 @@ BtStatus bt_plot_model(BtApp *app, const char *model, const BtModelPlot *plot, B
   p.count = reg->filters ? reg->filters : 1;
   room = malloc((reg->filters * (reg->size * reg->size + 2) + 1) * sizeof *room);
   p.experts = calloc(p.count, sizeof *p.experts);
-  if (!room || !p.experts) BT_TRY(bt_fail_memory(ctx, "a plot", (double)level.model.regularizer.parameters * 8));
+  if (!room || !p.experts)
+    BT_TRY(bt_fail_memory(ctx, "a plot", (double)level.model.regularizer.parameters * 8));
   collect(&p, room);
   BT_TRY(choose_reach(ctx, &p));
   (void)snprintf(title, sizeof title, "%s (%s %s), sigma %g", bt_path_base(files.files[level.file[0]].path),

@@ -25,15 +25,17 @@ static const BtOption options[] = {
     BT_OPT_REAL("strength", Restore, strength, 1, BT_WITHIN(1e-6, 1e6), "S",
                 "multiplies the regularizer, whose weight follows from --sigma"),
     BT_OPT_REAL("ridge", Restore, ridge, BT_RESTORE_RIDGE, BT_NONNEGATIVE, "MU",
-                "weight of the distance to the image itself (to the mean of what is known), on which certificates rest"),
+                "weight of the distance to the image itself (to the mean of what is known), on which "
+                "certificates rest"),
     BT_OPT_REAL("tol", Restore, tolerance, BT_DENOISE_TOLERANCE, BT_POSITIVE, "EPS",
                 "bound of the rms distance to the exact minimizer, per pixel on the [0,1] scale"),
     BT_OPT_TEXT("reference", 0, Restore, reference, NULL, "DIR",
                 "folder of clean images of the same names; PSNR and SSIM are printed"),
     BT_OPT_CHOICE("color", Restore, color, BT_COLOR_OPPONENT, BT_COLOR_CHOICES,
                   "planes of a colour image that are restored"),
-    BT_OPT_REAL("white", Restore, white, 0, BT_NONNEGATIVE, "V",
-                "sample value that stands for white; 0 means the sample type's own (255, 65535, 1 for float)"),
+    BT_OPT_REAL(
+        "white", Restore, white, 0, BT_NONNEGATIVE, "V",
+        "sample value that stands for white; 0 means the sample type's own (255, 65535, 1 for float)"),
     BT_OPT_END};
 
 typedef struct {
@@ -127,28 +129,38 @@ const BtCommand bt_cmd_restore = {
     .name = "restore",
     .group = BT_GROUP_LEARNING,
     .summary = "deblur or inpaint images with a learned model",
-    .usage = "--model MODEL.json --blur BLUR --sigma S -o DIR [options] IMAGE|DIR ...\n"
-             "--model MODEL.json --kernel FILE --sigma S -o DIR [options] IMAGE|DIR ...\n"
-             "--model MODEL.json --mask FILE|DIR --sigma S -o DIR [options] IMAGE|DIR ...",
+    .usage =
+        "--model MODEL.json --blur BLUR --sigma S -o DIR [options] IMAGE|DIR ...\n"
+        "--model MODEL.json --kernel FILE --sigma S -o DIR [options] IMAGE|DIR ...\n"
+        "--model MODEL.json --mask FILE|DIR --sigma S -o DIR [options] IMAGE|DIR ...",
     .help =
-        "Writes a restored version of each image under its own name into DIR, in its own format, bit depth, number of "
-        "pages and size: the x that minimises half the squared distance of Ax to the image, plus the model's regularizer, "
+        "Writes a restored version of each image under its own name into DIR, in its own format, bit depth, "
+        "number of "
+        "pages and size: the x that minimises half the squared distance of Ax to the image, plus the model's "
+        "regularizer, "
         "plus a small ridge. A is the known blur, or what a mask lets through.\n\n"
-        "The regularizer was learned by denoising at one noise level; at noise of another level it counts by the squared "
-        "ratio of the two, and --strength multiplies that. Blurs that touch the image's edges ring if the true scene goes "
+        "The regularizer was learned by denoising at one noise level; at noise of another level it counts by "
+        "the squared "
+        "ratio of the two, and --strength multiplies that. Blurs that touch the image's edges ring if the "
+        "true scene goes "
         "on beyond them otherwise than --boundary says.\n\n"
-        "Each result comes with a certificate: before it is rounded to the file's sample type, its rms distance per pixel "
-        "to the exact minimizer is proven to be at most the printed error. The proof divides by --ridge, so a smaller one "
-        "takes longer; models that are not convex are proven only with a large one, and are otherwise reported as not "
+        "Each result comes with a certificate: before it is rounded to the file's sample type, its rms "
+        "distance per pixel "
+        "to the exact minimizer is proven to be at most the printed error. The proof divides by --ridge, so "
+        "a smaller one "
+        "takes longer; models that are not convex are proven only with a large one, and are otherwise "
+        "reported as not "
         "proven (exit code 3).\n\n"
-        "An image that cannot be read or has a mask of another size is reported by name and the others are done (exit "
+        "An image that cannot be read or has a mask of another size is reported by name and the others are "
+        "done (exit "
         "code 1).",
-    .examples = {{"bitune restore --model tv.json --blur gaussian:1.6 --sigma 2.55 -o sharp blurred",
-                  "Every image of the folder blurred"},
-                 {"bitune restore --model tv.json --kernel psf.tif --boundary periodic --sigma 2 -o sharp a.png",
-                  "A measured point-spread function"},
-                 {"bitune restore --model tv.json --mask holes --sigma 1 -o filled damaged",
-                  "Unknown pixels filled in, a mask of the same name for each image"}},
+    .examples =
+        {{"bitune restore --model tv.json --blur gaussian:1.6 --sigma 2.55 -o sharp blurred",
+          "Every image of the folder blurred"},
+         {"bitune restore --model tv.json --kernel psf.tif --boundary periodic --sigma 2 -o sharp a.png",
+          "A measured point-spread function"},
+         {"bitune restore --model tv.json --mask holes --sigma 1 -o filled damaged",
+          "Unknown pixels filled in, a mask of the same name for each image"}},
     .flags = BT_USES_TEAM | BT_USES_PETSC,
     .min_operands = 1,
     .max_operands = BT_ANY_NUMBER,

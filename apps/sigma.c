@@ -14,8 +14,9 @@ typedef struct {
 } Sigma;
 
 static const BtOption options[] = {
-    BT_OPT_REAL("white", Sigma, white, 0, BT_NONNEGATIVE, "V",
-                "sample value that stands for white; 0 means the sample type's own (255, 65535, 1 for float)"),
+    BT_OPT_REAL(
+        "white", Sigma, white, 0, BT_NONNEGATIVE, "V",
+        "sample value that stands for white; 0 means the sample type's own (255, 65535, 1 for float)"),
     BT_OPT_END};
 
 /* Of one file; over its pages. */
@@ -107,7 +108,8 @@ static BtStatus sigma_run(BtApp *app, void *settings) {
 done:
   st = bt_team_agree(&app->team, ctx, st);
   if (st == BT_OK)
-    st = bt_app_each(app, "images", (const char *const *)job.files.paths, job.files.count, sigma_image, &job, NULL);
+    st = bt_app_each(app, "images", (const char *const *)job.files.paths, job.files.count, sigma_image, &job,
+                     NULL);
   if (st >= 0 && st != BT_STOPPED) {
     const BtStatus summed = app->team.sum(&app->team, ctx, (double *)job.results, job.files.count * FIELDS);
     if (summed < 0) st = summed;
@@ -124,10 +126,13 @@ const BtCommand bt_cmd_sigma = {
     .summary = "estimate the noise of images",
     .usage = "[options] IMAGE|DIR ...",
     .help =
-        "Prints the standard deviation of white Gaussian noise in each image on the 0..255 scale, estimated from the image "
-        "alone: the variance of its weakly textured patches along the direction of least variance. It is what bitune "
+        "Prints the standard deviation of white Gaussian noise in each image on the 0..255 scale, estimated "
+        "from the image "
+        "alone: the variance of its weakly textured patches along the direction of least variance. It is "
+        "what bitune "
         "denoise takes where --sigma is not given. Pages of a stack are estimated one by one.\n\n"
-        "The estimate is of noise that is the same everywhere and independent between pixels. Noise that was clipped at "
+        "The estimate is of noise that is the same everywhere and independent between pixels. Noise that was "
+        "clipped at "
         "black or white, compressed or smoothed reads low; images that are all fine texture read high.",
     .examples = {{"bitune sigma noisy", "Every image of the folder noisy"},
                  {"bitune sigma --json --white 4095 stack.tif", "12-bit samples in 16-bit files, as JSON"}},

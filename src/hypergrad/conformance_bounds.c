@@ -115,26 +115,41 @@ static double worst_cross(BtConformWork *w, const double *x, const double *q, do
   return worst;
 }
 
-/* The same for ‖J(x+e) − J(x)‖ by power iterations at random and concentrated e. */
-static double worst_change(BtConformWork *w, const double *x, double eps) {
-  enum { ITERATIONS = 6 };
-  double *v = w->t[0], *away = w->t[1], *e = w->v[3], *moved = w->v[5], *jv = w->v[4], *out = w->v[6], worst = 0;
+/* jv ← (J(x+e) − J(x)) v and back, a few times: v nears the top singular vector. Returns the norm reached, 0 if rounding
+ * may have made it. */
+static double change_norm(BtConformWork *w, const double *x, const double *moved, double *v, double *back, double *jv,
+                          double *out) {
+  enum { ITERATIONS = 4 };
+  double norm = 0;
+  for (int k = 0; k < ITERATIONS; k++) {
+    w->problem->ops->cross_mult(w->problem, w->i, w->theta, moved, v, jv);
+    w->problem->ops->cross_mult(w->problem, w->i, w->theta, x, v, out);
+    const double rounding = 8 * BT_ROUNDOFF * (bt_norm(jv, w->n) + bt_norm(out, w->n)) * sqrt((double)w->p);
+    for (size_t j = 0; j < w->n; j++) jv[j] -= out[j];
+    const double size = without_rounding(bt_norm(jv, w->n), rounding);
+    norm = bt_conform_larger(norm, size);
+    if (!(size > 0) || k == ITERATIONS - 1) break;
+    w->problem->ops->cross_adjoint(w->problem, w->i, w->theta, moved, jv, v);
+    w->problem->ops->cross_adjoint(w->problem, w->i, w->theta, x, jv, back);
+    for (size_t j = 0; j < w->p; j++) v[j] -= back[j];
+    if (!(bt_conform_normalize(v, w->p) > 0)) break;
+  }
+  return norm;
+}
+
+/* Largest ‖J(x+e) − J(x)‖ found for ‖e‖ = eps. */
+static double worst_change(BtConformWork *w, const double *x, double eps, int climbs) {
+  double *v = w->t[0], *back = w->t[1], *e = w->v[3], *moved = w->v[5], *jv = w->v[4], *out = w->v[6], worst = 0;
   for (int kind = 0; kind < STARTS; kind++) {
     start_from(w, kind, x, eps, e);
-    shifted(moved, x, 1, e, w->n);
     bt_conform_random_unit(w, w->p, v);
-    for (int k = 0; k < ITERATIONS; k++) {
-      w->problem->ops->cross_mult(w->problem, w->i, w->theta, moved, v, jv);
-      w->problem->ops->cross_mult(w->problem, w->i, w->theta, x, v, out);
-      const double rounding = 8 * BT_ROUNDOFF * (bt_norm(jv, w->n) + bt_norm(out, w->n)) * sqrt((double)w->p);
-      for (size_t j = 0; j < w->n; j++) jv[j] -= out[j];
-      const double size = without_rounding(bt_norm(jv, w->n), rounding);
-      worst = bt_conform_larger(worst, size);
-      if (!(size > 0)) break;
-      w->problem->ops->cross_adjoint(w->problem, w->i, w->theta, moved, jv, v);
-      w->problem->ops->cross_adjoint(w->problem, w->i, w->theta, x, jv, away);
-      for (size_t j = 0; j < w->p; j++) v[j] -= away[j];
-      if (!(bt_conform_normalize(v, w->p) > 0)) break;
+    for (int k = 0; k <= climbs; k++) {
+      shifted(moved, x, 1, e, w->n);
+      const double norm = change_norm(w, x, moved, v, back, jv, out);
+      worst = bt_conform_larger(worst, norm);
+      const double norm_q = bt_norm(jv, w->n);
+      if (!(norm > 0 && norm_q > 0) || k == climbs) break;
+      climb_cross(w, x, jv, norm_q, eps, e, v, moved, out);
     }
   }
   return worst;
@@ -165,7 +180,7 @@ static void variations(BtConformWork *w, const BtProblemConstants *k, VariationR
           bt_conform_larger(worst->cross, bt_conform_ratio(worst_cross(w, w->x, q, eps, CLIMBS), bound.cross));
       if (kind == 0)
         worst->change =
-            bt_conform_larger(worst->change, bt_conform_ratio(worst_change(w, w->x, eps), bound.cross_norm));
+            bt_conform_larger(worst->change, bt_conform_ratio(worst_change(w, w->x, eps, CLIMBS), bound.cross_norm));
       worst->global = bt_conform_larger(worst->global, bt_conform_ratio(bound.hessian, global.hessian));
       if (isfinite(global.cross))
         worst->global = bt_conform_larger(worst->global, bt_conform_ratio(bound.cross, global.cross));

@@ -58,6 +58,7 @@ static void bound_error(BtBilevel *b, size_t i, const double *theta, const doubl
                         .upper_gradient = at.slope * (1 + 2 * bt_sum_rounding(n)),
                         .upper_lipschitz = b->loss->ops->lipschitz(at, part->certificate.bound)};
   p->ops->variation(p, i, theta, x, q, terms.eps, &terms.variation);
+  terms.residual += terms.variation.hessian_rounding;
   const double rounding = terms.variation.cross_rounding;
   part->bound_global = bt_error_bound_global(&constants, &terms) + rounding;
   part->bound_adjoint = bt_error_bound_adjoint(&constants, &terms);

@@ -12,10 +12,12 @@ void bt_kernel_clear(BtKernel *kernel) {
 }
 
 /* Zeroed taps of 2·reach + 1 rows and columns. */
-static BtStatus create(BtContext *ctx, const char *text, double reach_rows, double reach_columns, BtKernel *kernel) {
+static BtStatus create(BtContext *ctx, const char *text, double reach_rows, double reach_columns,
+                       BtKernel *kernel) {
   const double limit = (BT_KERNEL_LARGEST - 1) / 2;
   if (!(reach_rows <= limit && reach_columns <= limit))
-    return bt_fail(ctx, BT_ERR_ARG, "\"%.80s\" is a kernel of more than %d pixels a side", text, BT_KERNEL_LARGEST);
+    return bt_fail(ctx, BT_ERR_ARG, "\"%.80s\" is a kernel of more than %d pixels a side", text,
+                   BT_KERNEL_LARGEST);
   kernel->height = 2 * (size_t)reach_rows + 1;
   kernel->width = 2 * (size_t)reach_columns + 1;
   kernel->taps = calloc(kernel->height * kernel->width, sizeof *kernel->taps);
@@ -41,7 +43,8 @@ static BtStatus gaussian(BtContext *ctx, const char *text, const double *a, BtKe
 
 static BtStatus box(BtContext *ctx, const char *text, const double *a, BtKernel *kernel) {
   if (a[0] != floor(a[0]) || a[0] > BT_KERNEL_LARGEST)
-    return bt_fail(ctx, BT_ERR_ARG, "\"%.80s\": a box has 1 to %d whole pixels a side", text, BT_KERNEL_LARGEST);
+    return bt_fail(ctx, BT_ERR_ARG, "\"%.80s\": a box has 1 to %d whole pixels a side", text,
+                   BT_KERNEL_LARGEST);
   kernel->height = kernel->width = (size_t)a[0];
   kernel->taps = calloc(kernel->height * kernel->width, sizeof *kernel->taps);
   if (!kernel->taps) return bt_fail_memory(ctx, "a kernel", a[0] * a[0] * 8);
@@ -83,9 +86,9 @@ static BtStatus disk(BtContext *ctx, const char *text, const double *a, BtKernel
 static BtStatus motion(BtContext *ctx, const char *text, const double *a, BtKernel *kernel) {
   const double turn = a[1] * acos(-1.0) / 180, line[3] = {a[0], cos(turn), sin(turn)};
   /* Half sides of the box around the line; the slack keeps cos(90°) = 6e-17 from adding a row. */
-  const double x = 0.5 * (a[0] * fabs(line[1]) + fabs(line[2])), y = 0.5 * (a[0] * fabs(line[2]) + fabs(line[1]));
-  const BtStatus st =
-      create(ctx, text, ceil(fmax(0, y - 0.5 - 1e-9)), ceil(fmax(0, x - 0.5 - 1e-9)), kernel);
+  const double x = 0.5 * (a[0] * fabs(line[1]) + fabs(line[2])),
+               y = 0.5 * (a[0] * fabs(line[2]) + fabs(line[1]));
+  const BtStatus st = create(ctx, text, ceil(fmax(0, y - 0.5 - 1e-9)), ceil(fmax(0, x - 0.5 - 1e-9)), kernel);
   if (st >= 0) cover(line_holds, line, kernel);
   return st;
 }

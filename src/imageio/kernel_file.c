@@ -38,7 +38,8 @@ static BtStatus read_line(BtContext *ctx, Table *t, const char *at) {
     const double value = strtod(at, &end);
     if (end == at) return bt_fail(ctx, BT_ERR_FORMAT, "%s:%zu: no number at \"%.20s\"", t->path, t->line, at);
     if (!isfinite(value))
-      return bt_fail(ctx, BT_ERR_FORMAT, "%s:%zu: %.*s is no finite number", t->path, t->line, (int)(end - at), at);
+      return bt_fail(ctx, BT_ERR_FORMAT, "%s:%zu: %.*s is no finite number", t->path, t->line,
+                     (int)(end - at), at);
     const BtStatus st = append(ctx, t, kernel->height * kernel->width + columns, value);
     if (st < 0) return st;
     columns++;
@@ -49,8 +50,8 @@ static BtStatus read_line(BtContext *ctx, Table *t, const char *at) {
   }
   if (kernel->height == 0) kernel->width = columns;
   if (columns != kernel->width)
-    return bt_fail(ctx, BT_ERR_FORMAT, "%s:%zu: a row of %zu numbers after rows of %zu", t->path, t->line, columns,
-                   kernel->width);
+    return bt_fail(ctx, BT_ERR_FORMAT, "%s:%zu: a row of %zu numbers after rows of %zu", t->path, t->line,
+                   columns, kernel->width);
   kernel->height++;
   return BT_OK;
 }
@@ -61,7 +62,8 @@ static BtStatus read_table(BtContext *ctx, const char *path, BtKernel *kernel) {
   size_t size;
   BtStatus st = BT_OK;
   BT_TRY(bt_file_read(ctx, path, MOST_BYTES, &text, &size));
-  if (strlen(text) != size) BT_TRY(bt_fail(ctx, BT_ERR_FORMAT, "%s: no table of numbers: it holds a zero byte", path));
+  if (strlen(text) != size)
+    BT_TRY(bt_fail(ctx, BT_ERR_FORMAT, "%s: no table of numbers: it holds a zero byte", path));
   for (char *line = text; line; line = next, table.line++) {
     next = strchr(line, '\n');
     if (next) *next++ = '\0';
@@ -99,8 +101,8 @@ static BtStatus normalize(BtContext *ctx, const char *path, BtKernel *kernel) {
     size += fabs(kernel->taps[i]);
   }
   if (!(fabs(sum) > 1e-10 * size))
-    return bt_fail(ctx, BT_ERR_ARG, "%s: the kernel's sum is zero, so it cannot be divided by it; a blur's is positive",
-                   path);
+    return bt_fail(ctx, BT_ERR_ARG,
+                   "%s: the kernel's sum is zero, so it cannot be divided by it; a blur's is positive", path);
   for (size_t i = 0; i < n; i++) kernel->taps[i] /= sum;
   return BT_OK;
 }

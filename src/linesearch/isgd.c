@@ -10,7 +10,7 @@
 const BtOption bt_isgd_options[] = {
     BT_OPT_INT("iterations", BtIsgdSettings, iterations, 2000, BT_NONNEGATIVE, "N",
                "steps, each on a new batch"),
-    BT_OPT_REAL("rate", BtIsgdSettings, rate, 0.01, BT_POSITIVE, "ALPHA", "step size at the start"),
+    BT_OPT_REAL("rate", BtIsgdSettings, rate, 0.05, BT_POSITIVE, "ALPHA", "step size at the start"),
     BT_OPT_CHOICE("decay", BtIsgdSettings, decay, BT_ISGD_COSINE, "cosine|power",
                   "how the step size falls: to 0 at the last iteration, or as 1/k^Q"),
     BT_OPT_REAL("rate-power", BtIsgdSettings, rate_power, 0.5, BT_WITHIN(0, 2), "Q",

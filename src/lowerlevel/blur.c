@@ -1,6 +1,6 @@
-/* Blur by FFTW on a torus that holds the extended image: extend, multiply by the kernel's transform k̂, crop. The adjoint
- * embeds, multiplies by its conjugate and adds up what the extension had copied. A periodic image whose sides FFTW likes
- * is its own torus, on which AᵀA is one multiplication by |k̂|². */
+/* Blur by FFTW on a torus that holds the extended image: extend, multiply by the kernel's transform k̂, crop.
+ * The adjoint embeds, multiplies by its conjugate and adds up what the extension had copied. A periodic image
+ * whose sides FFTW likes is its own torus, on which AᵀA is one multiplication by |k̂|². */
 #include "lowerlevel/blur.h"
 
 #include <math.h>
@@ -14,13 +14,13 @@ typedef struct {
   size_t rows, columns; /* of the kernel                                                           */
   double *taps;
   BtTorus torus;
-  int own;              /* the image is the torus                                                  */
-  size_t top, left;     /* extended rows and columns before the image's first                      */
-  size_t high, wide;    /* of the extended image                                                   */
+  int own;                    /* the image is the torus                                                  */
+  size_t top, left;           /* extended rows and columns before the image's first                      */
+  size_t high, wide;          /* of the extended image                                                   */
   size_t *row_of, *column_of; /* [high], [wide]: the pixel that an extended row, column shows        */
-  double *kernel;       /* [frequencies][2]: k̂                                                     */
-  double *gram;         /* [frequencies]: |k̂|²                                                     */
-  double *diagonal;     /* [shape], filled at its first use                                        */
+  double *kernel;             /* [frequencies][2]: k̂                                                     */
+  double *gram;               /* [frequencies]: |k̂|²                                                     */
+  double *diagonal;           /* [shape], filled at its first use                                        */
   int has_diagonal;
 } Blur;
 
@@ -70,7 +70,8 @@ static void apply(const BtOperator *op, const double *x, double *out) {
   extend(b, shape, x);
   convolve(b, 0);
   for (size_t r = 0; r < shape.height; r++)
-    memcpy(out + r * shape.width, b->torus.plane + (r + b->top) * b->torus.stride + b->left, shape.width * sizeof *out);
+    memcpy(out + r * shape.width, b->torus.plane + (r + b->top) * b->torus.stride + b->left,
+           shape.width * sizeof *out);
 }
 
 static void adjoint(const BtOperator *op, const double *y, double *out) {
@@ -78,7 +79,8 @@ static void adjoint(const BtOperator *op, const double *y, double *out) {
   const BtShape shape = op->shape;
   memset(b->torus.plane, 0, b->torus.high * b->torus.stride * sizeof *b->torus.plane);
   for (size_t r = 0; r < shape.height; r++)
-    memcpy(b->torus.plane + (r + b->top) * b->torus.stride + b->left, y + r * shape.width, shape.width * sizeof *y);
+    memcpy(b->torus.plane + (r + b->top) * b->torus.stride + b->left, y + r * shape.width,
+           shape.width * sizeof *y);
   convolve(b, 1);
   fold(b, shape, out);
 }
@@ -133,7 +135,8 @@ static void diagonal(const BtOperator *op, double *out) {
   for (size_t i = 0; i < b->rows * b->columns; i++) inner += b->taps[i] * b->taps[i];
   for (size_t r = 0; r < shape.height && !b->has_diagonal; r++)
     for (size_t c = 0; c < shape.width; c++) {
-      const int inside = r >= b->rows && r + b->rows < shape.height && c >= b->columns && c + b->columns < shape.width;
+      const int inside =
+          r >= b->rows && r + b->rows < shape.height && c >= b->columns && c + b->columns < shape.width;
       const int plain = inside || b->boundary == BT_BOUNDARY_PERIODIC;
       b->diagonal[r * shape.width + c] = plain ? inner : column_square(b, shape, r, c);
     }
@@ -181,24 +184,28 @@ static size_t source(size_t e, size_t lead, size_t side, BtBoundary boundary) {
   return at < side ? at : period - 1 - at;
 }
 
-/* The image and what its output sees of the extension: rows/2 pixels after it, the others of rows − 1 before. */
+/* The image and what its output sees of the extension: rows/2 pixels after it, the others of rows − 1 before.
+ */
 static BtStatus create_extension(BtContext *ctx, Blur *b, BtShape shape) {
-  b->own = b->boundary == BT_BOUNDARY_PERIODIC && bt_torus_smooth(shape.height) && bt_torus_smooth(shape.width);
+  b->own =
+      b->boundary == BT_BOUNDARY_PERIODIC && bt_torus_smooth(shape.height) && bt_torus_smooth(shape.width);
   b->top = b->own ? 0 : b->rows - 1 - b->rows / 2;
   b->left = b->own ? 0 : b->columns - 1 - b->columns / 2;
   b->high = shape.height + (b->own ? 0 : b->rows - 1);
   b->wide = shape.width + (b->own ? 0 : b->columns - 1);
   b->row_of = malloc(b->high * sizeof *b->row_of);
   b->column_of = malloc(b->wide * sizeof *b->column_of);
-  if (!b->row_of || !b->column_of) return bt_fail_memory(ctx, "a blur", (double)(b->high + b->wide) * sizeof(size_t));
+  if (!b->row_of || !b->column_of)
+    return bt_fail_memory(ctx, "a blur", (double)(b->high + b->wide) * sizeof(size_t));
   for (size_t e = 0; e < b->high; e++) b->row_of[e] = source(e, b->top, shape.height, b->boundary);
   for (size_t e = 0; e < b->wide; e++) b->column_of[e] = source(e, b->left, shape.width, b->boundary);
   return bt_torus_create(ctx, b->high, b->wide, &b->torus);
 }
 
-/* Error of one transform of N points, relative in the 2-norm: at most 8u log₂N in radix algorithms (Higham, Accuracy and
- * Stability of Numerical Algorithms, theorem 24.2). Two transforms and a product, and k̂ with the like error relative to
- * Σ|k|; the extension, which holds a pixel at most four times, at most doubles the norm. */
+/* Error of one transform of N points, relative in the 2-norm: at most 8u log₂N in radix algorithms (Higham,
+ * Accuracy and Stability of Numerical Algorithms, theorem 24.2). Two transforms and a product, and k̂ with the
+ * like error relative to Σ|k|; the extension, which holds a pixel at most four times, at most doubles the
+ * norm. */
 static double rounding_of(const Blur *b, double sum) {
   return 2 * sum * (3 * 8 * log2((double)b->torus.high * (double)b->torus.wide + 2) + 16);
 }
@@ -225,13 +232,16 @@ static int is_even(const Blur *b) {
   for (size_t i = 0; i < b->rows; i++)
     for (size_t j = 0; j < b->columns; j++) {
       const double t = b->taps[i * b->columns + j];
-      if (t != b->taps[(b->rows - 1 - i) * b->columns + j] || t != b->taps[i * b->columns + b->columns - 1 - j]) return 0;
+      if (t != b->taps[(b->rows - 1 - i) * b->columns + j] ||
+          t != b->taps[i * b->columns + b->columns - 1 - j])
+        return 0;
     }
   return 1;
 }
 
-/* Bounds of the singular values. A periodic blur's are the |k̂| of the image's own frequencies; a reflecting one's, if the
- * kernel is even in both directions, those of the DCT-II, π(i/height, j/width); else Schur bounds the largest. */
+/* Bounds of the singular values. A periodic blur's are the |k̂| of the image's own frequencies; a reflecting
+ * one's, if the kernel is even in both directions, those of the DCT-II, π(i/height, j/width); else Schur
+ * bounds the largest. */
 static BtStatus bound(BtContext *ctx, BtOperator *op) {
   const Blur *b = op->data;
   const size_t h = op->shape.height, w = op->shape.width, fold = b->boundary == BT_BOUNDARY_REFLECT ? 2 : 1;
@@ -244,10 +254,12 @@ static BtStatus bound(BtContext *ctx, BtOperator *op) {
     op->norm *= 1 + 1e-12;
     return st;
   }
-  if (bt_power_extremes(fold * h, h, fold * w, fold == 2 ? w : w / 2 + 1, b->rows, b->columns, b->taps, &least, &most) < 0)
+  if (bt_power_extremes(fold * h, h, fold * w, fold == 2 ? w : w / 2 + 1, b->rows, b->columns, b->taps,
+                        &least, &most) < 0)
     return bt_fail_memory(ctx, "a blur", (double)(b->rows * w) * 16);
   /* |k̂| comes from sums of rows + columns products of factors within a few roundings. */
-  const double off = BT_ROUNDOFF * (double)(b->rows + b->columns + 16) * sum, root = fmax(0, sqrt(least) - off);
+  const double off = BT_ROUNDOFF * (double)(b->rows + b->columns + 16) * sum,
+               root = fmax(0, sqrt(least) - off);
   op->norm = (sqrt(most) + off) * (1 + 1e-15);
   op->least = root * root * (1 - 1e-15);
   return st;
@@ -285,12 +297,13 @@ done:
   return st;
 }
 
-BtStatus bt_blur(BtContext *ctx, BtShape shape, size_t rows, size_t columns, const double *taps, BtBoundary boundary,
-                 BtOperator *op) {
+BtStatus bt_blur(BtContext *ctx, BtShape shape, size_t rows, size_t columns, const double *taps,
+                 BtBoundary boundary, BtOperator *op) {
   *op = (BtOperator){0};
   if (rows > shape.height || columns > shape.width)
-    return bt_fail(ctx, BT_ERR_ARG, "the kernel, %zux%zu pixels, is larger than the image, %zux%zu; give a smaller one",
-                   rows, columns, shape.height, shape.width);
+    return bt_fail(ctx, BT_ERR_ARG,
+                   "the kernel, %zux%zu pixels, is larger than the image, %zux%zu; give a smaller one", rows,
+                   columns, shape.height, shape.width);
   Blur *b = calloc(1, sizeof *b);
   if (!b) return bt_fail_memory(ctx, "a blur", sizeof *b);
   b->boundary = boundary;

@@ -1,7 +1,8 @@
 /* lowerlevel/operator.h: the linear map A from an image to what was observed of it, y = Ax + noise.
  *
- * x and y are gray planes of one shape, row by row. An operator holds working memory, so one thread uses it at a time;
- * creating and destroying one plans with FFTW, so calls from several threads at once need a lock. */
+ * x and y are gray planes of one shape, row by row. An operator holds working memory, so one thread uses it
+ * at a time; creating and destroying one plans with FFTW, so calls from several threads at once need a lock.
+ */
 #ifndef BITUNE_LOWERLEVEL_OPERATOR_H
 #define BITUNE_LOWERLEVEL_OPERATOR_H
 
@@ -28,11 +29,11 @@ typedef struct {
 struct BtOperator {
   const BtOperatorOps *ops;
   BtShape shape;
-  double norm;     /* proven: ‖A‖₂ ≤ norm                                                            */
-  double least;    /* proven: AᵀA ⪰ least·I, least ≥ 0                                               */
+  double norm;  /* proven: ‖A‖₂ ≤ norm                                                            */
+  double least; /* proven: AᵀA ⪰ least·I, least ≥ 0                                               */
   double rounding; /* ‖computed Ax − Ax‖₂ ≤ u·rounding·‖x‖₂ with u the unit roundoff; Aᵀ alike        */
-  /* What Newton systems are preconditioned with: AᵀA is near P F* diag(gram) F Pᵀ on the torus (see torus.h), the same but
-   * at the edges. NULL: nothing of the kind. */
+  /* What Newton systems are preconditioned with: AᵀA is near P F* diag(gram) F Pᵀ on the torus (see torus.h),
+   * the same but at the edges. NULL: nothing of the kind. */
   const BtTorus *torus;
   const double *gram; /* [bt_torus_frequencies(torus)] */
   void *data;         /* the implementation's, owned */

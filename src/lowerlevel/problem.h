@@ -84,6 +84,7 @@ static inline void bt_problem_variation_by_constants(const BtProblemConstants *k
   variation->hessian = k->hessian_lipschitz * eps * norm_q;
   variation->cross = k->cross_lipschitz * eps * norm_q;
   variation->cross_norm = k->cross_lipschitz * eps;
+  variation->hessian_rounding = 40 * BT_ROUNDOFF * k->lipschitz * norm_q;
   variation->cross_rounding = 2 * bt_sum_rounding(n) * k->cross_sum * norm_q;
 }
 

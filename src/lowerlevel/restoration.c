@@ -10,7 +10,9 @@ static const BtRestoration *restoration(const BtProblem *problem) { return probl
 static const BtObservation *observed(const BtProblem *problem, size_t i) {
   return &restoration(problem)->observations[i];
 }
-static const BtRegularizer *regularizer(const BtProblem *problem) { return restoration(problem)->regularizer; }
+static const BtRegularizer *regularizer(const BtProblem *problem) {
+  return restoration(problem)->regularizer;
+}
 static const BtRegularizerOps *ops(const BtProblem *problem) { return regularizer(problem)->ops; }
 static BtShape shape(const BtProblem *problem, size_t i) { return observed(problem, i)->shape; }
 static double strength(const BtProblem *problem) { return restoration(problem)->strength; }
@@ -34,7 +36,8 @@ BT_SIMD static double subtract_data(size_t n, const double *restrict y, double *
 
 /* gradient ← λ gradient + back + μ0 (x − m); returns ½‖x − m‖². */
 BT_SIMD static double add_terms(size_t n, double lambda, double ridge, const double *restrict back,
-                                const double *restrict x, const double *restrict centre, double *restrict gradient) {
+                                const double *restrict x, const double *restrict centre,
+                                double *restrict gradient) {
   double sum = 0;
 #pragma omp simd reduction(+ : sum)
   for (size_t j = 0; j < n; j++) {
@@ -45,7 +48,8 @@ BT_SIMD static double add_terms(size_t n, double lambda, double ridge, const dou
   return 0.5 * sum;
 }
 
-static double value_grad(const BtProblem *problem, size_t i, const double *theta, const double *x, double *gradient) {
+static double value_grad(const BtProblem *problem, size_t i, const double *theta, const double *x,
+                         double *gradient) {
   const BtRestoration *r = restoration(problem);
   const BtObservation *o = observed(problem, i);
   const size_t n = dimension(problem, i);
@@ -58,7 +62,7 @@ static double value_grad(const BtProblem *problem, size_t i, const double *theta
   return misfit + r->strength * penalty + r->ridge * distance;
 }
 
-/* The curvature buffer: R's, then the preconditioner's inverse symbol where there is one. */
+/* The curvature buffer: R's, then the preconditioner's weights and inverse symbol where there is one. */
 static size_t regularizer_curvature(const BtProblem *problem, size_t i) {
   return ops(problem)->curvature_size(regularizer(problem), shape(problem, i));
 }
@@ -69,7 +73,8 @@ static size_t symbol_size(const BtProblem *problem, size_t i) {
 }
 
 static size_t curvature_size(const BtProblem *problem, size_t i) {
-  return regularizer_curvature(problem, i) + symbol_size(problem, i);
+  const size_t symbol = symbol_size(problem, i);
+  return regularizer_curvature(problem, i) + (symbol ? symbol + dimension(problem, i) : 0);
 }
 
 /* ±1 without a pattern: a bit of a mixed counter. */
@@ -88,8 +93,9 @@ static size_t reach_of(const BtRegularizer *reg) {
   return reach < REACH_MOST ? reach : REACH_MOST;
 }
 
-/* Means of ∇²R's entries at each offset, from one product with random signs z: E[z_p (Hz)_{p+t}] = H_{p+t,p}. Even in
- * both directions, of sum zero (R does not see constants), so that the symbol is that of a mean of ∇²R. */
+/* Means of ∇²R's entries at each offset, from one product with random signs z: E[z_p (Hz)_{p+t}] = H_{p+t,p}.
+ * Even in both directions, of sum zero (R does not see constants), so that the symbol is that of a mean of
+ * ∇²R. */
 static void mean_couplings(BtShape s, size_t reach, const double *z, const double *hz, double *taps) {
   const size_t side = 2 * reach - 1;
   double sum = 0;
@@ -101,7 +107,8 @@ static void mean_couplings(BtShape s, size_t reach, const double *z, const doubl
           const double *up = z + r * s.width, *down = z + (r + a) * s.width;
           const double *h_up = hz + r * s.width, *h_down = hz + (r + a) * s.width;
           for (size_t c = 0; c + b < s.width; c++)
-            mean += up[c] * h_down[c + b] + down[c + b] * h_up[c] + up[c + b] * h_down[c] + down[c] * h_up[c + b];
+            mean +=
+                up[c] * h_down[c + b] + down[c + b] * h_up[c] + up[c + b] * h_down[c] + down[c] * h_up[c + b];
         }
         mean *= 0.25 / ((double)(s.height - a) * (double)(s.width - b));
       }
@@ -112,25 +119,42 @@ static void mean_couplings(BtShape s, size_t reach, const double *z, const doubl
   taps[side * side / 2] -= sum;
 }
 
-/* Curvatures differ by orders of magnitude between edges and flat parts, and their arithmetic mean belongs to the flat parts
- * alone: shares from 0.2 to 0.4 of it cost up to a third fewer iterations than 1 or 0.05, whatever the blur and λ. */
-static const double share_of_mean = 0.3;
+/* weights ← d^{−1/2}, d the diagonal of ∇²h with that of AᵀA replaced by its mean. */
+static void scaling(const BtProblem *problem, size_t i, const double *curvature, double *weights) {
+  const BtRestoration *r = restoration(problem);
+  const BtObservation *o = observed(problem, i);
+  const size_t n = dimension(problem, i), count = symbol_size(problem, i);
+  double mean = 0;
+  for (size_t k = 0; k < count; k++) mean += o->op->gram[k] / (double)count;
+  ops(problem)->hess_diagonal(r->regularizer, o->shape, curvature, weights);
+  for (size_t k = 0; k < n; k++) weights[k] = 1 / sqrt(mean + r->ridge + r->strength * fmax(0, weights[k]));
+}
 
-/* The buffer's second part ← 1/(|k̂|² + μ0 + λ s), s the symbol of a mean of ∇²R. */
+/* After R's curvature: weights w = d^{−1/2} and the inverse of the symbol a(|k̂|² + μ0) + λ s, with a the mean
+ * of w² and s that of the mean of diag(w) ∇²R diag(w). Then diag(w) ∇²h diag(w) is near the convolution of
+ * that symbol: scaled, the curvatures of flat parts and edges are alike. */
 static void prepare_inverse(const BtProblem *problem, size_t i, double *curvature) {
   const BtRestoration *r = restoration(problem);
   const BtObservation *o = observed(problem, i);
   const size_t n = dimension(problem, i), count = symbol_size(problem, i), reach = reach_of(r->regularizer);
-  double *symbol = curvature + regularizer_curvature(problem, i), *z = o->work, *hz = o->work + n;
-  double taps[(2 * REACH_MOST - 1) * (2 * REACH_MOST - 1)], largest = 0;
-  for (size_t k = 0; k < n; k++) z[k] = sign_at(k);
+  double *weights = curvature + regularizer_curvature(problem, i), *symbol = weights + n, *z = o->work,
+         *hz = o->work + n;
+  double taps[(2 * REACH_MOST - 1) * (2 * REACH_MOST - 1)], largest = 0, mean = 0;
+  scaling(problem, i, curvature, weights);
+  for (size_t k = 0; k < n; k++) {
+    z[k] = weights[k] * sign_at(k);
+    mean += weights[k] * weights[k] / (double)n;
+  }
   ops(problem)->hess_mult(r->regularizer, o->shape, curvature, z, hz);
+  for (size_t k = 0; k < n; k++) {
+    z[k] = sign_at(k);
+    hz[k] *= weights[k];
+  }
   mean_couplings(o->shape, reach, z, hz, taps);
   if (bt_torus_symbol(o->op->torus, 2 * reach - 1, 2 * reach - 1, taps, symbol) < 0)
     memset(symbol, 0, count * sizeof *symbol);
-  const double lambda = share_of_mean * r->strength;
   for (size_t k = 0; k < count; k++) {
-    symbol[k] = o->op->gram[k] + r->ridge + lambda * fmax(0, symbol[k]);
+    symbol[k] = mean * (o->op->gram[k] + r->ridge) + r->strength * fmax(0, symbol[k]);
     largest = fmax(largest, symbol[k]);
   }
   for (size_t k = 0; k < count; k++) symbol[k] = 1 / fmax(symbol[k], 1e-12 * largest);
@@ -154,7 +178,11 @@ static void dual_curvature(const BtProblem *problem, size_t i, const double *the
 static void precondition(const BtProblem *problem, size_t i, const double *prepared, const double *v,
                          double *product) {
   const BtObservation *o = observed(problem, i);
-  bt_torus_multiply(o->op->torus, o->shape, prepared + regularizer_curvature(problem, i), v, product);
+  const size_t n = dimension(problem, i);
+  const double *weights = prepared + regularizer_curvature(problem, i), *inverse = weights + n;
+  for (size_t k = 0; k < n; k++) o->work[k] = weights[k] * v[k];
+  bt_torus_multiply(o->op->torus, o->shape, inverse, o->work, product);
+  for (size_t k = 0; k < n; k++) product[k] *= weights[k];
 }
 
 /* product ← λ product + back + μ0 v */
@@ -163,7 +191,8 @@ BT_SIMD static void add_products(size_t n, double lambda, double ridge, const do
   for (size_t j = 0; j < n; j++) product[j] = lambda * product[j] + back[j] + ridge * v[j];
 }
 
-static void hess_mult(const BtProblem *problem, size_t i, const double *prepared, const double *v, double *product) {
+static void hess_mult(const BtProblem *problem, size_t i, const double *prepared, const double *v,
+                      double *product) {
   const BtRestoration *r = restoration(problem);
   const BtObservation *o = observed(problem, i);
   const size_t n = dimension(problem, i);
@@ -182,7 +211,8 @@ static void hess_diagonal(const BtProblem *problem, size_t i, const double *prep
 }
 
 /* w = φ'(Dx), where primal–dual Newton is plain Newton. */
-static void place_dual(const BtProblem *problem, size_t i, const double *theta, const double *x, double *dual) {
+static void place_dual(const BtProblem *problem, size_t i, const double *theta, const double *x,
+                       double *dual) {
   const BtRegularizerOps *r = ops(problem);
   double *zero = observed(problem, i)->work;
   memset(zero, 0, dimension(problem, i) * sizeof *zero);
@@ -197,20 +227,22 @@ static size_t cold_start(const BtProblem *problem, size_t i, const double *theta
   return 0;
 }
 
-static void cross_mult(const BtProblem *problem, size_t i, const double *theta, const double *x, const double *v,
-                       double *product) {
+static void cross_mult(const BtProblem *problem, size_t i, const double *theta, const double *x,
+                       const double *v, double *product) {
   ops(problem)->cross_mult(regularizer(problem), shape(problem, i), theta, x, v, product);
   scale(dimension(problem, i), strength(problem), product);
 }
 
-static void cross_adjoint(const BtProblem *problem, size_t i, const double *theta, const double *x, const double *q,
-                          double *product) {
+static void cross_adjoint(const BtProblem *problem, size_t i, const double *theta, const double *x,
+                          const double *q, double *product) {
   ops(problem)->cross_adjoint(regularizer(problem), shape(problem, i), theta, x, q, product);
   scale(problem->parameters, strength(problem), product);
 }
 
-static double cross_norm(const BtProblem *problem, size_t i, const double *theta, const double *x, double *work) {
-  return strength(problem) * bt_regularizer_cross_norm(regularizer(problem), shape(problem, i), theta, x, work);
+static double cross_norm(const BtProblem *problem, size_t i, const double *theta, const double *x,
+                         double *work) {
+  return strength(problem) *
+         bt_regularizer_cross_norm(regularizer(problem), shape(problem, i), theta, x, work);
 }
 
 static size_t cross_norm_work(const BtProblem *problem, size_t i) {
@@ -235,11 +267,11 @@ static void constants(const BtProblem *problem, size_t i, const double *theta, B
   k->proof = k->mu > 0 ? r.proof : BT_PROOF_NONE;
 }
 
-/* With a = ‖A‖, A and Aᵀ computed within uρ, ‖r‖ ≤ a‖x‖ + ‖y‖ for the residual r: r is within u(ρ‖x‖ + ‖r‖), Aᵀr within
- * a times that and uρ‖r‖; λ∇R within u·k->rounding an entry; the three vectors are added with two roundings each, of which
- * |λ∇R| ≤ |Aᵀr| + |μ0(x − m)| + |∇h|, the last small where it matters. */
-static double gradient_rounding(const BtProblem *problem, size_t i, const double *theta, const BtProblemConstants *k,
-                                const double *x) {
+/* With a = ‖A‖, A and Aᵀ computed within uρ, ‖r‖ ≤ a‖x‖ + ‖y‖ for the residual r: r is within u(ρ‖x‖ + ‖r‖),
+ * Aᵀr within a times that and uρ‖r‖; λ∇R within u·k->rounding an entry; the three vectors are added with two
+ * roundings each, of which |λ∇R| ≤ |Aᵀr| + |μ0(x − m)| + |∇h|, the last small where it matters. */
+static double gradient_rounding(const BtProblem *problem, size_t i, const double *theta,
+                                const BtProblemConstants *k, const double *x) {
   const BtRestoration *s = restoration(problem);
   const BtObservation *o = observed(problem, i);
   const size_t n = dimension(problem, i);
@@ -251,12 +283,13 @@ static double gradient_rounding(const BtProblem *problem, size_t i, const double
   return BT_ROUNDOFF * (data_term + ridge_term + bt_problem_rounding(k, x, n)) * (1 + 1e-9);
 }
 
-static void variation(const BtProblem *problem, size_t i, const double *theta, const double *x, const double *q,
-                      double eps, BtVariation *out) {
+static void variation(const BtProblem *problem, size_t i, const double *theta, const double *x,
+                      const double *q, double eps, BtVariation *out) {
   bt_regularizer_variation(regularizer(problem), shape(problem, i), theta, x, q, eps, out);
   out->hessian *= strength(problem);
   out->cross *= strength(problem);
   out->cross_norm *= strength(problem);
+  out->hessian_rounding *= strength(problem);
   out->cross_rounding *= strength(problem);
 }
 
@@ -264,8 +297,8 @@ static size_t dual_size(const BtProblem *problem, size_t i) {
   return ops(problem)->dual_size ? ops(problem)->dual_size(regularizer(problem), shape(problem, i)) : 0;
 }
 
-static void dual_update(const BtProblem *problem, size_t i, const double *theta, const double *x, const double *dx,
-                        double *dual) {
+static void dual_update(const BtProblem *problem, size_t i, const double *theta, const double *x,
+                        const double *dx, double *dual) {
   ops(problem)->dual_update(regularizer(problem), shape(problem, i), theta, x, dx, dual);
 }
 

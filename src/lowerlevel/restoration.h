@@ -2,16 +2,18 @@
  *
  *   h_i(x; θ) = ½‖A_i x − y_i‖² + λ R(x; θ) + (μ0/2)‖x − m_i‖².
  *
- * A regularizer learned for denoising at noise level σ0 (½‖x − y‖² + R) is minus the logarithm of a prior, times σ0²; data
- * of noise level σ then call for λ = (σ/σ0)². The ridge makes the problem strongly convex, which certificates need:
- * μ = μ0 + least(A) + λ·convexity of R where that is positive, PROVEN if R's constants are. */
+ * A regularizer learned for denoising at noise level σ0 (½‖x − y‖² + R) is minus the logarithm of a prior,
+ * times σ0²; data of noise level σ then call for λ = (σ/σ0)². The ridge makes the problem strongly convex,
+ * which certificates need: μ = μ0 + least(A) + λ·convexity of R where that is positive, PROVEN if R's
+ * constants are. */
 #ifndef BITUNE_LOWERLEVEL_RESTORATION_H
 #define BITUNE_LOWERLEVEL_RESTORATION_H
 
 #include "lowerlevel/operator.h"
 #include "lowerlevel/problem.h"
 
-/* One plane and how it was observed; all borrowed. NULL pointers, the shape apart, for images of other ranks. */
+/* One plane and how it was observed; all borrowed. NULL pointers, the shape apart, for images of other ranks.
+ */
 typedef struct {
   BtShape shape;
   const BtOperator *op;
@@ -21,14 +23,14 @@ typedef struct {
 } BtObservation;
 
 typedef struct {
-  const BtRegularizer *regularizer;   /* borrowed                                                */
-  const BtObservation *observations;  /* [count], borrowed                                       */
-  double strength;                    /* λ > 0                                                   */
-  double ridge;                       /* μ0 ≥ 0                                                  */
+  const BtRegularizer *regularizer;  /* borrowed                                                */
+  const BtObservation *observations; /* [count], borrowed                                       */
+  double strength;                   /* λ > 0                                                   */
+  double ridge;                      /* μ0 ≥ 0                                                  */
 } BtRestoration;
 
-/* The problem family of `count` observations, all blurred or all masked; borrows `restoration`. Newton systems of blurred
- * ones are preconditioned in Fourier space, those of masked ones by their diagonal. */
+/* The problem family of `count` observations, all blurred or all masked; borrows `restoration`. Newton
+ * systems of blurred ones are preconditioned in Fourier space, those of masked ones by their diagonal. */
 BtProblem bt_restoration_problem(const BtRestoration *restoration, size_t count);
 
 #endif

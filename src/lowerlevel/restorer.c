@@ -52,7 +52,8 @@ void bt_restorer_destroy(BtRestorer *r) {
 static BtStatus prepare(BtRestorer *r, BtContext *ctx, BtShape shape, const unsigned char *known) {
   BtStatus st = BT_OK;
   const BtKernel *kernel = r->spec.kernel;
-  if (kernel && r->op.ops && r->op.shape.height == shape.height && r->op.shape.width == shape.width) return BT_OK;
+  if (kernel && r->op.ops && r->op.shape.height == shape.height && r->op.shape.width == shape.width)
+    return BT_OK;
   release(r);
   if (kernel)
     BT_TRY(bt_blur(ctx, shape, kernel->height, kernel->width, kernel->taps, r->spec.boundary, &r->op));
@@ -70,7 +71,8 @@ static BtStatus prepare(BtRestorer *r, BtContext *ctx, BtShape shape, const unsi
     r->fast_problem = bt_restoration_problem(&r->fast_family, 1);
     r->problem.fast = &r->fast_problem;
   }
-  /* The ridge leaves these problems far worse conditioned than denoising: Newton's method, with or without a dual. */
+  /* The ridge leaves these problems far worse conditioned than denoising: Newton's method, with or without a
+   * dual. */
   BtLowerSettings settings = r->settings;
   if (!settings.solver || strcmp(settings.solver, "auto") == 0) settings.solver = "bt_pdnewton";
   BT_TRY(bt_lower_create(ctx, &r->problem, &settings, &r->lower));
@@ -83,7 +85,8 @@ static BtStatus check_range(BtContext *ctx, const BtImage *image) {
   const size_t n = (size_t)image->colors * bt_image_plane_size(image);
   for (size_t i = 0; i < n; i++)
     if (!(fabs(image->pixels[i]) <= 1e9))
-      return bt_fail(ctx, BT_ERR_ARG, "a pixel is %g times white; give --white V, the sample value that stands for white",
+      return bt_fail(ctx, BT_ERR_ARG,
+                     "a pixel is %g times white; give --white V, the sample value that stands for white",
                      image->pixels[i]);
   return BT_OK;
 }
@@ -101,8 +104,8 @@ static void place_centre(size_t n, const unsigned char *known, double *plane, do
   for (size_t i = 0; i < n; i++) centre[i] = sum / count;
 }
 
-static BtStatus restore_plane(BtRestorer *r, BtContext *ctx, double eps, const unsigned char *known, double *plane,
-                              double *room, double *dual, BtCertificate *cert) {
+static BtStatus restore_plane(BtRestorer *r, BtContext *ctx, double eps, const unsigned char *known,
+                              double *plane, double *room, double *dual, BtCertificate *cert) {
   const size_t n = bt_shape_size(r->op.shape);
   double *x = room, *centre = room + n;
   place_centre(n, known, plane, centre);
@@ -136,8 +139,8 @@ BtStatus bt_restorer_apply(BtRestorer *r, BtContext *ctx, double tolerance, cons
   if (opponent) bt_image_to_opponent(image);
   for (int c = 0; c < image->colors; c++) {
     BtCertificate cert;
-    st = restore_plane(r, ctx, tolerance * sqrt((double)n), r->spec.kernel ? NULL : known, bt_image_plane(image, c),
-                       room, dual, &cert);
+    st = restore_plane(r, ctx, tolerance * sqrt((double)n), r->spec.kernel ? NULL : known,
+                       bt_image_plane(image, c), room, dual, &cert);
     if (st < 0 || st == BT_STOPPED) goto done;
     if (st > worst) worst = st;
     bt_denoised_add(result, &cert, tolerance * sqrt((double)n));

@@ -74,8 +74,8 @@ static size_t phase(size_t tap, size_t count, size_t frequency, size_t period) {
   return (tap + turns - middle) % period * frequency % period;
 }
 
-static BtStatus tap_begin(TapTransform *f, size_t high, size_t wide, size_t columns, size_t rows, size_t row_taps,
-                          const double *taps) {
+static BtStatus tap_begin(TapTransform *f, size_t high, size_t wide, size_t columns, size_t rows,
+                          size_t row_taps, const double *taps) {
   const double unit = 2 * acos(-1.0);
   f->block = malloc((2 * high + 2 * rows * columns + 2 * columns + 2 * wide) * sizeof *f->block);
   if (!f->block) return BT_ERR_MEMORY;
@@ -115,7 +115,8 @@ static void tap_row(const TapTransform *f, size_t i) {
   memset(f->sum_re, 0, 2 * f->columns * sizeof *f->sum_re);
   for (size_t t = 0; t < f->rows; t++) {
     const size_t k = phase(t, f->rows, i, f->high);
-    const double c = f->cosines[k], s = f->sines[k], *re = f->re + t * f->columns, *im = f->im + t * f->columns;
+    const double c = f->cosines[k], s = f->sines[k], *re = f->re + t * f->columns,
+                 *im = f->im + t * f->columns;
     for (size_t j = 0; j < f->columns; j++) {
       f->sum_re[j] += re[j] * c + im[j] * s;
       f->sum_im[j] += im[j] * c - re[j] * s;
@@ -135,8 +136,8 @@ BtStatus bt_torus_symbol(const BtTorus *t, size_t rows, size_t columns, const do
   return BT_OK;
 }
 
-BtStatus bt_power_extremes(size_t high, size_t count_high, size_t wide, size_t count_wide, size_t rows, size_t columns,
-                           const double *taps, double *least, double *most) {
+BtStatus bt_power_extremes(size_t high, size_t count_high, size_t wide, size_t count_wide, size_t rows,
+                           size_t columns, const double *taps, double *least, double *most) {
   TapTransform f;
   if (tap_begin(&f, high, wide, count_wide, rows, columns, taps) < 0) return BT_ERR_MEMORY;
   *least = (double)INFINITY;

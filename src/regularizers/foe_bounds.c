@@ -10,8 +10,8 @@
 
 static const double slack = 1 + 1e-12;
 
-/* Roundings in units of double's roundoff u. Single precision iterates with the processor's estimates, so what double
- * does in a few roundings takes four times as many there. */
+/* Roundings in units of double's roundoff u. Single precision iterates with the processor's estimates, so
+ * what double does in a few roundings takes four times as many there. */
 static double unit(const BtRegularizer *reg) { return reg->single ? ldexp(1, 29) : 1; }
 
 static const double *taps_of(const BtFoe *foe, size_t k) { return foe->taps + k * foe->size * foe->size; }
@@ -36,7 +36,8 @@ static double coverage(size_t n, size_t size) {
   size_t most = 0;
   for (size_t i = 0; i < n; i++) {
     size_t count = 0;
-    for (size_t j = 0; j < size; j++) /* positions j − before to j − before + n − 1 hold i mod 2n or −1 − i mod 2n */
+    for (size_t j = 0; j < size;
+         j++) /* positions j − before to j − before + n − 1 hold i mod 2n or −1 − i mod 2n */
       for (int mirrored = 0; mirrored < 2; mirrored++) {
         const size_t wanted = mirrored ? period - 1 - i : i, start = (j + size * period - before) % period;
         count += (wanted + period - start) % period < n;
@@ -46,7 +47,9 @@ static double coverage(size_t n, size_t size) {
   return (double)most;
 }
 
-double bt_foe_coverage(BtShape shape, size_t size) { return coverage(shape.height, size) * coverage(shape.width, size); }
+double bt_foe_coverage(BtShape shape, size_t size) {
+  return coverage(shape.height, size) * coverage(shape.width, size);
+}
 
 static size_t reflect(size_t shifted, size_t before, size_t n) {
   const size_t period = 2 * n, i = (shifted + before * (period - 1)) % period; /* shifted − before mod 2n */
@@ -81,17 +84,23 @@ BtStatus bt_foe_patch_energy(BtShape shape, size_t size, const double *x, double
   return BT_OK;
 }
 
-/* A filter is its parameters less their mean: each tap within u((s² + 2) mean|θ| + |c|); a response adds s² products. */
+/* A filter is its parameters less their mean: each tap within u((s² + 2) mean|θ| + |c|); a response adds s²
+ * products. */
 double bt_foe_response_rounding(const BtFoe *foe, const double *theta, size_t k) {
   const double area = (double)(foe->size * foe->size);
   const double own = absolute_sum(taps_of(foe, k), foe->size * foe->size);
-  return (area + 5) * own + (area + 2) * absolute_sum(theta + k * foe->size * foe->size, foe->size * foe->size);
+  return (area + 5) * own +
+         (area + 2) * absolute_sum(theta + k * foe->size * foe->size, foe->size * foe->size);
 }
 
 /* sup|φ'|: 1 for roots and their difference, 1/ν for the logarithm. */
-static double steepest(const BtFoe *foe, size_t k) { return foe->potential == BT_FOE_LOG ? 1 / foe->nu[k] : 1; }
+static double steepest(const BtFoe *foe, size_t k) {
+  return foe->potential == BT_FOE_LOG ? 1 / foe->nu[k] : 1;
+}
 
-static BtFoeKind outer_kind(const BtFoe *foe) { return foe->potential == BT_FOE_LOG ? BT_FOE_LOGARITHM : BT_FOE_ROOT; }
+static BtFoeKind outer_kind(const BtFoe *foe) {
+  return foe->potential == BT_FOE_LOG ? BT_FOE_LOGARITHM : BT_FOE_ROOT;
+}
 
 /* Over both kinds of pixels. */
 static BtFoeSups sups_of(const BtFoe *foe, size_t k) {
@@ -106,12 +115,13 @@ static BtFoeSups sups_of(const BtFoe *foe, size_t k) {
 /* Of exp(θ0 + θ_k), ν_k, τ_k and of evaluating a potential from them. */
 static double evaluation(const BtRegularizer *reg, const double *theta, size_t k) {
   const BtFoeLayout l = bt_foe_layout(reg);
-  return (reg->single ? 120 : 30) + fabs(theta[0]) + fabs(theta[l.weights + k]) + fabs(theta[l.smoothings + k]);
+  return (reg->single ? 120 : 30) + fabs(theta[0]) + fabs(theta[l.weights + k]) +
+         fabs(theta[l.smoothings + k]);
 }
 
-/* A response is off by uτ max|x|; wφ' by w(sup φ″ times that, and u·evaluation·sup|φ'|). Cᵀ adds K·coverage products at
- * most, in any order; D_k bounds what every entry of wφ'_k is off by, the filter's own error included. Then
- * ‖Σ_k C_kᵀδ_k‖² ≤ ‖Σ_k D_k C_kᵀC_k‖ Σ_k ‖δ_k‖²/D_k ≤ n ‖Σ_k D_k C_kᵀC_k‖ Σ_k D_k. */
+/* A response is off by uτ max|x|; wφ' by w(sup φ″ times that, and u·evaluation·sup|φ'|). Cᵀ adds K·coverage
+ * products at most, in any order; D_k bounds what every entry of wφ'_k is off by, the filter's own error
+ * included. Then ‖Σ_k C_kᵀδ_k‖² ≤ ‖Σ_k D_k C_kᵀC_k‖ Σ_k ‖δ_k‖²/D_k ≤ n ‖Σ_k D_k C_kᵀC_k‖ Σ_k D_k. */
 static void gradient_rounding(const BtRegularizer *reg, const BtFoe *foe, BtShape shape, const double *theta,
                               double *d, BtRegularizerConstants *c) {
   const BtFoeLayout l = bt_foe_layout(reg);
@@ -123,8 +133,9 @@ static void gradient_rounding(const BtRegularizer *reg, const BtFoe *foe, BtShap
     d[k] = w * evaluation(reg, theta, k);
     sum += d[k];
     /* ‖|C_k|ᵀ|g_k|‖ ≤ 2‖c_k‖₁·w·√n, and of the filter's error alike. */
-    sums_of_terms += 2 * w * ((added + 5) * absolute_sum(taps_of(foe, k), area) +
-                              ((double)area + 2) * absolute_sum(theta + l.taps + k * area, area));
+    sums_of_terms += 2 * w *
+                     ((added + 5) * absolute_sum(taps_of(foe, k), area) +
+                      ((double)area + 2) * absolute_sum(theta + l.taps + k * area, area));
   }
   c->rounding = unit(reg) * 1.1 * (sqrt(bt_filter_spectrum_extended(&foe->bank, d) * sum) + sums_of_terms);
   for (size_t k = 0; k < reg->filters; k++) {
@@ -134,9 +145,9 @@ static void gradient_rounding(const BtRegularizer *reg, const BtFoe *foe, BtShap
   c->rounding_slope = unit(reg) * 1.1 * sqrt(bt_filter_spectrum_extended(&foe->bank, d) * slope_sum);
 }
 
-/* Every product that Jᵀq adds up for one parameter is a number of size w sup|φ'| or w sup|φ″| max|x|, times an entry of
- * C_k q or of q; each comes with the error of the responses in it, of `evaluation` and of as many additions as there are
- * terms. J v adds up the same products along the other index. */
+/* Every product that Jᵀq adds up for one parameter is a number of size w sup|φ'| or w sup|φ″| max|x|, times
+ * an entry of C_k q or of q; each comes with the error of the responses in it, of `evaluation` and of as many
+ * additions as there are terms. J v adds up the same products along the other index. */
 double bt_foe_cross_rounding(const BtRegularizer *reg, const BtFoe *foe, BtShape shape, const double *theta,
                              double largest) {
   const BtFoeLayout l = bt_foe_layout(reg);
@@ -145,25 +156,47 @@ double bt_foe_cross_rounding(const BtRegularizer *reg, const BtFoe *foe, BtShape
   double total = 0, weights = 0;
   for (size_t k = 0; k < reg->filters; k++) {
     const BtFoeSups sup = sups_of(foe, k);
-    const double tau = bt_foe_response_rounding(foe, theta + l.taps, k), norm = 2 * absolute_sum(taps_of(foe, k), reg->size * reg->size);
+    const double tau = bt_foe_response_rounding(foe, theta + l.taps, k),
+                 norm = 2 * absolute_sum(taps_of(foe, k), reg->size * reg->size);
     const double first = steepest(foe, k), count = additions + evaluation(reg, theta, k);
     const double one = sup.second * largest * tau * norm + 2 * first * tau + count * first * norm;
-    const double taps = s * largest * (sup.third * largest * tau * norm + 2 * sup.second * tau + count * sup.second * norm) +
-                        2 * s * (sup.second * largest * tau + count * first);
+    const double taps =
+        s * largest * (sup.third * largest * tau * norm + 2 * sup.second * tau + count * sup.second * norm) +
+        2 * s * (sup.second * largest * tau + count * first);
     weights += foe->weight[k] * one;
     total = hypot(total, foe->weight[k] * hypot(4 * one, taps));
   }
   return unit(reg) * 1.1 * sqrt(n) * hypot(total, weights);
 }
 
-void bt_foe_constants(const BtRegularizer *reg, BtShape shape, const double *theta, BtRegularizerConstants *k) {
+/* C_kᵀ(h_k ∘ C_k q): the responses of x and of q are off, h is evaluated, and Cᵀ adds up. */
+double bt_foe_hessian_rounding(const BtRegularizer *reg, const BtFoe *foe, BtShape shape, const double *theta,
+                               double largest) {
+  const BtFoeLayout l = bt_foe_layout(reg);
+  const double area = (double)(reg->size * reg->size);
+  const double additions = (double)reg->filters * bt_foe_coverage(shape, reg->size) + area + 8;
+  double sum = 0;
+  for (size_t k = 0; k < reg->filters; k++) {
+    const BtFoeSups sup = sups_of(foe, k);
+    const double tau = bt_foe_response_rounding(foe, theta + l.taps, k);
+    const double norm = 2 * absolute_sum(taps_of(foe, k), reg->size * reg->size);
+    sum += foe->weight[k] * norm *
+           ((sup.third * largest * tau + (additions + evaluation(reg, theta, k)) * sup.second) * norm +
+            4 * sup.second * tau);
+  }
+  return unit(reg) * 1.1 * sum;
+}
+
+void bt_foe_constants(const BtRegularizer *reg, BtShape shape, const double *theta,
+                      BtRegularizerConstants *k) {
   BtFoe foe;
   *k = (BtRegularizerConstants){.proof = BT_PROOF_NONE};
   double *d = malloc(reg->filters * sizeof *d);
   if (!d) return;
   if (bt_foe_open(reg, theta, &foe) < 0) goto done;
   k->lipschitz = bt_filter_spectrum_extended(&foe.bank, foe.curvature) * slack;
-  if (reg->variant == BT_FOE_LOG) k->convexity = -bt_filter_spectrum_extended(&foe.bank, foe.concavity) * slack;
+  if (reg->variant == BT_FOE_LOG)
+    k->convexity = -bt_filter_spectrum_extended(&foe.bank, foe.concavity) * slack;
   if (reg->variant == BT_FOE_WEAK) k->convexity = -bt_filter_spectrum_bound(&foe.bank, foe.concavity) * slack;
   for (size_t j = 0; j < reg->filters; j++)
     d[j] = foe.weight[j] * sups_of(&foe, j).third * bt_foe_row_norm(&foe, shape, j);
@@ -171,8 +204,8 @@ void bt_foe_constants(const BtRegularizer *reg, BtShape shape, const double *the
   /* J contains x itself: no Lipschitz constant on all of Rⁿ, no bound of its sums without x. */
   k->cross_lipschitz = k->cross_sum = (double)INFINITY;
   gradient_rounding(reg, &foe, shape, theta, d, k);
-  if (isfinite(k->lipschitz) && isfinite(k->convexity) && isfinite(k->hessian_lipschitz) && isfinite(k->rounding) &&
-      isfinite(k->rounding_slope))
+  if (isfinite(k->lipschitz) && isfinite(k->convexity) && isfinite(k->hessian_lipschitz) &&
+      isfinite(k->rounding) && isfinite(k->rounding_slope))
     k->proof = BT_PROVEN;
   bt_foe_clear(&foe);
 done:

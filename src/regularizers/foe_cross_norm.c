@@ -1,6 +1,6 @@
 /* Upper bounds of ‖J(x)‖ for fields of experts. With f_k = w_k φ'(C_k x) and h_k = w_k φ″(C_k x),
- *   J v = v₀ ∇R + Σ_k C_kᵀ[v_k f_k + v_νk ∂_{log ν}f_k + v_ρk ∂_ratio f_k + h_k X̄ v_ck] + Σ_k Σ_j v_ckj S_jᵀ f_k,
- * X̄ the patches of x less their means, S_j the shift by tap j of the extended image. */
+ *   J v = v₀ ∇R + Σ_k C_kᵀ[v_k f_k + v_νk ∂_{log ν}f_k + v_ρk ∂_ratio f_k + h_k X̄ v_ck] + Σ_k Σ_j v_ckj S_jᵀ
+ * f_k, X̄ the patches of x less their means, S_j the shift by tap j of the extended image. */
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
@@ -17,10 +17,10 @@ static const double slack = 1 + 1e-9;
 typedef struct {
   BtFoe foe;
   BtShape shape;
-  const double *energy;   /* [shape] of x's patches                    */
-  const double *radius;   /* [K] error of a response                   */
-  double *columns;        /* [K] squared norm of what C_kᵀ acts upon    */
-  double *gram;           /* [K][K] of the f_k                          */
+  const double *energy; /* [shape] of x's patches                    */
+  const double *radius; /* [K] error of a response                   */
+  double *columns;      /* [K] squared norm of what C_kᵀ acts upon    */
+  double *gram;         /* [K][K] of the f_k                          */
 } Job;
 
 static double squared(double x) { return x * x; }
@@ -79,8 +79,8 @@ static double largest_of(const double *x, size_t n) {
   return largest;
 }
 
-/* With b_k = ‖(f_k, ∂f_k, h_k X̄)‖² the sum of the squared columns, ‖Σ_k C_kᵀ(…)‖ ≤ ‖Σ_k b_k C_kᵀC_k‖^½‖v‖; the last part of
- * J is V ↦ Σ_k Σ_j v_kj S_jᵀ f_k, of norm ≤ ‖(f_1 … f_K)‖ times that of q ↦ its patches. */
+/* With b_k = ‖(f_k, ∂f_k, h_k X̄)‖² the sum of the squared columns, ‖Σ_k C_kᵀ(…)‖ ≤ ‖Σ_k b_k C_kᵀC_k‖^½‖v‖;
+ * the last part of J is V ↦ Σ_k Σ_j v_kj S_jᵀ f_k, of norm ≤ ‖(f_1 … f_K)‖ times that of q ↦ its patches. */
 static double by_spectrum(const BtRegularizer *reg, BtShape shape, const double *theta, const double *x) {
   const BtFoeLayout l = bt_foe_layout(reg);
   const size_t k = reg->filters, n = bt_shape_size(shape);
@@ -123,8 +123,10 @@ static int is_small(const BtRegularizer *reg, BtShape shape) {
   return reg->parameters <= FEW && reg->parameters * bt_shape_size(shape) <= ROOM;
 }
 
-/* columns[p][n] ← J, each filter's by a model of that filter alone; gradient is the sum of those by weight. */
-static void form_columns(const BtRegularizer *reg, BtShape shape, const double *theta, const double *x, double *columns) {
+/* columns[p][n] ← J, each filter's by a model of that filter alone; gradient is the sum of those by weight.
+ */
+static void form_columns(const BtRegularizer *reg, BtShape shape, const double *theta, const double *x,
+                         double *columns) {
   const BtFoeLayout all = bt_foe_layout(reg);
   const BtRegularizer one = bt_foe((BtFoePotential)reg->variant, 1, reg->size);
   const BtFoeLayout own = bt_foe_layout(&one);
@@ -167,8 +169,10 @@ static void form_gram(size_t p, size_t n, const double *columns, double *gram) {
   }
 }
 
-/* ‖J‖ ≤ ‖computed J‖ + √p times what one column is off by; the computed Gram matrix is off by γ_n times its trace. */
-static double by_columns(const BtRegularizer *reg, BtShape shape, const double *theta, const double *x, double *work) {
+/* ‖J‖ ≤ ‖computed J‖ + √p times what one column is off by; the computed Gram matrix is off by γ_n times its
+ * trace. */
+static double by_columns(const BtRegularizer *reg, BtShape shape, const double *theta, const double *x,
+                         double *work) {
   const size_t p = reg->parameters, n = bt_shape_size(shape);
   double *gram = work, *other = gram + p * p, *columns = other + p * p, trace = 0;
   BtFoe foe;
@@ -187,7 +191,8 @@ size_t bt_foe_cross_norm_work(const BtRegularizer *reg, BtShape shape) {
   return is_small(reg, shape) ? 2 * p * p + p * bt_shape_size(shape) + 2 * (4 + reg->size * reg->size) : 0;
 }
 
-double bt_foe_cross_norm(const BtRegularizer *reg, BtShape shape, const double *theta, const double *x, double *work) {
+double bt_foe_cross_norm(const BtRegularizer *reg, BtShape shape, const double *theta, const double *x,
+                         double *work) {
   const double bound = by_spectrum(reg, shape, theta, x);
   return is_small(reg, shape) ? fmin(bound, by_columns(reg, shape, theta, x, work)) : bound;
 }

@@ -24,8 +24,8 @@ static void place(Window *w, size_t p, size_t n, size_t size) {
 }
 
 /* diagonal += h ((Σ c)² − Σ c²) over the taps upon each pixel. */
-static void add_folded(const Window *rows, const Window *columns, size_t size, const double *taps, double h, size_t width,
-                       double *sums, double *diagonal) {
+static void add_folded(const Window *rows, const Window *columns, size_t size, const double *taps, double h,
+                       size_t width, double *sums, double *diagonal) {
   double *squares = sums + size * size;
   memset(sums, 0, 2 * size * size * sizeof *sums);
   for (size_t i = 0; i < size; i++)
@@ -43,8 +43,8 @@ static void add_folded(const Window *rows, const Window *columns, size_t size, c
     }
 }
 
-BtStatus bt_foe_diagonal_folds(const BtRegularizer *reg, BtShape shape, const double *taps, const void *planes,
-                               double *diagonal) {
+BtStatus bt_foe_diagonal_folds(const BtRegularizer *reg, BtShape shape, const double *taps,
+                               const void *planes, double *diagonal) {
   const size_t size = reg->size, area = size * size, pitch = bt_foe_padded(shape.width);
   double *sums = malloc(2 * area * sizeof *sums);
   Window rows, columns;
@@ -53,7 +53,8 @@ BtStatus bt_foe_diagonal_folds(const BtRegularizer *reg, BtShape shape, const do
     place(&rows, r, shape.height, size);
     for (size_t c = 0; c < shape.width; c++) {
       const size_t inside = (size - 1) / 2;
-      if (!rows.folded && c > inside && c + size < shape.width) c = shape.width - size; /* nothing folds in between */
+      if (!rows.folded && c > inside && c + size < shape.width)
+        c = shape.width - size; /* nothing folds in between */
       place(&columns, c, shape.width, size);
       if (!rows.folded && !columns.folded) continue;
       for (size_t k = 0; k < reg->filters; k++) {

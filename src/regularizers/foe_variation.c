@@ -1,6 +1,6 @@
-/* Bounds of fields of experts on a ball: how far H q, Jᵀq and J can move while x moves by ε. With responses t = C_k x,
- * u = C_k q, and e the step, |(C_k e)_p| ≤ r_k ε at each pixel, potentials' derivatives are bounded over t ± r_k ε; docs/methods.md
- * has the steps from there. */
+/* Bounds of fields of experts on a ball: how far H q, Jᵀq and J can move while x moves by ε. With responses t
+ * = C_k x, u = C_k q, and e the step, |(C_k e)_p| ≤ r_k ε at each pixel, potentials' derivatives are bounded
+ * over t ± r_k ε; docs/methods.md has the steps from there. */
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
@@ -11,12 +11,13 @@
 
 static const double slack = 1 + 1e-9;
 
-/* One filter's sums and maxima over pixels of suprema s₂, s₃, … of w|φ″|, w|φ‴|, …; E_x, E_q the norms of centred patches. */
+/* One filter's sums and maxima over pixels of suprema s₂, s₃, … of w|φ″|, w|φ‴|, …; E_x, E_q the norms of
+ * centred patches. */
 typedef struct {
-  double hessian;                                  /* max s₃|u|                                    */
-  double by_weight, by_smoothing, by_ratio;        /* Σ (s|u|)², s bounding the derivative of ∂f      */
-  double by_patch_q, by_patch_x;                   /* Σ (s₂E_q)², Σ (s₃|u|E_x)²                   */
-  double second, smoothing, ratio, third_patch;    /* max s₂, …, max s₃E_x                         */
+  double hessian;                               /* max s₃|u|                                    */
+  double by_weight, by_smoothing, by_ratio;     /* Σ (s|u|)², s bounding the derivative of ∂f      */
+  double by_patch_q, by_patch_x;                /* Σ (s₂E_q)², Σ (s₃|u|E_x)²                   */
+  double second, smoothing, ratio, third_patch; /* max s₂, …, max s₃E_x                         */
 } Sums;
 
 typedef struct {
@@ -28,7 +29,8 @@ typedef struct {
   Sums *sums;                        /* [K]                                     */
 } Job;
 
-static void add_pixel(const Job *job, size_t k, BtFoeKind kind, double t, double u, double ex, double eq, Sums *sums) {
+static void add_pixel(const Job *job, size_t k, BtFoeKind kind, double t, double u, double ex, double eq,
+                      Sums *sums) {
   const BtFoeSups s = bt_foe_sups(kind, job->foe.nu[k], job->foe.tau[k], t, job->radius[k]);
   const double size = fabs(u) + job->allowance[k], u2 = size * size;
   sums->hessian = fmax(sums->hessian, s.third * size);
@@ -83,12 +85,12 @@ static double norm_of(const double *x, size_t n) {
 }
 
 /* ‖Σ_k a_k C_kᵀC_k‖ for a_k = w_k times one of the sums. */
-#define SPECTRUM(value)                                                              \
-  for (size_t j = 0; j < job->foe.filters; j++) {                                    \
-    const Sums *s = &job->sums[j];                                                   \
-    const double w = job->foe.weight[j];                                             \
-    a[j] = value;                                                                    \
-  }                                                                                  \
+#define SPECTRUM(value)                           \
+  for (size_t j = 0; j < job->foe.filters; j++) { \
+    const Sums *s = &job->sums[j];                \
+    const double w = job->foe.weight[j];          \
+    a[j] = value;                                 \
+  }                                               \
   norm = bt_filter_spectrum_extended(&job->foe.bank, a)
 
 /* V_H ≤ ε‖Σ_k M_k C_kᵀC_k‖, M_k = max s₃|u|. */
@@ -98,10 +100,13 @@ static double hessian_change(const Job *job, double *a) {
   return norm;
 }
 
-/* V_J/ε: the global weight, moved by eᵀ∇²R q; then for each filter numbers of size (…)‖C_k e‖; and patches of e. */
+/* V_J/ε: the global weight, moved by eᵀ∇²R q; then for each filter numbers of size (…)‖C_k e‖; and patches of
+ * e. */
 static double cross_change(const Job *job, double by_global, double coverage, double *a) {
   double norm, patches = 0;
-  SPECTRUM(w * w * (s->by_weight + s->by_smoothing + s->by_ratio + pow(sqrt(s->by_patch_q) + sqrt(s->by_patch_x), 2)));
+  SPECTRUM(
+      w * w *
+      (s->by_weight + s->by_smoothing + s->by_ratio + pow(sqrt(s->by_patch_q) + sqrt(s->by_patch_x), 2)));
   for (size_t k = 0; k < job->foe.filters; k++)
     patches += job->foe.weight[k] * job->foe.weight[k] * job->sums[k].by_weight;
   return hypot(by_global, sqrt(norm) + sqrt(coverage * patches));
@@ -123,15 +128,15 @@ static double norm_change(const Job *job, double coverage, double *a) {
   return sqrt(2 * weights * weights + smoothings * smoothings + ratios * ratios + taps * taps);
 }
 
-void bt_foe_variation(const BtRegularizer *reg, BtShape shape, const double *theta, const double *x, const double *q,
-                      double eps, BtVariation *variation) {
+void bt_foe_variation(const BtRegularizer *reg, BtShape shape, const double *theta, const double *x,
+                      const double *q, double eps, BtVariation *variation) {
   const BtFoeLayout l = bt_foe_layout(reg);
   const size_t k = reg->filters, n = bt_shape_size(shape);
   const double largest = largest_of(x, n), largest_q = largest_of(q, n), none = (double)NAN;
   Job job = {.shape = shape};
   double *block = calloc(3 * n + 3 * k, sizeof *block);
   Sums *sums = calloc(k, sizeof *sums);
-  *variation = (BtVariation){none, none, none, none};
+  *variation = (BtVariation){none, none, none, none, none};
   if (!block || !sums || bt_foe_open(reg, theta, &job.foe) < 0) goto done;
   double *energy_x = block, *energy_q = energy_x + n, *product = energy_q + n, *radius = product + n;
   double *allowance = radius + k, *a = allowance + k;
@@ -145,7 +150,8 @@ void bt_foe_variation(const BtRegularizer *reg, BtShape shape, const double *the
   job.radius = radius;
   job.allowance = allowance;
   job.sums = sums;
-  if (bt_foe_patch_energy(shape, reg->size, x, energy_x) < 0 || bt_foe_patch_energy(shape, reg->size, q, energy_q) < 0 ||
+  if (bt_foe_patch_energy(shape, reg->size, x, energy_x) < 0 ||
+      bt_foe_patch_energy(shape, reg->size, q, energy_q) < 0 ||
       bt_bank_sweep(&(BtBankSweep){.bank = {&job.foe.bank, &job.foe.bank},
                                    .image = {x, q},
                                    .inputs = 2,
@@ -156,10 +162,12 @@ void bt_foe_variation(const BtRegularizer *reg, BtShape shape, const double *the
                     shape) < 0)
     goto done;
   const double coverage = bt_foe_coverage(shape, reg->size);
-  const double rounding = 0.5 * DBL_EPSILON * bt_foe_cross_rounding(reg, &job.foe, shape, theta, largest) * norm_of(q, n);
+  const double rounding =
+      0.5 * DBL_EPSILON * bt_foe_cross_rounding(reg, &job.foe, shape, theta, largest) * norm_of(q, n);
   variation->hessian = slack * hessian_change(&job, a) * eps;
-  /* The computed ∇²R q is off by less than the products of Jᵀq. */
-  const double by_global = norm_of(product, n) + variation->hessian + rounding;
+  variation->hessian_rounding =
+      0.5 * DBL_EPSILON * bt_foe_hessian_rounding(reg, &job.foe, shape, theta, largest) * norm_of(q, n);
+  const double by_global = norm_of(product, n) + variation->hessian + variation->hessian_rounding;
   variation->cross = slack * cross_change(&job, by_global, coverage, a) * eps;
   variation->cross_norm = slack * norm_change(&job, coverage, a) * eps;
   variation->cross_rounding = slack * rounding;

@@ -31,8 +31,8 @@ static void square_of(size_t n, const double *g, double *square) {
     }
 }
 
-/* ‖G‖ = s₀ ‖(G/s₀)²‖^{1/2} = s₀ s₁^{1/2} ‖(…/s₁)²‖^{1/4} = …, the last norm replaced by Frobenius's, s_i too. Each square
- * is off by γ_n at most, relative to 1, and is not smaller than n^{−1/2}. */
+/* ‖G‖ = s₀ ‖(G/s₀)²‖^{1/2} = s₀ s₁^{1/2} ‖(…/s₁)²‖^{1/4} = …, the last norm replaced by Frobenius's, s_i too.
+ * Each square is off by γ_n at most, relative to 1, and is not smaller than n^{−1/2}. */
 double bt_gram_norm(size_t n, double *g, double *work) {
   const double slack = 1 + 1e-15 * (double)(SQUARINGS + 1) * (double)n * sqrt((double)n);
   for (size_t j = 0; j < n; j++)

@@ -13,8 +13,8 @@ static const int64_t format_version = 1;
 /* The largest field of experts has 4 million parameters of at most 15 characters. */
 static const size_t largest_file = (size_t)64 << 20;
 
-/* Parameters of large models are written to 10 significant digits, which moves none by more than 5·10⁻¹⁰ of itself;
- * small ones exactly. */
+/* Parameters of large models are written to 10 significant digits, which moves none by more than 5·10⁻¹⁰ of
+ * itself; small ones exactly. */
 #define FEW_PARAMETERS 16
 #define NUMBERS_PER_LINE 8
 
@@ -35,20 +35,22 @@ static void run_name(const BtRegularizer *reg, size_t j, size_t length, char *te
 }
 
 /* The array "parameters" must name this program's parameters in its order, or θ means something else. */
-static BtStatus check_names(BtContext *ctx, const char *path, const json_t *object, const BtRegularizer *reg) {
+static BtStatus check_names(BtContext *ctx, const char *path, const json_t *object,
+                            const BtRegularizer *reg) {
   const json_t *names = json_object_get(object, "parameters");
   size_t entry = 0;
   char expected[80];
   if (!names) return BT_OK;
-  if (!json_is_array(names)) return bt_fail(ctx, BT_ERR_FORMAT, "%s: regularizer.parameters is not an array", path);
+  if (!json_is_array(names))
+    return bt_fail(ctx, BT_ERR_FORMAT, "%s: regularizer.parameters is not an array", path);
   for (size_t j = 0; j < reg->parameters; entry++) {
     const size_t length = run_length(reg, j);
     const json_t *item = json_array_get(names, entry);
     run_name(reg, j, length, expected, sizeof expected);
     if (!json_is_string(item) || strcmp(json_string_value(item), expected) != 0)
       return bt_fail(ctx, BT_ERR_FORMAT,
-                     "%s: regularizer.parameters[%zu] is \"%.40s\", this version of bitune expects \"%s\"", path, entry,
-                     json_is_string(item) ? json_string_value(item) : "?", expected);
+                     "%s: regularizer.parameters[%zu] is \"%.40s\", this version of bitune expects \"%s\"",
+                     path, entry, json_is_string(item) ? json_string_value(item) : "?", expected);
     j += length;
   }
   if (json_array_size(names) > entry)
@@ -82,9 +84,10 @@ static BtStatus read_kind(BtContext *ctx, const char *path, const json_t *object
   int64_t filters, size;
   BT_TRY(bt_json_get_string(ctx, path, object, "name", &spec.name));
   BT_TRY(bt_json_get_string(ctx, path, object, "variant", &spec.variant));
-  if (bt_regularizer_find(NULL, &spec, reg) < 0 || strcmp(bt_regularizer_variant_name(reg), spec.variant) != 0)
-    BT_TRY(bt_fail(ctx, BT_ERR_FORMAT, "%s: this bitune has no regularizer \"%.40s\" of variant \"%.40s\"", path,
-                   spec.name, spec.variant));
+  if (bt_regularizer_find(NULL, &spec, reg) < 0 ||
+      strcmp(bt_regularizer_variant_name(reg), spec.variant) != 0)
+    BT_TRY(bt_fail(ctx, BT_ERR_FORMAT, "%s: this bitune has no regularizer \"%.40s\" of variant \"%.40s\"",
+                   path, spec.name, spec.variant));
   if (reg->filters == 0) goto done;
   BT_TRY(bt_json_get_int(ctx, path, object, "filters", 1, BT_FOE_MOST_FILTERS, &filters));
   BT_TRY(bt_json_get_int(ctx, path, object, "size", 2, BT_FOE_LARGEST, &size));
@@ -178,8 +181,8 @@ static int put_theta(FILE *out, const double *theta, size_t count) {
 static int put_model(FILE *out, const BtModel *model, const json_t *training) {
   const BtRegularizer *reg = &model->regularizer;
   json_t *sigma = json_real(model->sigma);
-  (void)fprintf(out, "{\n  \"format\": \"%s\",\n  \"version\": %lld,\n  \"problem\": \"denoising\",\n  ", format_name,
-                (long long)format_version);
+  (void)fprintf(out, "{\n  \"format\": \"%s\",\n  \"version\": %lld,\n  \"problem\": \"denoising\",\n  ",
+                format_name, (long long)format_version);
   int done = put_field(out, "sigma", sigma, 0);
   json_decref(sigma);
   (void)fputs(",\n  \"regularizer\": {\n    ", out);

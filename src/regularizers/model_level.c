@@ -21,7 +21,8 @@ static void keep_inside(const BtRegularizer *reg, double *theta) {
   }
 }
 
-/* Lowers the weight of a weakly convex model to where its modulus, which is proportional to it, is BT_FOE_MODULUS. */
+/* Lowers the weight of a weakly convex model to where its modulus, which is proportional to it, is
+ * BT_FOE_MODULUS. */
 static void keep_modulus(const BtRegularizer *reg, double *theta) {
   BtRegularizerConstants k;
   const BtShape any = {4 * reg->size, 4 * reg->size};

@@ -33,8 +33,8 @@ static size_t parse_file_name(const char *base, double *sigma) {
   return !*stop && *sigma > 0 && *sigma <= 1e6 ? (size_t)(digits - 1 - base) : 0;
 }
 
-static BtStatus add_file(BtContext *ctx, BtModelFiles *list, const char *path, const char *name, size_t length,
-                         double sigma) {
+static BtStatus add_file(BtContext *ctx, BtModelFiles *list, const char *path, const char *name,
+                         size_t length, double sigma) {
   BtModelFile *files = realloc(list->files, (list->count + 1) * sizeof *files);
   if (files) list->files = files;
   char *own_path = bt_copy_text(path), *own_name = malloc(length + 1);
@@ -66,7 +66,8 @@ static BtStatus add_folder(BtContext *ctx, const char *folder, BtModelFiles *all
     const size_t length = parse_file_name(entry->d_name, &sigma);
     if (length == 0 || has_name(all, earlier, entry->d_name, length)) continue;
     char *path = bt_path_join(folder, entry->d_name);
-    st = path ? add_file(ctx, all, path, entry->d_name, length, sigma) : bt_fail_memory(ctx, "a file name", 0);
+    st =
+        path ? add_file(ctx, all, path, entry->d_name, length, sigma) : bt_fail_memory(ctx, "a file name", 0);
     free(path);
   }
   (void)closedir(dir);
@@ -81,7 +82,8 @@ static int by_name_and_level(const void *left, const void *right) {
   return strcmp(a->path, b->path);
 }
 
-BtStatus bt_model_library_list(BtContext *ctx, const char *const *folders, size_t folder_count, BtModelFiles *all) {
+BtStatus bt_model_library_list(BtContext *ctx, const char *const *folders, size_t folder_count,
+                               BtModelFiles *all) {
   BtStatus st = BT_OK;
   *all = (BtModelFiles){0};
   for (size_t i = 0; i < folder_count && st >= 0; i++) st = add_folder(ctx, folders[i], all);
@@ -122,7 +124,8 @@ static void describe(const BtModelFiles *all, char *text, size_t size) {
   if (all->count) append(text, size, ")");
 }
 
-static BtStatus keep_matching(BtContext *ctx, const BtModelFiles *all, const char *model, BtModelFiles *files) {
+static BtStatus keep_matching(BtContext *ctx, const BtModelFiles *all, const char *model,
+                              BtModelFiles *files) {
   BtStatus st = BT_OK;
   for (size_t i = 0; i < all->count && st >= 0; i++) {
     const BtModelFile *f = &all->files[i];
@@ -142,13 +145,14 @@ static int is_there(const char *path) {
   return file != NULL;
 }
 
-BtStatus bt_model_library_find(BtContext *ctx, const char *const *folders, size_t folder_count, const char *model,
-                               BtModelFiles *files) {
+BtStatus bt_model_library_find(BtContext *ctx, const char *const *folders, size_t folder_count,
+                               const char *model, BtModelFiles *files) {
   BtStatus st = BT_OK;
   BtModelFiles all = {0};
   char known[600];
   *files = (BtModelFiles){0};
-  if (strchr(model, '/') || ends_in_json(model)) return add_file(ctx, files, model, model, strlen(model), NAN);
+  if (strchr(model, '/') || ends_in_json(model))
+    return add_file(ctx, files, model, model, strlen(model), NAN);
   BT_TRY(bt_model_library_list(ctx, folders, folder_count, &all));
   BT_TRY(keep_matching(ctx, &all, model, files));
   if (files->count) goto done;
@@ -157,8 +161,10 @@ BtStatus bt_model_library_find(BtContext *ctx, const char *const *folders, size_
     goto done;
   }
   describe(&all, known, sizeof known);
-  st = bt_fail(ctx, BT_ERR_IO, "no model file and no model named \"%.80s\"; %s%s", model,
-               all.count ? "there are, with their noise levels: " : "no models are installed (see BITUNE_MODELS)", known);
+  st = bt_fail(
+      ctx, BT_ERR_IO, "no model file and no model named \"%.80s\"; %s%s", model,
+      all.count ? "there are, with their noise levels: " : "no models are installed (see BITUNE_MODELS)",
+      known);
 done:
   bt_model_files_clear(&all);
   if (st < 0) bt_model_files_clear(files);
@@ -171,7 +177,8 @@ static BtStatus load(BtContext *ctx, const BtModelFile *file, BtModel *model) {
   if (st < 0 || isnan(file->sigma) || fabs(model->sigma - file->sigma) <= SAME_LEVEL * file->sigma) return st;
   const double sigma = model->sigma;
   bt_model_clear(model);
-  return bt_fail(ctx, BT_ERR_FORMAT, "%s: sigma is %g, the file's name says %g", file->path, sigma, file->sigma);
+  return bt_fail(ctx, BT_ERR_FORMAT, "%s: sigma is %g, the file's name says %g", file->path, sigma,
+                 file->sigma);
 }
 
 static size_t nearest(const BtModelFiles *files, double sigma) {
@@ -192,7 +199,8 @@ static BtStatus interpolate(BtContext *ctx, const BtModelFiles *files, double si
   if (above == 0 || above == files->count) return BT_OK;
   BT_TRY(load(ctx, &files->files[above - 1], &out->model));
   BT_TRY(load(ctx, &files->files[above], &other));
-  if (bt_model_same_kind(&out->model, &other) && (rule == BT_ADAPT_INTERPOLATE || other.regularizer.filters == 0)) {
+  if (bt_model_same_kind(&out->model, &other) &&
+      (rule == BT_ADAPT_INTERPOLATE || other.regularizer.filters == 0)) {
     out->learned = out->model.sigma;
     bt_model_interpolate(&out->model, &other, sigma);
     out->file[0] = above - 1;
@@ -213,7 +221,8 @@ BtStatus bt_model_library_load(BtContext *ctx, const BtModelFiles *files, double
   int done = 0;
   *out = (BtLevelModel){.how = BT_ADAPT_NONE};
   if (isnan(sigma) && files->count > 1)
-    BT_TRY(bt_fail(ctx, BT_ERR_ARG, "model \"%s\" has several noise levels; give --sigma, or one of its files (%s, …)",
+    BT_TRY(bt_fail(ctx, BT_ERR_ARG,
+                   "model \"%s\" has several noise levels; give --sigma, or one of its files (%s, …)",
                    files->files[0].name, files->files[0].path));
   const size_t i = isnan(sigma) || isnan(files->files[0].sigma) ? 0 : nearest(files, sigma);
   const double level = files->files[i].sigma;

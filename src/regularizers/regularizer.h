@@ -35,7 +35,8 @@ typedef struct {
   double hessian; /* ≥ ‖(∇²R(x') − ∇²R(x)) q‖ for all ‖x' − x‖ ≤ eps                                    */
   double cross;   /* ≥ ‖(J(x') − J(x))ᵀ q‖ for all ‖x' − x‖ ≤ eps                                       */
   double cross_norm;     /* ≥ ‖J(x') − J(x)‖ for all ‖x' − x‖ ≤ eps                                     */
-  double cross_rounding; /* ≥ ‖computed J(x)ᵀq − J(x)ᵀq‖                                                */
+  double hessian_rounding; /* ≥ ‖computed ∇²R(x)q − ∇²R(x)q‖                                            */
+  double cross_rounding;   /* ≥ ‖computed J(x)ᵀq − J(x)ᵀq‖                                              */
 } BtVariation;
 
 typedef struct BtRegularizer BtRegularizer;

@@ -91,7 +91,7 @@ words bitune learn --check
 words bitune learn --variant an
 words bitune help den
 words bitune denoise --model mod
-words bitune denoise --sigma
+words bitune montage --sigma
 END
   : >model.json
   run 0 bash complete.bash

@@ -2,7 +2,7 @@
 . "$(dirname "$0")/lib.sh"
 
 cd "$source_folder" || exit 1
-scripts=$(find apps tests .ci -name '*.sh' -o -path .ci/run)
+scripts=$(find apps data tests .ci -name '*.sh' -o -path .ci/run)
 for script in $scripts; do run 0 sh -n "$script"; done
 check "no scripts found" [ $checks -ge 10 ]
 command -v shellcheck >/dev/null 2>&1 || skip "there is no shellcheck; the scripts parse"

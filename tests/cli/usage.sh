@@ -28,7 +28,7 @@ wrong '--train is required' learn --sigma 25 -o m.json
 wrong '--sigma is required' learn --train clean -o m.json
 wrong '--output is required' learn --sigma 25 --train clean
 wrong '--model is required' eval clean
-wrong '--model is required' denoise -o out.d clean
+wrong '--model is required' check clean
 wrong '--output is required' denoise --model model.json clean
 wrong '--sigma is required' noise -o out.d clean
 wrong '--output is required' noise --sigma 25 clean

@@ -37,6 +37,7 @@ typedef enum {
   CROSS_LIPSCHITZ_HALVED,
   HESSIAN_VARIATION_LOW,
   CROSS_VARIATION_HALVED,
+  CROSS_CHANGE_LOW,
   VARIATION_HIGH,
   CROSS_NORM_HALVED,
   CROSS_NORM_DOUBLED,
@@ -120,6 +121,7 @@ static void variation_of(const BtRegularizer *r, BtShape s, const double *theta,
   true_ops->variation(r, s, theta, x, q, eps, out);
   if (fault == HESSIAN_VARIATION_LOW) out->hessian *= 0.25;
   if (fault == CROSS_VARIATION_HALVED) out->cross *= 0.5;
+  if (fault == CROSS_CHANGE_LOW) out->cross_norm *= 0.1;
   if (fault == VARIATION_HIGH) out->hessian *= 20;
 }
 
@@ -255,6 +257,7 @@ void wrong_bounds_are_found(void) {
       {CROSS_LIPSCHITZ_HALVED, "L_J halved", BT_CONFORM_CROSS_LIPSCHITZ},
       {HESSIAN_VARIATION_LOW, "variation of H / 4", BT_CONFORM_HESSIAN_VARIATION},
       {CROSS_VARIATION_HALVED, "variation of J halved", BT_CONFORM_CROSS_VARIATION},
+      {CROSS_CHANGE_LOW, "change of J / 10", BT_CONFORM_CROSS_CHANGE},
       {VARIATION_HIGH, "variation beyond the constants", BT_CONFORM_VARIATION_GLOBAL},
       {CROSS_NORM_HALVED, "norm of J halved", BT_CONFORM_CROSS_NORM},
       {CROSS_NORM_DOUBLED, "norm of J doubled", BT_CONFORM_CROSS_NORM_SHARP},

@@ -1,4 +1,5 @@
-/* The chart of weakly convex fields of experts: its derivative, and that what it promises of the Hessian is so. */
+/* The chart of weakly convex fields of experts: its derivative, and that what it promises of the Hessian is
+ * so. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +24,8 @@ static void free_parameters(const BtRegularizer *foe, uint64_t trial, double *fr
   free_[0] += (double)trial - 2;
 }
 
-static double along_chart(const BtRegularizer *foe, const double *free_, const double *d, double t, const double *g) {
+static double along_chart(const BtRegularizer *foe, const double *free_, const double *d, double t,
+                          const double *g) {
   double moved[FOE_MAX_PARAMETERS], theta[FOE_MAX_PARAMETERS];
   for (size_t j = 0; j < foe->parameters; j++) moved[j] = free_[j] + t * d[j];
   foe->ops->chart(foe, moved, theta);
@@ -51,17 +53,19 @@ void foe_chart_is_differentiated(void) {
     for (uint64_t trial = 0; trial < STARTS; trial++) {
       const BtRegularizer foe = bt_foe(foe_cases[c].potential, foe_cases[c].filters, foe_cases[c].size);
       const size_t p = foe.parameters;
-      double free_[FOE_MAX_PARAMETERS], g[FOE_MAX_PARAMETERS], d[FOE_MAX_PARAMETERS], pulled[FOE_MAX_PARAMETERS];
+      double free_[FOE_MAX_PARAMETERS], g[FOE_MAX_PARAMETERS], d[FOE_MAX_PARAMETERS],
+          pulled[FOE_MAX_PARAMETERS];
       double row[FOE_MAX_PARAMETERS] = {1};
       free_parameters(&foe, trial, free_);
       bt_rng_fill_normal(81, trial, 0, p, g);
       bt_rng_fill_normal(82, trial, 0, p, d);
       memcpy(pulled, g, p * sizeof *g);
       const double bound = foe.ops->chart_adjoint(&foe, free_, pulled);
-      const double slope = (along_chart(&foe, free_, d, step, g) - along_chart(&foe, free_, d, -step, g)) / (2 * step);
+      const double slope =
+          (along_chart(&foe, free_, d, step, g) - along_chart(&foe, free_, d, -step, g)) / (2 * step);
       const double claimed = bt_dot(pulled, d, p), size = bt_norm(pulled, p) * bt_norm(d, p);
-      BT_CHECK_ROW(fabs(slope - claimed) <= 1e-6 * size, "%s trial %d: slope %g, differences %g", foe_cases[c].name,
-                   (int)trial, claimed, slope);
+      BT_CHECK_ROW(fabs(slope - claimed) <= 1e-6 * size, "%s trial %d: slope %g, differences %g",
+                   foe_cases[c].name, (int)trial, claimed, slope);
       (void)foe.ops->chart_adjoint(&foe, free_, row);
       const double norm = chart_norm(row, p);
       BT_CHECK_ROW(norm <= bound * (1 + 1e-12) && bound <= 2.5 * norm, "%s trial %d: |T'| %g, bound %g",
@@ -69,7 +73,8 @@ void foe_chart_is_differentiated(void) {
     }
 }
 
-/* Least eigenvalue of the symmetric h[n][n] and its vector: power iterations on lipschitz·I − H, from above. */
+/* Least eigenvalue of the symmetric h[n][n] and its vector: power iterations on lipschitz·I − H, from above.
+ */
 static double least_eigenvalue(const double *h, size_t n, double lipschitz, double *v) {
   double product[PIXELS], value = 0;
   for (int k = 0; k < 300; k++) {
@@ -82,9 +87,10 @@ static double least_eigenvalue(const double *h, size_t n, double lipschitz, doub
   return value;
 }
 
-/* The most concave Hessian met: from x a multiple of a vector along which concavity is great, at many scales, again and
- * again from the eigenvector found. */
-static double most_concave(const BtRegularizer *foe, BtShape s, const double *theta, uint64_t trial, double *curvature) {
+/* The most concave Hessian met: from x a multiple of a vector along which concavity is great, at many scales,
+ * again and again from the eigenvector found. */
+static double most_concave(const BtRegularizer *foe, BtShape s, const double *theta, uint64_t trial,
+                           double *curvature) {
   static double h[PIXELS * PIXELS];
   const size_t n = bt_shape_size(s);
   BtRegularizerConstants k;
@@ -134,8 +140,9 @@ void foe_chart_keeps_the_modulus(void) {
         free(curvature);
         BT_CHECK_ROW(k.proof == BT_PROVEN && k.convexity >= -BT_FOE_MODULUS, "%s trial %d: convexity %g",
                      foe_cases[c].name, (int)trial, k.convexity);
-        BT_CHECK_ROW(least >= k.convexity - 1e-9 * k.lipschitz, "%s %zux%zu trial %d: eigenvalue %g, convexity %g",
-                     foe_cases[c].name, s.height, s.width, (int)trial, least, k.convexity);
+        BT_CHECK_ROW(least >= k.convexity - 1e-9 * k.lipschitz,
+                     "%s %zux%zu trial %d: eigenvalue %g, convexity %g", foe_cases[c].name, s.height, s.width,
+                     (int)trial, least, k.convexity);
         worst = fmin(worst, least);
       }
   }

@@ -54,9 +54,10 @@ static int case_create(Case *c, BtRegularizer regularizer, BtShape shape, size_t
   if (!known || !c->data || !c->work) return 0;
   for (size_t j = 0; j < n; j++) known[j] = bt_rng_uniform(1, 2, j) < 0.6;
   known[0] = 1;
-  const BtStatus st = operators[which].rows ? bt_blur(NULL, shape, operators[which].rows, operators[which].columns,
-                                                      operators[which].taps, operators[which].boundary, &c->op)
-                                            : bt_mask(NULL, shape, known, &c->op);
+  const BtStatus st = operators[which].rows
+                          ? bt_blur(NULL, shape, operators[which].rows, operators[which].columns,
+                                    operators[which].taps, operators[which].boundary, &c->op)
+                          : bt_mask(NULL, shape, known, &c->op);
   free(known);
   if (st < 0) return 0;
   c->op.ops->apply(&c->op, c->scene.noisy, c->data);
@@ -88,8 +89,9 @@ static void on_all_cases(CaseCheck *check, size_t thetas, Rows *rows) {
         Case c;
         BT_NEED(case_create(&c, entry->make(), shapes[s], o));
         for (size_t k = 0; k < thetas && k < entry->solvable; k++) {
-          snprintf(rows->label, sizeof rows->label, "%s, %s, %zux%zu, theta (%g, %g)", entry->name, operators[o].name,
-                   shapes[s].height, shapes[s].width, entry->theta[k][0], entry->theta[k][1]);
+          snprintf(rows->label, sizeof rows->label, "%s, %s, %zux%zu, theta (%g, %g)", entry->name,
+                   operators[o].name, shapes[s].height, shapes[s].width, entry->theta[k][0],
+                   entry->theta[k][1]);
           check(&c, entry->theta[k], rows);
         }
         case_clear(&c);
@@ -101,7 +103,8 @@ static BtConform conform_of(const Case *c, const double *theta, Rows *rows) {
       .problem = &c->problem, .i = 0, .theta = theta, .seed = 7, .observer = rows_collect, .user = rows};
 }
 
-/* M⁻¹ must be symmetric and positive definite, and no worse than a diagonal: its condition is what it is for. */
+/* M⁻¹ must be symmetric and positive definite, and no worse than a diagonal: its condition is what it is for.
+ */
 static void check_preconditioner(Case *c, const double *theta, const char *label) {
   const BtProblem *p = &c->problem;
   const size_t n = bt_shape_size(c->scene.shape);
@@ -114,7 +117,8 @@ static void check_preconditioner(Case *c, const double *theta, const char *label
   p->ops->precondition(p, 0, curvature, u, mu);
   p->ops->precondition(p, 0, curvature, v, mv);
   const double left = bt_dot(v, mu, n), right = bt_dot(u, mv, n), scale = bt_norm(u, n) * bt_norm(mv, n);
-  BT_CHECK_ROW(fabs(left - right) <= 1e-13 * scale, "%s: preconditioner %.17g, transposed %.17g", label, left, right);
+  BT_CHECK_ROW(fabs(left - right) <= 1e-13 * scale, "%s: preconditioner %.17g, transposed %.17g", label, left,
+               right);
   BT_CHECK_ROW(bt_dot(u, mu, n) > 0 && bt_dot(v, mv, n) > 0, "%s: preconditioner is not positive", label);
   free(room);
 }
@@ -151,7 +155,8 @@ static void bounds(void) {
   for (int k = BT_CONFORM_CONVEXITY; k <= BT_CONFORM_CROSS_LIPSCHITZ; k++) BT_CHECK(rows.seen[k] > 0);
 }
 
-/* h summed in long double from the definition; its gradient by the operator's definition is checked in unit tests. */
+/* h summed in long double from the definition; its gradient by the operator's definition is checked in unit
+ * tests. */
 static void check_value(Case *c, const double *theta, Rows *rows) {
   const BtProblem *p = &c->problem;
   const size_t n = bt_shape_size(c->scene.shape);
@@ -162,12 +167,13 @@ static void check_value(Case *c, const double *theta, Rows *rows) {
   long double wanted = strength * reg->ops->value_grad(reg, c->scene.shape, theta, x, image + n);
   c->op.ops->apply(&c->op, x, image);
   for (size_t j = 0; j < n; j++) {
-    const long double misfit = (long double)image[j] - c->data[j], far = (long double)x[j] - c->scene.noisy[j];
+    const long double misfit = (long double)image[j] - c->data[j],
+                      far = (long double)x[j] - c->scene.noisy[j];
     wanted += 0.5L * misfit * misfit + 0.5L * ridge * far * far;
   }
   const double value = p->ops->value_grad(p, 0, theta, x, image);
-  BT_CHECK_ROW(fabs(value - (double)wanted) <= 1e-12 * fabs((double)wanted), "%s: value %.17g, not %.17g", rows->label,
-               value, (double)wanted);
+  BT_CHECK_ROW(fabs(value - (double)wanted) <= 1e-12 * fabs((double)wanted), "%s: value %.17g, not %.17g",
+               rows->label, value, (double)wanted);
   free(image);
 }
 

@@ -84,9 +84,7 @@ static double largest_eigenvalue(const double *m, size_t n) {
 }
 
 static const BtShape shapes[] = {{1, 1}, {1, 6}, {2, 3}, {3, 3}, {5, 8}, {9, 4}, {20, 20}};
-static const struct {
-  size_t filters, size;
-} banks[] = {{1, 2}, {2, 3}, {3, 4}, {4, 5}, {3, 7}};
+static const struct { size_t filters, size; } banks[] = {{1, 2}, {2, 3}, {3, 4}, {4, 5}, {3, 7}};
 
 static void bounds_hold(void) {
   static double m[MOST_PIXELS * MOST_PIXELS];
@@ -95,19 +93,21 @@ static void bounds_hold(void) {
     for (int kind = RANDOM; kind <= PARITY; kind++) {
       Bank b;
       fill(&b, banks[k].filters, banks[k].size, (Kind)kind, 20 + k);
-      const double plain = bt_filter_spectrum_bound(&b.bank, b.a), extended = bt_filter_spectrum_extended(&b.bank, b.a);
-      BT_CHECK_ROW(extended <= 4 * plain * (1 + 1e-12), "bank %zu kind %d: extended %g, plain %g", k, kind, extended,
-                   plain);
+      const double plain = bt_filter_spectrum_bound(&b.bank, b.a),
+                   extended = bt_filter_spectrum_extended(&b.bank, b.a);
+      BT_CHECK_ROW(extended <= 4 * plain * (1 + 1e-12), "bank %zu kind %d: extended %g, plain %g", k, kind,
+                   extended, plain);
       if (kind == PARITY && b.bank.size % 2 == 1)
-        BT_CHECK_ROW(extended <= plain * (1 + 1e-6), "bank %zu has parity: extended %g, plain %g", k, extended, plain);
+        BT_CHECK_ROW(extended <= plain * (1 + 1e-6), "bank %zu has parity: extended %g, plain %g", k,
+                     extended, plain);
       for (size_t s = 0; s < COUNT(shapes); s++) {
         const size_t n = bt_shape_size(shapes[s]);
         normal_matrix(&b, shapes[s], 1, m);
         const double inside = largest_eigenvalue(m, n);
         normal_matrix(&b, shapes[s], 0, m);
         const double all = largest_eigenvalue(m, n);
-        BT_CHECK_ROW(inside <= plain, "bank %zu kind %d %zux%zu: inside %g, bound %g", k, kind, shapes[s].height,
-                     shapes[s].width, inside, plain);
+        BT_CHECK_ROW(inside <= plain, "bank %zu kind %d %zux%zu: inside %g, bound %g", k, kind,
+                     shapes[s].height, shapes[s].width, inside, plain);
         BT_CHECK_ROW(all <= extended, "bank %zu kind %d %zux%zu: all %g, bound %g", k, kind, shapes[s].height,
                      shapes[s].width, all, extended);
         tightest = fmax(tightest, all / extended);
@@ -142,7 +142,8 @@ static void bound_covers_all_frequencies(void) {
         largest = fmax(largest, sum);
       }
     const double bound = bt_filter_spectrum_bound(&b.bank, b.a);
-    BT_CHECK_ROW(largest <= bound && bound <= 1.06 * largest, "bank %zu: bound %g, largest %g", k, bound, largest);
+    BT_CHECK_ROW(largest <= bound && bound <= 1.06 * largest, "bank %zu: bound %g, largest %g", k, bound,
+                 largest);
   }
 }
 
@@ -156,8 +157,8 @@ static void smooth_bound_and_its_derivatives(void) {
     fill(&b, banks[k].filters, banks[k].size, RANDOM, 40 + k);
     const double smooth = bt_filter_spectrum_smooth(&b.bank, b.a, by_log_a, by_taps);
     const double bound = bt_filter_spectrum_bound(&b.bank, b.a);
-    BT_CHECK_ROW(smooth >= bound * (1 - 1e-12) && smooth <= 1.1 * bound, "bank %zu: smooth %g, bound %g", k, smooth,
-                 bound);
+    BT_CHECK_ROW(smooth >= bound * (1 - 1e-12) && smooth <= 1.1 * bound, "bank %zu: smooth %g, bound %g", k,
+                 smooth, bound);
     for (size_t f = 0; f < b.bank.filters; f++) {
       const double a = b.a[f];
       b.a[f] = a * exp(step);
@@ -165,8 +166,8 @@ static void smooth_bound_and_its_derivatives(void) {
       b.a[f] = a * exp(-step);
       const double slope = (up - log_smooth(&b)) / (2 * step);
       b.a[f] = a;
-      BT_CHECK_ROW(fabs(slope - by_log_a[f]) <= 1e-6, "bank %zu: by log a_%zu %g, differences %g", k, f, by_log_a[f],
-                   slope);
+      BT_CHECK_ROW(fabs(slope - by_log_a[f]) <= 1e-6, "bank %zu: by log a_%zu %g, differences %g", k, f,
+                   by_log_a[f], slope);
     }
     for (size_t j = 0; j < b.bank.filters * b.bank.size * b.bank.size; j++) {
       const double c = b.taps[j];
@@ -175,8 +176,8 @@ static void smooth_bound_and_its_derivatives(void) {
       b.taps[j] = c - step;
       const double slope = (up - log_smooth(&b)) / (2 * step);
       b.taps[j] = c;
-      BT_CHECK_ROW(fabs(slope - by_taps[j]) <= 1e-6 * (1 + fabs(slope)), "bank %zu: by tap %zu %g, differences %g", k, j,
-                   by_taps[j], slope);
+      BT_CHECK_ROW(fabs(slope - by_taps[j]) <= 1e-6 * (1 + fabs(slope)),
+                   "bank %zu: by tap %zu %g, differences %g", k, j, by_taps[j], slope);
     }
   }
 }
@@ -207,8 +208,8 @@ static void gram_norms(void) {
         }
       memcpy(m, g, n * n * sizeof *m);
       const double norm = largest_eigenvalue(m, n), bound = bt_gram_norm(n, g, work);
-      BT_CHECK_ROW(norm <= bound && bound <= (n > 256 ? 20 : 1.05) * norm, "n %zu rank %zu: bound %g, norm %g", n, rank,
-                   bound, norm);
+      BT_CHECK_ROW(norm <= bound && bound <= (n > 256 ? 20 : 1.05) * norm,
+                   "n %zu rank %zu: bound %g, norm %g", n, rank, bound, norm);
     }
   memset(g, 0, sizeof g);
   BT_CHECK(bt_gram_norm(5, g, work) == 0);

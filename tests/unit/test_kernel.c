@@ -52,7 +52,8 @@ static void shapes(void) {
   BT_CHECK(k.height == 5 && k.width == 1);
   bt_kernel_clear(&k);
 
-  /* Counter-clockwise: x and y grow together; a line of length 15 and thickness 1 has variances 15²/12 and 1/12. */
+  /* Counter-clockwise: x and y grow together; a line of length 15 and thickness 1 has variances 15²/12 and
+   * 1/12. */
   BT_CHECK_STATUS(bt_kernel_parse(&ctx, "motion:15,30", &k), BT_OK, &ctx);
   m = moments(&k);
   const double along = 225.0 / 12, across = 1.0 / 12, pixel = 1.0 / 12;
@@ -98,8 +99,8 @@ static void wrong_descriptions(void) {
     BtKernel k;
     bt_context_init(&ctx);
     const BtStatus st = bt_kernel_parse(&ctx, rows[i].text, &k);
-    BT_CHECK_ROW(st == BT_ERR_ARG && strstr(ctx.error, rows[i].says) && !k.taps, "\"%s\": %d %s", rows[i].text, (int)st,
-                 ctx.error);
+    BT_CHECK_ROW(st == BT_ERR_ARG && strstr(ctx.error, rows[i].says) && !k.taps, "\"%s\": %d %s",
+                 rows[i].text, (int)st, ctx.error);
     bt_kernel_clear(&k);
   }
 }
@@ -134,9 +135,11 @@ static void tables(void) {
     bt_context_init(&ctx);
     BT_CHECK_STATUS(bt_file_write(&ctx, path, rows[i].text, strlen(rows[i].text)), BT_OK, &ctx);
     const BtStatus st = bt_kernel_read(&ctx, path, &k);
-    BT_CHECK_ROW(st == rows[i].status && (!rows[i].says || (strstr(ctx.error, rows[i].says) && strstr(ctx.error, path))),
+    BT_CHECK_ROW(st == rows[i].status &&
+                     (!rows[i].says || (strstr(ctx.error, rows[i].says) && strstr(ctx.error, path))),
                  "table %zu: %d %s", i, (int)st, ctx.error);
-    BT_CHECK_ROW(k.height == rows[i].height && k.width == rows[i].width, "table %zu is %zux%zu", i, k.height, k.width);
+    BT_CHECK_ROW(k.height == rows[i].height && k.width == rows[i].width, "table %zu is %zux%zu", i, k.height,
+                 k.width);
     if (k.taps) BT_CHECK_NEAR(k.taps[0], rows[i].first, 1e-15);
     BT_CHECK((st == BT_OK) == (k.taps != NULL));
     bt_kernel_clear(&k);

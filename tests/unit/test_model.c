@@ -47,20 +47,24 @@ static void round_trip(void) {
     const Kind *kind = &kinds[k];
     const char *path = bt_test_path("m.json");
     BtModel model, back;
-    make(kind->family < 0 ? bt_tv(BT_TV_ANISOTROPIC) : bt_foe((BtFoePotential)kind->family, kind->filters, kind->size),
+    make(kind->family < 0 ? bt_tv(BT_TV_ANISOTROPIC)
+                          : bt_foe((BtFoePotential)kind->family, kind->filters, kind->size),
          &model);
     json_t *training = json_pack("{s:s, s:{s:f}}", "note", "two\nlines", "inner", "loss", 0.1);
     BT_CHECK_STATUS(bt_model_save(&ctx, path, &model, training), BT_OK, &ctx);
     json_decref(training);
     BT_NEED(bt_model_load(&ctx, path, &back) >= 0);
-    BT_CHECK_ROW(back.regularizer.parameters == kind->parameters && back.regularizer.variant == model.regularizer.variant &&
-                     back.regularizer.filters == kind->filters && back.regularizer.size == kind->size && back.sigma == 25,
+    BT_CHECK_ROW(back.regularizer.parameters == kind->parameters &&
+                     back.regularizer.variant == model.regularizer.variant &&
+                     back.regularizer.filters == kind->filters && back.regularizer.size == kind->size &&
+                     back.sigma == 25,
                  "%s has changed its kind", kind->name);
     double worst = 0;
     for (size_t j = 0; j < kind->parameters; j++)
       worst = fmax(worst, fabs(back.theta[j] - model.theta[j]) / fabs(model.theta[j]));
     BT_CHECK_ROW(worst <= kind->tolerance, "%s: a parameter moved by %g of itself", kind->name, worst);
-    if (kind->parameters > 2000) BT_CHECK_ROW(file_size(path) < 42000, "%s: %zu bytes", kind->name, file_size(path));
+    if (kind->parameters > 2000)
+      BT_CHECK_ROW(file_size(path) < 42000, "%s: %zu bytes", kind->name, file_size(path));
 
     json_t *file = NULL;
     BT_NEED(bt_json_load(&ctx, path, 1 << 26, &file) >= 0);
@@ -74,8 +78,8 @@ static void round_trip(void) {
 }
 
 static void names_are_run_lengths(void) {
-  static const char *const expected[] = {"log_weight", "log_filter_weight*48", "log_smoothing*48", "log_ratio*48",
-                                         "filter*2352"};
+  static const char *const expected[] = {"log_weight", "log_filter_weight*48", "log_smoothing*48",
+                                         "log_ratio*48", "filter*2352"};
   BtModel model;
   json_t *file = NULL;
   make(bt_foe(BT_FOE_WEAK, 48, 7), &model);
@@ -99,8 +103,11 @@ static void not_a_number(void) {
   bt_model_clear(&model);
 }
 
-/* One filter of 2 × 2: log_weight, log_filter_weight, log_smoothing, filter*4. `%s` is the regularizer's object. */
-#define HEAD "{\"format\": \"bitune-model\", \"version\": 1, \"problem\": \"denoising\", \"sigma\": 25, \"regularizer\": "
+/* One filter of 2 × 2: log_weight, log_filter_weight, log_smoothing, filter*4. `%s` is the regularizer's
+ * object. */
+#define HEAD                                                                                   \
+  "{\"format\": \"bitune-model\", \"version\": 1, \"problem\": \"denoising\", \"sigma\": 25, " \
+  "\"regularizer\": "
 #define FOE "\"name\": \"foe\", \"variant\": \"convex\""
 #define NAMES "\"parameters\": [\"log_weight\", \"log_filter_weight\", \"log_smoothing\", \"filter*4\"]"
 #define THETA "\"theta\": [-5, 0, -4, 1, 0, 0, -1]"
@@ -112,8 +119,10 @@ typedef struct {
 static const File files[] = {
     {"good", HEAD "{" FOE ", \"filters\": 1, \"size\": 2, " NAMES ", " THETA "}}", NULL},
     {"no-names", HEAD "{" FOE ", \"filters\": 1, \"size\": 2, " THETA "}}", NULL},
-    {"old-tv", HEAD "{\"name\": \"tv\", \"variant\": \"isotropic\", \"parameters\": [\"log_weight\", "
-               "\"log_smoothing\"], \"theta\": [-2.5, -5.0]}}", NULL},
+    {"old-tv",
+     HEAD "{\"name\": \"tv\", \"variant\": \"isotropic\", \"parameters\": [\"log_weight\", "
+          "\"log_smoothing\"], \"theta\": [-2.5, -5.0]}}",
+     NULL},
     {"no-filters", HEAD "{" FOE ", \"size\": 2, " NAMES ", " THETA "}}", "\"filters\""},
     {"no-size", HEAD "{" FOE ", \"filters\": 1, " NAMES ", " THETA "}}", "\"size\""},
     {"text-filters", HEAD "{" FOE ", \"filters\": \"1\", \"size\": 2, " NAMES ", " THETA "}}", "filters"},
@@ -121,32 +130,50 @@ static const File files[] = {
     {"zero-filters", HEAD "{" FOE ", \"filters\": 0, \"size\": 2, " NAMES ", " THETA "}}", "filters"},
     {"negative-filters", HEAD "{" FOE ", \"filters\": -1, \"size\": 2, " NAMES ", " THETA "}}", "filters"},
     {"many-filters", HEAD "{" FOE ", \"filters\": 1025, \"size\": 2, " NAMES ", " THETA "}}", "filters"},
-    {"huge-filters", HEAD "{" FOE ", \"filters\": 9223372036854775807, \"size\": 2, " NAMES ", " THETA "}}", "filters"},
+    {"huge-filters", HEAD "{" FOE ", \"filters\": 9223372036854775807, \"size\": 2, " NAMES ", " THETA "}}",
+     "filters"},
     {"size-one", HEAD "{" FOE ", \"filters\": 1, \"size\": 1, " NAMES ", " THETA "}}", "size"},
     {"large-size", HEAD "{" FOE ", \"filters\": 1, \"size\": 64, " NAMES ", " THETA "}}", "size"},
     {"other-filters", HEAD "{" FOE ", \"filters\": 2, \"size\": 2, " NAMES ", " THETA "}}", "parameters[1]"},
     {"other-size", HEAD "{" FOE ", \"filters\": 1, \"size\": 3, " NAMES ", " THETA "}}", "parameters[3]"},
     {"other-theta", HEAD "{" FOE ", \"filters\": 1, \"size\": 3, " THETA "}}", "theta"},
     {"largest", HEAD "{" FOE ", \"filters\": 1024, \"size\": 63, " THETA "}}", "theta"},
-    {"long-names", HEAD "{" FOE ", \"filters\": 1, \"size\": 2, \"parameters\": [\"log_weight\", \"log_filter_weight\", "
-                   "\"log_smoothing\", \"filter*4\", \"more\"], " THETA "}}", "parameters"},
-    {"short-names", HEAD "{" FOE ", \"filters\": 1, \"size\": 2, \"parameters\": [\"log_weight\"], " THETA "}}",
+    {"long-names",
+     HEAD "{" FOE ", \"filters\": 1, \"size\": 2, \"parameters\": [\"log_weight\", \"log_filter_weight\", "
+          "\"log_smoothing\", \"filter*4\", \"more\"], " THETA "}}",
+     "parameters"},
+    {"short-names",
+     HEAD "{" FOE ", \"filters\": 1, \"size\": 2, \"parameters\": [\"log_weight\"], " THETA "}}",
      "parameters[1]"},
-    {"number-name", HEAD "{" FOE ", \"filters\": 1, \"size\": 2, \"parameters\": [1, 2, 3, 4], " THETA "}}", "parameters[0]"},
-    {"text-names", HEAD "{" FOE ", \"filters\": 1, \"size\": 2, \"parameters\": \"filter*4\", " THETA "}}", "parameters"},
-    {"zero-run", HEAD "{" FOE ", \"filters\": 1, \"size\": 2, \"parameters\": [\"log_weight\", \"log_filter_weight\", "
-                 "\"log_smoothing\", \"filter*0\"], " THETA "}}", "parameters[3]"},
-    {"default-variant", HEAD "{\"name\": \"foe\", \"variant\": \"default\", \"filters\": 1, \"size\": 2, " THETA "}}", "default"},
-    {"empty-variant", HEAD "{\"name\": \"foe\", \"variant\": \"\", \"filters\": 1, \"size\": 2, " THETA "}}", "variant"},
-    {"tv-variant", HEAD "{\"name\": \"foe\", \"variant\": \"isotropic\", \"filters\": 1, \"size\": 2, " THETA "}}", "isotropic"},
-    {"weak-layout", HEAD "{\"name\": \"foe\", \"variant\": \"weak\", \"filters\": 1, \"size\": 2, " NAMES ", " THETA "}}",
+    {"number-name", HEAD "{" FOE ", \"filters\": 1, \"size\": 2, \"parameters\": [1, 2, 3, 4], " THETA "}}",
+     "parameters[0]"},
+    {"text-names", HEAD "{" FOE ", \"filters\": 1, \"size\": 2, \"parameters\": \"filter*4\", " THETA "}}",
+     "parameters"},
+    {"zero-run",
+     HEAD "{" FOE ", \"filters\": 1, \"size\": 2, \"parameters\": [\"log_weight\", \"log_filter_weight\", "
+          "\"log_smoothing\", \"filter*0\"], " THETA "}}",
      "parameters[3]"},
-    {"high-weight", HEAD "{" FOE ", \"filters\": 1, \"size\": 2, \"theta\": [99, 0, -4, 1, 0, 0, -1]}}", "theta[0] (log_weight)"},
+    {"default-variant",
+     HEAD "{\"name\": \"foe\", \"variant\": \"default\", \"filters\": 1, \"size\": 2, " THETA "}}",
+     "default"},
+    {"empty-variant", HEAD "{\"name\": \"foe\", \"variant\": \"\", \"filters\": 1, \"size\": 2, " THETA "}}",
+     "variant"},
+    {"tv-variant",
+     HEAD "{\"name\": \"foe\", \"variant\": \"isotropic\", \"filters\": 1, \"size\": 2, " THETA "}}",
+     "isotropic"},
+    {"weak-layout",
+     HEAD "{\"name\": \"foe\", \"variant\": \"weak\", \"filters\": 1, \"size\": 2, " NAMES ", " THETA "}}",
+     "parameters[3]"},
+    {"high-weight", HEAD "{" FOE ", \"filters\": 1, \"size\": 2, \"theta\": [99, 0, -4, 1, 0, 0, -1]}}",
+     "theta[0] (log_weight)"},
     {"low-smoothing", HEAD "{" FOE ", \"filters\": 1, \"size\": 2, \"theta\": [-5, 0, -99, 1, 0, 0, -1]}}",
      "theta[2] (log_smoothing)"},
-    {"high-tap", HEAD "{" FOE ", \"filters\": 1, \"size\": 2, \"theta\": [-5, 0, -4, 1, 0, 0, -1e9]}}", "theta[6] (filter)"},
-    {"null-tap", HEAD "{" FOE ", \"filters\": 1, \"size\": 2, \"theta\": [-5, 0, -4, 1, null, 0, -1]}}", "theta[4]"},
-    {"nested-tap", HEAD "{" FOE ", \"filters\": 1, \"size\": 2, \"theta\": [-5, 0, -4, [1, 0, 0, -1]]}}", "theta"},
+    {"high-tap", HEAD "{" FOE ", \"filters\": 1, \"size\": 2, \"theta\": [-5, 0, -4, 1, 0, 0, -1e9]}}",
+     "theta[6] (filter)"},
+    {"null-tap", HEAD "{" FOE ", \"filters\": 1, \"size\": 2, \"theta\": [-5, 0, -4, 1, null, 0, -1]}}",
+     "theta[4]"},
+    {"nested-tap", HEAD "{" FOE ", \"filters\": 1, \"size\": 2, \"theta\": [-5, 0, -4, [1, 0, 0, -1]]}}",
+     "theta"},
 };
 
 static void bad_files(void) {
@@ -157,10 +184,12 @@ static void bad_files(void) {
     const char *path = bt_test_path(name);
     BT_CHECK_STATUS(bt_file_write(&ctx, path, files[k].text, strlen(files[k].text)), BT_OK, &ctx);
     const BtStatus st = bt_model_load(&ctx, path, &model);
-    BT_CHECK_ROW(st == (files[k].field ? BT_ERR_FORMAT : BT_OK), "%s: status %d, %s", name, (int)st, ctx.error);
+    BT_CHECK_ROW(st == (files[k].field ? BT_ERR_FORMAT : BT_OK), "%s: status %d, %s", name, (int)st,
+                 ctx.error);
     if (files[k].field)
-      BT_CHECK_ROW(strncmp(ctx.error, path, strlen(path)) == 0 && strstr(ctx.error, files[k].field) && !model.theta,
-                   "%s lacks %s: %s", name, files[k].field, ctx.error);
+      BT_CHECK_ROW(
+          strncmp(ctx.error, path, strlen(path)) == 0 && strstr(ctx.error, files[k].field) && !model.theta,
+          "%s lacks %s: %s", name, files[k].field, ctx.error);
     bt_model_clear(&model);
   }
 }

@@ -75,8 +75,8 @@ static void listing(void) {
   BtModelFiles all;
   make_library();
   BT_CHECK_STATUS(bt_model_library_list(&ctx, folders, 3, &all), BT_OK, &ctx);
-  static const char *const names[] = {"foe-convex", "foe-convex", "foe-convex", "half", "liar", "mixed",
-                                      "mixed",      "tv",         "tv",         "tv"};
+  static const char *const names[] = {"foe-convex", "foe-convex", "foe-convex", "half", "liar",
+                                      "mixed",      "mixed",      "tv",         "tv",   "tv"};
   static const double levels[] = {5, 15, 50, 2.5, 10, 10, 40, 5, 15, 50};
   BT_NEED(all.count == 10);
   for (size_t i = 0; i < 10; i++) {
@@ -86,7 +86,8 @@ static void listing(void) {
   bt_model_files_clear(&all);
 }
 
-/* What a text stands for: number of files, whether they are levels of a name; 0 files: an error that holds the text. */
+/* What a text stands for: number of files, whether they are levels of a name; 0 files: an error that holds
+ * the text. */
 static const struct {
   const char *model;
   size_t count;
@@ -142,7 +143,8 @@ static const Level used[] = {
     {"tv-15", 30, BT_ADAPT_AUTO, BT_ADAPT_CONTRAST, 15, LOG2, LOG2},
     {"mixed", 20, BT_ADAPT_INTERPOLATE, BT_ADAPT_CONTRAST, 10, LOG2, LOG2},
     {"foe-convex", 7.5, BT_ADAPT_AUTO, BT_ADAPT_CONTRAST, 5, LOG3 - LOG2, LOG3 - LOG2},
-    {"foe-convex", 30, BT_ADAPT_WEIGHT, BT_ADAPT_WEIGHT, 50, 2 * (LOG3 + 2.302585092994046 - LOG2 - 3.2188758248682006), 0},
+    {"foe-convex", 30, BT_ADAPT_WEIGHT, BT_ADAPT_WEIGHT, 50,
+     2 * (LOG3 + 2.302585092994046 - LOG2 - 3.2188758248682006), 0},
     {"foe-convex", 5 * 1.7320508075688772, BT_ADAPT_INTERPOLATE, BT_ADAPT_INTERPOLATE, 5, LOG3 / 2, LOG3 / 2},
 };
 
@@ -159,13 +161,14 @@ static void levels(void) {
     BT_NEED(bt_model_library_load(&ctx, &files, u->sigma, u->rule, &level) >= 0);
     BT_NEED(bt_model_load(&ctx, files.files[level.file[0]].path, &file) >= 0);
     const size_t s = smoothing_of(&file.regularizer);
-    BT_CHECK_ROW(level.how == u->how && fabs(level.learned - u->learned) < 1e-9, "row %zu: rule %d from %g", i,
-                 (int)level.how, level.learned);
-    BT_CHECK_ROW(fabs(level.model.sigma - (isnan(u->sigma) ? u->learned : u->sigma)) < 1e-9, "row %zu: sigma %g", i,
-                 level.model.sigma);
+    BT_CHECK_ROW(level.how == u->how && fabs(level.learned - u->learned) < 1e-9, "row %zu: rule %d from %g",
+                 i, (int)level.how, level.learned);
+    BT_CHECK_ROW(fabs(level.model.sigma - (isnan(u->sigma) ? u->learned : u->sigma)) < 1e-9,
+                 "row %zu: sigma %g", i, level.model.sigma);
     BT_CHECK_ROW(fabs(level.model.theta[0] - file.theta[0] - u->weight) < 1e-9 &&
                      fabs(level.model.theta[s] - file.theta[s] - u->smoothing) < 1e-9,
-                 "row %zu: shifts %g, %g", i, level.model.theta[0] - file.theta[0], level.model.theta[s] - file.theta[s]);
+                 "row %zu: shifts %g, %g", i, level.model.theta[0] - file.theta[0],
+                 level.model.theta[s] - file.theta[s]);
     BT_CHECK_ROW((level.file[0] != level.file[1]) == (u->how == BT_ADAPT_INTERPOLATE), "row %zu: files", i);
     bt_model_clear(&file);
     bt_level_model_clear(&level);
@@ -189,8 +192,9 @@ static void errors(void) {
 
 /* contrast: ∇R_s(x) = s ∇R(x/s) for every family, and the same modulus. */
 static void contrast_is_a_change_of_scale(void) {
-  const BtRegularizer families[] = {bt_tv(BT_TV_ISOTROPIC), bt_tv(BT_TV_ANISOTROPIC), bt_foe(BT_FOE_CONVEX, 4, 3),
-                                    bt_foe(BT_FOE_LOG, 4, 3), bt_foe(BT_FOE_WEAK, 4, 3)};
+  const BtRegularizer families[] = {bt_tv(BT_TV_ISOTROPIC), bt_tv(BT_TV_ANISOTROPIC),
+                                    bt_foe(BT_FOE_CONVEX, 4, 3), bt_foe(BT_FOE_LOG, 4, 3),
+                                    bt_foe(BT_FOE_WEAK, 4, 3)};
   enum { N = 12 * 10 };
   const BtShape shape = {12, 10};
   const double s = 1.7;

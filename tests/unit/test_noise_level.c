@@ -10,14 +10,14 @@ static BtContext ctx;
 typedef struct {
   const char *name;
   int colors;
-  double sigma;      /* 0–255 scale                                           */
-  double levels;     /* samples are rounded and clipped to this many; 0: not  */
-  double tolerance;  /* of the estimate                                       */
+  double sigma;     /* 0–255 scale                                           */
+  double levels;    /* samples are rounded and clipped to this many; 0: not  */
+  double tolerance; /* of the estimate                                       */
 } Case;
 
 static const Case cases[] = {
-    {"float gray 5", 1, 5, 0, 0.6},    {"float gray 15", 1, 15, 0, 0.8},       {"float gray 25", 1, 25, 0, 1},
-    {"float gray 50", 1, 50, 0, 2},    {"16-bit gray 10", 1, 10, 65535, 1},    {"8-bit gray 10", 1, 10, 255, 1},
+    {"float gray 5", 1, 5, 0, 0.6},     {"float gray 15", 1, 15, 0, 0.8},    {"float gray 25", 1, 25, 0, 1},
+    {"float gray 50", 1, 50, 0, 2},     {"16-bit gray 10", 1, 10, 65535, 1}, {"8-bit gray 10", 1, 10, 255, 1},
     {"float colour 10", 3, 10, 0, 0.6}, {"float colour 30", 3, 30, 0, 1.2},
 };
 

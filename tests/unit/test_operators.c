@@ -1,4 +1,5 @@
-/* Blur and mask against double loops over the definition, adjoints by dot products, bounds by power iteration. */
+/* Blur and mask against double loops over the definition, adjoints by dot products, bounds by power
+ * iteration. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,9 +19,10 @@ static const struct {
   BtShape shape;
   size_t rows, columns;
   int kind;
-} cases[] = {{{1, 1}, 1, 1, EVEN},      {{1, 9}, 1, 5, SIGNED},    {{7, 1}, 7, 1, POSITIVE}, {{2, 3}, 2, 3, SIGNED},
-             {{8, 8}, 3, 3, EVEN},      {{9, 14}, 5, 3, EVEN},     {{13, 11}, 4, 6, SIGNED}, {{12, 10}, 12, 10, POSITIVE},
-             {{31, 17}, 7, 9, SIGNED},  {{16, 25}, 1, 15, POSITIVE}, {{23, 19}, 9, 9, EVEN},  {{23, 19}, 23, 19, EVEN}};
+} cases[] = {{{1, 1}, 1, 1, EVEN},        {{1, 9}, 1, 5, SIGNED},       {{7, 1}, 7, 1, POSITIVE},
+             {{2, 3}, 2, 3, SIGNED},      {{8, 8}, 3, 3, EVEN},         {{9, 14}, 5, 3, EVEN},
+             {{13, 11}, 4, 6, SIGNED},    {{12, 10}, 12, 10, POSITIVE}, {{31, 17}, 7, 9, SIGNED},
+             {{16, 25}, 1, 15, POSITIVE}, {{23, 19}, 9, 9, EVEN},       {{23, 19}, 23, 19, EVEN}};
 
 static const char *const boundary_names[] = {"reflect", "periodic"};
 
@@ -88,20 +90,22 @@ static void check_operator(const BtOperator *op, const double *x, const double *
   double *out = work, *y = out + n, *back = y + n, *scratch = back + n, least = NAN, most = NAN;
   const double roundoff = BT_ROUNDOFF * (op->rounding + 4), size = bt_norm(x, n);
   op->ops->apply(op, x, out);
-  BT_CHECK_ROW(bt_distance(out, naive, n) <= (roundoff + 1e-14) * size, "%s: A x is off by %g, allowed %g", label,
-               bt_distance(out, naive, n), roundoff * size);
+  BT_CHECK_ROW(bt_distance(out, naive, n) <= (roundoff + 1e-14) * size, "%s: A x is off by %g, allowed %g",
+               label, bt_distance(out, naive, n), roundoff * size);
   bt_rng_fill_normal(9, 1, 0, n, y);
   op->ops->adjoint(op, y, back);
   const double left = bt_dot(y, out, n), right = bt_dot(back, x, n), scale = bt_norm(y, n) * size * op->norm;
-  BT_CHECK_ROW(fabs(left - right) <= 1e-13 * scale, "%s: <y, Ax> = %.17g, <A'y, x> = %.17g", label, left, right);
+  BT_CHECK_ROW(fabs(left - right) <= 1e-13 * scale, "%s: <y, Ax> = %.17g, <A'y, x> = %.17g", label, left,
+               right);
   op->ops->adjoint(op, out, back);
   op->ops->normal(op, x, scratch, y);
   BT_CHECK_ROW(bt_distance(back, y, n) <= 1e-13 * size * op->norm * op->norm, "%s: A'A x is off by %g", label,
                bt_distance(back, y, n));
   extremes(op, work, &least, &most);
-  BT_CHECK_ROW(sqrt(most) <= op->norm * (1 + 1e-12), "%s: ||A|| >= %.15g, bound %.15g", label, sqrt(most), op->norm);
-  BT_CHECK_ROW(least >= op->least - 1e-12 * op->norm * op->norm, "%s: A'A has an eigenvalue %.15g, bound %.15g", label,
-               least, op->least);
+  BT_CHECK_ROW(sqrt(most) <= op->norm * (1 + 1e-12), "%s: ||A|| >= %.15g, bound %.15g", label, sqrt(most),
+               op->norm);
+  BT_CHECK_ROW(least >= op->least - 1e-12 * op->norm * op->norm,
+               "%s: A'A has an eigenvalue %.15g, bound %.15g", label, least, op->least);
   BT_CHECK_ROW(op->norm <= 2.01 * sqrt(most), "%s: ||A|| is about %g, bound %g", label, sqrt(most), op->norm);
   op->ops->diagonal(op, out);
   for (size_t j = 0; j < n; j++) {
@@ -109,8 +113,8 @@ static void check_operator(const BtOperator *op, const double *x, const double *
     scratch[j] = 1;
     op->ops->apply(op, scratch, y);
     const double wanted = bt_dot(y, y, n);
-    BT_CHECK_ROW(fabs(out[j] - wanted) <= 1e-13 * op->norm * op->norm, "%s: column %zu has square %.15g, not %.15g",
-                 label, j, wanted, out[j]);
+    BT_CHECK_ROW(fabs(out[j] - wanted) <= 1e-13 * op->norm * op->norm,
+                 "%s: column %zu has square %.15g, not %.15g", label, j, wanted, out[j]);
   }
 }
 
@@ -118,7 +122,8 @@ static void blurs(void) {
   for (size_t k = 0; k < COUNT(cases); k++)
     for (int boundary = 0; boundary < 2; boundary++) {
       const size_t n = bt_shape_size(cases[k].shape), count = cases[k].rows * cases[k].columns;
-      double *x = malloc((6 * n + count) * sizeof *x), *naive = x + n, *work = naive + n, *taps = work + 4 * n;
+      double *x = malloc((6 * n + count) * sizeof *x), *naive = x + n, *work = naive + n,
+             *taps = work + 4 * n;
       char label[100];
       BtContext ctx;
       BtOperator op;
@@ -129,15 +134,17 @@ static void blurs(void) {
       bt_rng_fill_normal(3, k, 0, n, x);
       fill_taps(cases[k].rows, cases[k].columns, cases[k].kind, taps);
       naive_blur(x, cases[k].shape, cases[k].rows, cases[k].columns, taps, (BtBoundary)boundary, naive);
-      BT_CHECK_STATUS(bt_blur(&ctx, cases[k].shape, cases[k].rows, cases[k].columns, taps, (BtBoundary)boundary, &op),
-                      BT_OK, &ctx);
+      BT_CHECK_STATUS(
+          bt_blur(&ctx, cases[k].shape, cases[k].rows, cases[k].columns, taps, (BtBoundary)boundary, &op),
+          BT_OK, &ctx);
       check_operator(&op, x, naive, work, label);
       bt_operator_clear(&op);
       free(x);
     }
 }
 
-/* Where the image is the torus, AᵀA is the circulant of the symbol; elsewhere the window of one, away from the edges. */
+/* Where the image is the torus, AᵀA is the circulant of the symbol; elsewhere the window of one, away from
+ * the edges. */
 static void grams(void) {
   static const BtShape shapes[] = {{12, 15}, {26, 29}};
   double taps[15], x[26 * 29], out[26 * 29], wanted[26 * 29], work[26 * 29];
