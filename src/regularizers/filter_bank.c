@@ -12,7 +12,8 @@
 #define BATCH_BYTES 4096
 /* What a kernel takes of a wide row at a time. */
 #define STRETCH_BYTES 4096
-/* Terms that a tap sum's lane adds up in single precision before it goes to double: 256 unit roundoffs at most. */
+/* Terms that a tap sum's lane adds up in single precision before it goes to double: 256 unit roundoffs at
+ * most. */
 #define MOST_TERMS 256
 
 /* Has a value loaded once into a register where the compiler would read memory at each use. */

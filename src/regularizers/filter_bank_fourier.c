@@ -19,7 +19,7 @@ typedef struct {
   size_t side, useful; /* tiles of side × side pixels give useful × useful responses              */
   size_t spectrum;     /* doubles of a spectrum: side × (side/2 + 1) complex numbers               */
   size_t pitch,
-      stride; /* of a strip of `useful` rows of responses: entries from row to row, filter to filter */
+      stride; /* of a strip of useful rows of responses: entries to the next row, to the next filter */
   size_t *row, *column; /* pixel that the extension shows at an index                               */
   double *tile, *pixels, *product, *total;
   double *taps[2]; /* spectra [K], divided by side²                                            */

@@ -21,23 +21,27 @@ typedef REAL BANK(Loose) __attribute__((vector_size(BYTES), aligned(sizeof(REAL)
 #define AT(p) (*(BANK(Loose) *)(p))
 #define CONST_AT(p) (*(const BANK(Loose) *)(p))
 #define BLOCK static inline __attribute__((always_inline)) void
-#define UNROLL _Pragma("GCC unroll 32")
+/* A loop of known length, to be unrolled. */
+#define EACH(index, count) _Pragma("GCC unroll 32") for (size_t index = 0; index < (count); index++)
 
 /* t[f][0 … wide·LANES) of FILTERS filters, their taps as [s][s][FILTERS]. */
 BLOCK BANK(respond_block)(const REAL *x, size_t pitch, size_t s, const REAL *taps, REAL *t, size_t stride,
                           const size_t wide) {
   VECTOR sum[FILTERS][WIDE];
-  UNROLL for (size_t f = 0; f < FILTERS; f++) UNROLL for (size_t v = 0; v < wide; v++) sum[f][v] =
-      (VECTOR){0};
+  EACH(f, FILTERS) {
+    EACH(v, wide) { sum[f][v] = (VECTOR){0}; }
+  }
   for (size_t i = 0; i < s; i++, x += pitch)
     for (size_t j = 0; j < s; j++, taps += FILTERS) {
       VECTOR pixels[WIDE];
-      UNROLL for (size_t v = 0; v < wide; v++) pixels[v] = CONST_AT(x + j + v * LANES);
-      UNROLL for (size_t f = 0; f < FILTERS; f++) UNROLL for (size_t v = 0; v < wide; v++) sum[f][v] +=
-          taps[f] * pixels[v];
+      EACH(v, wide) { pixels[v] = CONST_AT(x + j + v * LANES); }
+      EACH(f, FILTERS) {
+        EACH(v, wide) { sum[f][v] += taps[f] * pixels[v]; }
+      }
     }
-  UNROLL for (size_t f = 0; f < FILTERS; f++) UNROLL for (size_t v = 0; v < wide; v++)
-      AT(t + f * stride + v * LANES) = sum[f][v];
+  EACH(f, FILTERS) {
+    EACH(v, wide) { AT(t + f * stride + v * LANES) = sum[f][v]; }
+  }
 }
 
 /* n columns of a row of responses; writes up to LANES − 1 entries more. */
@@ -64,16 +68,20 @@ static void BANK(respond_row)(const BankPlan *plan, const REAL *x, const REAL *t
 BLOCK BANK(scatter_block)(const BankPlan *plan, const REAL *g, const REAL *taps, REAL *out, const size_t rows,
                           const size_t group) {
   VECTOR sum[MOST_ROWS][MOST_GROUP];
-  UNROLL for (size_t i = 0; i < rows; i++) UNROLL for (size_t v = 0; v < group; v++) sum[i][v] = (VECTOR){0};
+  EACH(i, rows) {
+    EACH(v, group) { sum[i][v] = (VECTOR){0}; }
+  }
   for (size_t k = 0; k < plan->filters; k++, g += plan->stride)
     for (size_t j = 0; j < plan->size; j++, taps += rows) {
       VECTOR values[MOST_GROUP];
-      UNROLL for (size_t v = 0; v < group; v++) values[v] = CONST_AT(g + v * LANES - j);
-      UNROLL for (size_t i = 0; i < rows; i++) UNROLL for (size_t v = 0; v < group; v++) sum[i][v] +=
-          taps[i] * values[v];
+      EACH(v, group) { values[v] = CONST_AT(g + v * LANES - j); }
+      EACH(i, rows) {
+        EACH(v, group) { sum[i][v] += taps[i] * values[v]; }
+      }
     }
-  UNROLL for (size_t i = 0; i < rows; i++) UNROLL for (size_t v = 0; v < group; v++)
-      AT(out + i * plan->pitch + v * LANES) += sum[i][v];
+  EACH(i, rows) {
+    EACH(v, group) { AT(out + i * plan->pitch + v * LANES) += sum[i][v]; }
+  }
 }
 
 #define SCATTER(rows)                                                                                \
@@ -127,20 +135,22 @@ BLOCK BANK(correlate_block)(const BankPlan *plan, const REAL *g, const REAL *x, 
   VECTOR sum[FILTERS][WIDE];
   const REAL *at[WIDE];
   totals += tap * LANES;
-  UNROLL for (size_t v = 0; v < wide; v++) at[v] = x + plan->offset[tap + v];
-  UNROLL for (size_t f = 0; f < FILTERS; f++) UNROLL for (size_t v = 0; v < wide; v++) sum[f][v] =
-      CONST_AT(totals + f * next + v * LANES);
+  EACH(v, wide) { at[v] = x + plan->offset[tap + v]; }
+  EACH(f, FILTERS) {
+    EACH(v, wide) { sum[f][v] = CONST_AT(totals + f * next + v * LANES); }
+  }
   for (size_t c = 0; c < n; c += LANES) {
     VECTOR pixels[WIDE];
-    UNROLL for (size_t v = 0; v < wide; v++) pixels[v] = CONST_AT(at[v] + c);
-    UNROLL for (size_t f = 0; f < FILTERS; f++) {
+    EACH(v, wide) { pixels[v] = CONST_AT(at[v] + c); }
+    EACH(f, FILTERS) {
       VECTOR values = CONST_AT(g + f * plan->stride + c);
       KEEP(values);
-      UNROLL for (size_t v = 0; v < wide; v++) sum[f][v] += values * pixels[v];
+      EACH(v, wide) { sum[f][v] += values * pixels[v]; }
     }
   }
-  UNROLL for (size_t f = 0; f < FILTERS; f++) UNROLL for (size_t v = 0; v < wide; v++)
-      AT(totals + f * next + v * LANES) = sum[f][v];
+  EACH(f, FILTERS) {
+    EACH(v, wide) { AT(totals + f * next + v * LANES) = sum[f][v]; }
+  }
 }
 
 /* Adds n columns to totals[padded][s²][LANES]. */
@@ -268,7 +278,7 @@ static BankPlan BANK(plan)(const BtBankSweep *w, BtShape shape) {
   plan.parts = (plan.size + MOST_ROWS - 1) / MOST_ROWS;
   plan.rows = rows < 1 ? 1 : rows > shape.height ? shape.height : rows;
   plan.lead = (plan.size - 1 + line - 1) / line * line;
-  plan.stride = (plan.lead + plan.rows * plan.pitch + BT_BANK_SPARE + line - 1) / line * line;
+  plan.stride = (plan.rows * plan.pitch + BT_BANK_SPARE + line - 1) / line * line;
   /* An odd number of cache lines: the same column of different filters does not share a set of the cache. */
   if (plan.stride / line % 2 == 0) plan.stride += line;
   return plan;
@@ -326,5 +336,5 @@ static BtStatus BANK(sweep)(const BtBankSweep *w, BtShape shape) {
 #undef AT
 #undef CONST_AT
 #undef BLOCK
-#undef UNROLL
+#undef EACH
 #undef SCATTER

@@ -269,7 +269,7 @@ static void foe_domain(const BtRegularizer *reg, size_t j, double *lo, double *h
   } else if (j < l.ratios) {
     *lo = -14, *hi = 8;
   } else if (j < l.taps) {
-    *lo = -5, *hi = 5;
+    *lo = -5, *hi = 6.5;
   } else {
     *lo = -1e3, *hi = 1e3;
   }

@@ -40,6 +40,8 @@ static void known_noise(void) {
         image.pixels[i] = 0.25 + 0.5 * image.pixels[i];
       bt_image_add_noise(&image, c->sigma, 3, scene);
       quantize(&image, c->levels);
+      image.sample = c->levels == 255 ? BT_SAMPLE_U8 : c->levels > 0 ? BT_SAMPLE_U16 : BT_SAMPLE_F32;
+      if (c->levels > 0) image.white = c->levels;
       BT_CHECK_STATUS(bt_noise_level(&ctx, &image, &sigma), BT_OK, &ctx);
       BT_CHECK_ROW(fabs(sigma - c->sigma) <= 2 * c->tolerance, "%s, scene %zu: %g", c->name, scene, sigma);
       sum += sigma / 4;
@@ -54,6 +56,7 @@ static void scales(void) {
   BtImage image = {0};
   double sigma, scaled;
   BT_NEED(bt_synth(&ctx, BT_SYNTH_LEAVES, 96, 96, 1, 7, 1, &image) >= 0);
+  image.sample = BT_SAMPLE_F32;
   bt_image_add_noise(&image, 20, 3, 0);
   BT_CHECK_STATUS(bt_noise_level(&ctx, &image, &sigma), BT_OK, &ctx);
   for (size_t i = 0; i < bt_image_plane_size(&image); i++) image.pixels[i] = 100 + 3 * image.pixels[i];
