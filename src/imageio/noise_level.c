@@ -8,7 +8,6 @@
 #define AREA (SIDE * SIDE)
 #define LEAST_SIDE (2 * SIDE)
 #define MOST_PATCHES 500000 /* of a plane; of larger planes every so many-th patch is taken */
-#define FEW_PATCHES (10 * AREA)
 #define ITERATIONS 8
 #define SETTLED 1e-3
 #define MOST_SWEEPS 60
@@ -23,7 +22,6 @@
 typedef struct {
   const double *x; /* 0–255 scale, mean 0 */
   size_t height, width, stride;
-  const unsigned char *clipped; /* [height·width] 1 where noise may have been cut off; NULL: nowhere */
 } Plane;
 
 /* Sums over chosen patches. */
@@ -42,13 +40,6 @@ static double texture(const Plane *plane, const double *p) {
     for (size_t c = 1; c + 1 < SIDE; c++)
       sum += square(p[r * w + c + 1] - p[r * w + c - 1]) + square(p[(c + 1) * w + r] - p[(c - 1) * w + r]);
   return sum / 4;
-}
-
-static int touches_clipped(const Plane *plane, size_t at) {
-  if (!plane->clipped) return 0;
-  for (size_t r = 0; r < SIDE; r++)
-    if (memchr(plane->clipped + at + r * plane->width, 1, SIDE)) return 1;
-  return 0;
 }
 
 static void add_block(Sums *s) {
@@ -72,7 +63,7 @@ static size_t covariance_of(const Plane *plane, double limit, Sums *s, double *c
   for (size_t r = 0; r + SIDE <= plane->height; r += plane->stride)
     for (size_t c = 0; c + SIDE <= plane->width; c += plane->stride) {
       const double *p = plane->x + r * plane->width + c;
-      if (!(texture(plane, p) <= limit) || touches_clipped(plane, (size_t)(p - plane->x))) continue;
+      if (!(texture(plane, p) <= limit)) continue;
       for (size_t i = 0; i < AREA; i++) s->block[i][s->filled] = p[i / SIDE * plane->width + i % SIDE];
       if (++s->filled == BLOCK) add_block(s);
     }
@@ -122,10 +113,8 @@ static double smallest_eigenvalue(double *a) {
 }
 /* Liu et al., algorithm 1: the variance along the direction of least variance over the patches whose texture
  * the variance found before explains. */
-static double plane_variance(Plane *plane, Sums *sums) {
+static double plane_variance(const Plane *plane, Sums *sums) {
   double covariance[AREA * AREA], variance = 0, limit = INFINITY;
-  /* Where hardly anything is left without the clipped pixels, they must do. */
-  if (plane->clipped && covariance_of(plane, limit, sums, covariance) < FEW_PATCHES) plane->clipped = NULL;
   for (int k = 0; k < ITERATIONS; k++) {
     if (covariance_of(plane, limit, sums, covariance) <= AREA) break;
     const double before = variance;
@@ -138,51 +127,31 @@ static double plane_variance(Plane *plane, Sums *sums) {
   return variance;
 }
 
-/* Marks pixels of integer samples at either end of their range; returns their number. */
-static size_t find_clipped(const BtImage *image, unsigned char *clipped) {
-  const double most = (image->sample == BT_SAMPLE_U8 ? 255 : 65535) / image->white;
-  const size_t n = bt_image_plane_size(image);
-  size_t count = 0;
-  memset(clipped, 0, n);
-  for (int c = 0; c < image->colors; c++)
-    for (size_t i = 0; i < n; i++) {
-      const double x = image->pixels[(size_t)c * n + i];
-      if (x <= 0 || x >= fmin(1, most)) clipped[i] = 1;
-    }
-  for (size_t i = 0; i < n; i++) count += clipped[i];
-  return count;
-}
-
 BtStatus bt_noise_level(BtContext *ctx, const BtImage *image, double *sigma) {
   BtStatus st = BT_OK;
   BtImage copy = {0};
   double sum = 0;
   Sums *sums = NULL;
-  unsigned char *clipped = NULL;
   *sigma = NAN;
   if (image->height < LEAST_SIDE || image->width < LEAST_SIDE)
     return bt_fail(ctx, BT_ERR_ARG, "an image of %zux%zu is too small to estimate its noise; give --sigma",
                    image->height, image->width);
   BT_TRY(bt_image_copy(ctx, image, &copy));
   sums = malloc(sizeof *sums);
-  clipped = malloc(bt_image_plane_size(image));
-  if (!sums || !clipped) BT_TRY(bt_fail_memory(ctx, "a noise level", sizeof *sums));
-  const int any = image->sample != BT_SAMPLE_F32 && find_clipped(image, clipped) > 0;
+  if (!sums) BT_TRY(bt_fail_memory(ctx, "a noise level", sizeof *sums));
   bt_image_to_opponent(&copy);
   for (int c = 0; c < copy.colors; c++) {
     double *x = bt_image_plane(&copy, c), mean = 0;
     const size_t n = bt_image_plane_size(&copy);
     for (size_t i = 0; i < n; i++) mean += x[i] / (double)n;
     for (size_t i = 0; i < n; i++) x[i] = 255 * (x[i] - mean);
-    Plane plane = {x, copy.height, copy.width, 1 + (size_t)sqrt((double)n / MOST_PATCHES),
-                   any ? clipped : NULL};
+    const Plane plane = {x, copy.height, copy.width, 1 + (size_t)sqrt((double)n / MOST_PATCHES)};
     sum += plane_variance(&plane, sums) / copy.colors;
   }
   if (isnan(sum))
     BT_TRY(bt_fail(ctx, BT_ERR_NUMERIC, "the noise level could not be estimated; give --sigma"));
   *sigma = sqrt(sum);
 done:
-  free(clipped);
   free(sums);
   bt_image_clear(&copy);
   return st;

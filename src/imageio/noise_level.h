@@ -4,8 +4,7 @@
  * Image Processing 22): patches of a clean image without much texture span few directions, so that the
  * smallest eigenvalue of the covariance of the weakly textured patches of a noisy image is σ². Which patches
  * are weakly textured depends on σ; a few iterations settle both. The planes of a colour image are taken in
- * the orthonormal opponent basis, their variances averaged.
- * Patches with a pixel at either end of an integer sample's range, where noise was clipped, are left out. */
+ * the orthonormal opponent basis, their variances averaged. */
 #ifndef BITUNE_IMAGEIO_NOISE_LEVEL_H
 #define BITUNE_IMAGEIO_NOISE_LEVEL_H
 
