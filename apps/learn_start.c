@@ -112,7 +112,12 @@ BtStatus bt_learn_model(BtContext *ctx, BtLearnRun *run) {
   run->free = calloc(reg->parameters, sizeof *run->free);
   if (!run->model.theta || !run->lo || !run->hi || !run->free)
     return bt_fail_memory(ctx, "a model", 32.0 * (double)reg->parameters);
-  for (size_t j = 0; j < reg->parameters; j++) reg->ops->domain(reg, j, &run->lo[j], &run->hi[j]);
+  for (size_t j = 0; j < reg->parameters; j++) {
+    if (reg->ops->learning_domain)
+      reg->ops->learning_domain(reg, run->set->sigma / 255, j, &run->lo[j], &run->hi[j]);
+    else
+      reg->ops->domain(reg, j, &run->lo[j], &run->hi[j]);
+  }
   BT_TRY(bt_learn_start(ctx, run->set, reg, run->model.theta));
   for (size_t j = 0; j < reg->parameters; j++)
     if (!isfinite(run->model.theta[j]))
@@ -122,6 +127,7 @@ BtStatus bt_learn_model(BtContext *ctx, BtLearnRun *run) {
     memcpy(run->free, run->model.theta, reg->parameters * sizeof *run->free);
     if (run->set->start) bt_warn(ctx, "--start: its weight is lowered to where certificates are proven");
   }
+  for (size_t j = 0; j < reg->parameters; j++) run->free[j] = fmin(run->hi[j], fmax(run->lo[j], run->free[j]));
 done:
   return st;
 }

@@ -5,8 +5,7 @@
 #include "app.h"
 #include "degradation.h"
 #include "lowerlevel/restorer.h"
-#include "outputs.h"
-#include "regularizers/model.h"
+#include "models.h"
 #include "restoring.h"
 
 typedef struct {
@@ -18,7 +17,8 @@ typedef struct {
 } Restore;
 
 static const BtOption options[] = {
-    BT_OPT_TEXT("model", 0, Restore, model, NULL, "MODEL.json", "model to restore with"),
+    BT_OPT_TEXT("model", 0, Restore, model, "foe", "MODEL",
+                "model file, or name of a model that comes with bitune"),
     BT_OPT_REAL("sigma", Restore, sigma, NAN, BT_WITHIN(1e-6, 1e6), "S",
                 "standard deviation of the images' noise on the 0..255 scale"),
     BT_OPT_TEXT("output", 'o', Restore, output, NULL, "DIR", "folder to write to, made if missing"),
@@ -40,7 +40,9 @@ static const BtOption options[] = {
 
 typedef struct {
   const Restore *set;
-  BtModel model;
+  BtModelFiles files;
+  BtLevelModel level;
+  double strength; /* λ */
   BtKernel kernel;
   BtRestorer *restorer;
 } Job;
@@ -56,7 +58,6 @@ static size_t restore_options(void *settings, BtOptionSet *sets) {
 static BtStatus restore_check(BtApp *app, const void *settings) {
   const Restore *restore = settings;
   BtStatus st = BT_OK;
-  BT_TRY(bt_app_require(app, restore->model != NULL, "model"));
   BT_TRY(bt_app_require(app, restore->sigma > 0, "sigma"));
   BT_TRY(bt_app_require(app, restore->output != NULL, "output"));
   BT_TRY(bt_degradation_check(&app->ctx, &restore->degradation, 1));
@@ -91,20 +92,24 @@ done:
   return st;
 }
 
+/* The nearest level as it was learned: the strength carries it to the level of the data. */
 static BtStatus prepare(BtApp *app, Job *job) {
   const Restore *set = job->set;
   BtContext *ctx = &app->ctx;
   BtStatus st = BT_OK;
   BT_TRY(bt_degradation_kernel(ctx, &set->degradation, &job->kernel));
-  BT_TRY(bt_model_load(ctx, set->model, &job->model));
-  const double ratio = set->sigma / job->model.sigma;
+  BT_TRY(bt_models_find(ctx, set->model, &job->files));
+  BT_TRY(bt_model_library_load(ctx, &job->files, set->sigma, BT_ADAPT_NONE, &job->level));
+  job->level.model.sigma = job->level.learned;
+  const double ratio = set->sigma / job->level.learned;
+  job->strength = set->strength * ratio * ratio;
   const BtRestorerSpec spec = {.kernel = job->kernel.taps ? &job->kernel : NULL,
                                .boundary = (BtBoundary)set->degradation.boundary,
-                               .strength = set->strength * ratio * ratio,
+                               .strength = job->strength,
                                .ridge = set->ridge,
                                .color = (BtColor)set->color};
-  bt_app_put_real(app, "strength", spec.strength);
-  st = bt_restorer_create(ctx, &job->model.regularizer, job->model.theta, &set->lower, &spec, &job->restorer);
+  st = bt_restorer_create(ctx, &job->level.model.regularizer, job->level.model.theta, &set->lower, &spec,
+                          &job->restorer);
 done:
   return st;
 }
@@ -118,10 +123,19 @@ static BtStatus restore_run(BtApp *app, void *settings) {
                                  .after = "restored",
                                  .restore = restore_page,
                                  .user = &job};
-  const BtStatus st = bt_restore_files(app, &restoring, prepare(app, &job));
+  const BtStatus prepared = prepare(app, &job);
+  char text[600] = "";
+  if (prepared >= 0) {
+    bt_app_put(app, "model", bt_models_json(&job.files, &job.level));
+    bt_app_put_real(app, "strength", job.strength);
+    bt_models_describe(&job.files, &job.level, text, sizeof text);
+  }
+  const BtStatus st = bt_restore_files(app, &restoring, prepared);
+  if (st >= 0 && st != BT_STOPPED) bt_app_print(app, "model: %s; weight times %.3g\n", text, job.strength);
   bt_restorer_destroy(job.restorer);
   bt_kernel_clear(&job.kernel);
-  bt_model_clear(&job.model);
+  bt_level_model_clear(&job.level);
+  bt_model_files_clear(&job.files);
   return st;
 }
 
@@ -130,37 +144,31 @@ const BtCommand bt_cmd_restore = {
     .group = BT_GROUP_LEARNING,
     .summary = "deblur or inpaint images with a learned model",
     .usage =
-        "--model MODEL.json --blur BLUR --sigma S -o DIR [options] IMAGE|DIR ...\n"
-        "--model MODEL.json --kernel FILE --sigma S -o DIR [options] IMAGE|DIR ...\n"
-        "--model MODEL.json --mask FILE|DIR --sigma S -o DIR [options] IMAGE|DIR ...",
+        "--blur BLUR --sigma S -o DIR [--model MODEL] [options] IMAGE|DIR ...\n"
+        "--kernel FILE --sigma S -o DIR [--model MODEL] [options] IMAGE|DIR ...\n"
+        "--mask FILE|DIR --sigma S -o DIR [--model MODEL] [options] IMAGE|DIR ...",
     .help =
         "Writes a restored version of each image under its own name into DIR, in its own format, bit depth, "
-        "number of "
-        "pages and size: the x that minimises half the squared distance of Ax to the image, plus the model's "
-        "regularizer, "
-        "plus a small ridge. A is the known blur, or what a mask lets through.\n\n"
+        "number of pages and size: the x that minimises half the squared distance of Ax to the image, plus "
+        "the model's regularizer, plus a small ridge. A is the known blur, or what a mask lets through.\n\n"
         "The regularizer was learned by denoising at one noise level; at noise of another level it counts by "
-        "the squared "
-        "ratio of the two, and --strength multiplies that. Blurs that touch the image's edges ring if the "
-        "true scene goes "
-        "on beyond them otherwise than --boundary says.\n\n"
-        "Each result comes with a certificate: before it is rounded to the file's sample type, its rms "
-        "distance per pixel "
-        "to the exact minimizer is proven to be at most the printed error. The proof divides by --ridge, so "
-        "a smaller one "
-        "takes longer; models that are not convex are proven only with a large one, and are otherwise "
-        "reported as not "
-        "proven (exit code 3).\n\n"
+        "the squared ratio of the two, and --strength multiplies that. Of the models that come with bitune "
+        "(tv, foe-convex, foe) the file of the nearest level is taken; the report says which. Blurs that "
+        "touch the image's edges ring if the true scene goes on beyond them otherwise than --boundary "
+        "says.\n\n"
+        "Where the problem is convex, each result comes with a certificate: before it is rounded to the "
+        "file's sample type, its rms distance per pixel to the exact minimizer is proven to be at most the "
+        "printed error. The proof divides by --ridge, so a smaller one takes longer. Models that are not "
+        "convex (foe) have such a proof only with a large ridge; without it the report says so, and --tol "
+        "bounds the gradient instead. Exit code 3 tells that --tol was not reached.\n\n"
         "An image that cannot be read or has a mask of another size is reported by name and the others are "
-        "done (exit "
-        "code 1).",
-    .examples =
-        {{"bitune restore --model tv.json --blur gaussian:1.6 --sigma 2.55 -o sharp blurred",
-          "Every image of the folder blurred"},
-         {"bitune restore --model tv.json --kernel psf.tif --boundary periodic --sigma 2 -o sharp a.png",
-          "A measured point-spread function"},
-         {"bitune restore --model tv.json --mask holes --sigma 1 -o filled damaged",
-          "Unknown pixels filled in, a mask of the same name for each image"}},
+        "done (exit code 1).",
+    .examples = {{"bitune restore --blur gaussian:1.6 --sigma 2.55 -o sharp blurred",
+                  "Every image of the folder blurred"},
+                 {"bitune restore --model tv --kernel psf.tif --boundary periodic --sigma 2 -o sharp a.png",
+                  "A measured point-spread function, a model by name"},
+                 {"bitune restore --model mine.json --mask holes --sigma 1 -o filled damaged",
+                  "Unknown pixels filled in, a mask of the same name for each image; your own model"}},
     .flags = BT_USES_TEAM | BT_USES_PETSC,
     .min_operands = 1,
     .max_operands = BT_ANY_NUMBER,

@@ -149,7 +149,7 @@ BtStatus bt_restorer_apply(BtRestorer *r, BtContext *ctx, double tolerance, cons
   result->bound = sqrt(result->bound / ((double)n * image->colors));
   result->gradient = sqrt(result->gradient / ((double)n * image->colors));
   result->certified = worst == BT_OK;
-  st = worst;
+  st = result->reached ? BT_OK : BT_NOT_CERTIFIED;
 done:
   if (r->lower) {
     result->work = bt_lower_work(r->lower);

@@ -104,6 +104,9 @@ typedef struct {
   double (*chart_adjoint)(const BtRegularizer *reg, const double *free, double *gradient);
   /* free ← chart⁻¹(θ); 0 where θ is not in the chart's image (or out of memory). */
   int (*chart_inverse)(const BtRegularizer *reg, const double *theta, double *free);
+  /* Optional: the narrower range in which learning at noise level sigma keeps parameter j, where what lies beyond costs
+   * much and gains nothing. */
+  void (*learning_domain)(const BtRegularizer *reg, double sigma, size_t j, double *lo, double *hi);
   /* Range in which parameter j is accepted; keeps exp() and its squares finite. */
   void (*domain)(const BtRegularizer *reg, size_t j, double *lo, double *hi);
 } BtRegularizerOps;

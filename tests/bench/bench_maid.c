@@ -112,8 +112,12 @@ static void run(Bench *b, BtMaidSettings *settings, double fixed, Outcome *out) 
   BtBilevel *bilevel = new_problem(b);
   BtOracle oracle = bt_bilevel_oracle(bilevel);
   Fixed wrapper = {oracle, fixed};
-  const BtOracle frozen = {&wrapper,       oracle.parameters, fixed_value,
-                           fixed_gradient, fixed_work,        fixed_accept};
+  const BtOracle frozen = {.self = &wrapper,
+                           .parameters = oracle.parameters,
+                           .value = fixed_value,
+                           .gradient = fixed_gradient,
+                           .work = fixed_work,
+                           .accept = fixed_accept};
   BtOracle used = fixed > 0 ? frozen : oracle;
   BtMaid maid;
   memset(out, 0, sizeof *out);

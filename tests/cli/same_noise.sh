@@ -21,7 +21,7 @@ for seed in 1 7 9007199254740993; do
   run 0 "$bitune" eval --model model.json --sigma 30 --seed $seed --csv table.csv --json mixed
   cp out eval.json
   run 0 "$bitune" noise --sigma 30 --seed $seed --format tif-float --quiet -o noisy mixed
-  run 0 "$bitune" denoise --model model.json --reference mixed --json -o restored noisy
+  run 0 "$bitune" denoise --model model.json --sigma 30 --reference mixed --json -o restored noisy
   # A float sample is exact to 1e-7, PSNR of the noise to 1e-6 dB.
   near "$(field eval.json psnr_noisy_mean)" "$(field out psnr_noisy_mean)"
   near "$(field eval.json psnr_mean)" "$(field out psnr_mean)"
