@@ -20,6 +20,8 @@ struct BtLower {
   size_t curvature_size;
   int own_type;     /* tao is one of bitune's: its gradient belongs to its solution */
   double last_norm; /* ‖∇h‖ when the convergence test ran last */
+  double best_norm; /* smallest ‖∇h‖ of this attempt, and its iteration */
+  PetscInt best_at;
   BtWork work;
 };
 
@@ -84,6 +86,17 @@ static PetscErrorCode prepare_hessian(Tao tao, Vec x, Mat hessian, Mat precondit
   return 0;
 }
 
+/* True if ‖∇h‖ has not fallen for so long that rounding must be in the way, soon in single precision. */
+static int stalled(BtLower *lower, PetscInt iteration, double norm) {
+  static const PetscInt patience = 1000, patience_fast = 40;
+  if (iteration == 0 || norm < 0.99 * lower->best_norm) {
+    lower->best_norm = norm;
+    lower->best_at = iteration;
+  }
+  const int fast = lower->state.problem != lower->problem;
+  return iteration - lower->best_at > (fast ? patience_fast : patience);
+}
+
 /* The certificate as stopping test; runs once an iteration. */
 static PetscErrorCode certified(Tao tao, void *data) {
   BtLower *lower = data;
@@ -94,7 +107,7 @@ static PetscErrorCode certified(Tao tao, void *data) {
   TaoConvergedReason reason;
   PetscCall(TaoGetConvergedReason(tao, &reason));
   /* A line search that failed for good would fail at every further iteration: rounding hides the decrease. */
-  const int lost = reason == TAO_DIVERGED_LS_FAILURE;
+  const int lost = reason == TAO_DIVERGED_LS_FAILURE || stalled(lower, iteration, norm);
   reason = lost ? TAO_DIVERGED_LS_FAILURE : TAO_CONTINUE_ITERATING;
   if (!isfinite(norm) || !isfinite(value))
     reason = TAO_DIVERGED_NAN;
