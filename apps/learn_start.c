@@ -127,7 +127,8 @@ BtStatus bt_learn_model(BtContext *ctx, BtLearnRun *run) {
     memcpy(run->free, run->model.theta, reg->parameters * sizeof *run->free);
     if (run->set->start) bt_warn(ctx, "--start: its weight is lowered to where certificates are proven");
   }
-  for (size_t j = 0; j < reg->parameters; j++) run->free[j] = fmin(run->hi[j], fmax(run->lo[j], run->free[j]));
+  for (size_t j = 0; j < reg->parameters; j++)
+    run->free[j] = fmin(run->hi[j], fmax(run->lo[j], run->free[j]));
 done:
   return st;
 }

@@ -31,8 +31,10 @@ const BtOption bt_maid_options[] = {
                 "accelerated method: change of a parameter in one step at most"),
     BT_OPT_REAL("eps-floor", BtMaidSettings, eps_floor, 1e-10, BT_POSITIVE, "EPS",
                 "accuracy below which the search gives up"),
-    BT_OPT_CHOICE("direction-test", BtMaidSettings, direction_test, BT_MAID_PROVEN, "proven|estimated",
-                  "error of the hypergradient that the descent test uses"),
+    BT_OPT_CHOICE(
+        "direction-test", BtMaidSettings, direction_test, BT_MAID_AUTO, "proven|estimated|auto",
+        "error of the hypergradient that the descent test uses; auto: proven for up to 64 parameters, "
+        "estimated for more"),
     BT_OPT_END};
 
 const char *bt_maid_reason_name(BtMaidReason reason) {
@@ -73,9 +75,15 @@ static double dot(const double *a, const double *b, size_t n) {
   return sum;
 }
 
+static int on_estimate(const Run *run) {
+  static const size_t few = 64;
+  const int test = run->set->direction_test;
+  return test == BT_MAID_ESTIMATED || (test == BT_MAID_AUTO && run->maid->p > few);
+}
+
 static double gradient_error(const Run *run) {
   const BtInexactGradient *g = &run->maid->gradient;
-  const int estimated = run->set->direction_test == BT_MAID_ESTIMATED && !isnan(g->estimate);
+  const int estimated = on_estimate(run) && !isnan(g->estimate);
   return estimated ? fmin(g->estimate, g->bound) : g->bound;
 }
 
@@ -87,7 +95,7 @@ static double estimated_error(const BtInexactGradient *g) { return isnan(g->esti
 static double allowed_error(const Run *run) {
   static const double for_curvature = 0.01;
   const double allowed = 1 - run->set->eta;
-  const int estimated = run->set->accelerated && run->set->direction_test == BT_MAID_ESTIMATED;
+  const int estimated = run->set->accelerated && on_estimate(run);
   return estimated ? fmin(allowed, for_curvature) : allowed;
 }
 
@@ -202,7 +210,7 @@ static void learn_curvature(Run *run) {
  * the paper's ω ≤ (1−η)‖z‖; a scaled d must pass ω ≤ (1−η) zᵀd/‖d‖ too, which gives ∇fᵀd ≥ η zᵀd alike. */
 static BtStatus inexact_gradient(Run *run) {
   BtMaid *m = run->maid;
-  const int estimated = run->set->direction_test == BT_MAID_ESTIMATED;
+  const int estimated = on_estimate(run);
   for (;;) {
     const BtStatus st =
         run->oracle->gradient(run->oracle->self, run->ctx, m->theta, m->eps, m->delta,
@@ -223,7 +231,7 @@ static BtStatus inexact_gradient(Run *run) {
       allowed = allowed_error(run) * run->slope / sqrt(dot(run->d, run->d, m->p));
       if (error <= allowed) return BT_OK;
     }
-    const int by_shares = run->set->accelerated && run->set->direction_test == BT_MAID_PROVEN;
+    const int by_shares = run->set->accelerated && !on_estimate(run);
     if (!(by_shares ? raise_by_shares(run, allowed) : raise_accuracy(run))) {
       m->reason = reason_at_floor(run);
       return BT_OK;
@@ -328,8 +336,7 @@ static void relax_accuracy(Run *run, double decrease, double gap) {
   BtMaid *m = run->maid;
   static const double ample = 0.1;
   if (gap < ample * decrease) m->eps /= run->set->nu;
-  const double error =
-      run->set->direction_test == BT_MAID_PROVEN ? m->gradient.bound_adjoint : gradient_error(run);
+  const double error = on_estimate(run) ? gradient_error(run) : m->gradient.bound_adjoint;
   if (error < ample * allowed_error(run) * m->gradient.norm) m->delta /= run->set->nu;
 }
 

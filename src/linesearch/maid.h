@@ -15,7 +15,8 @@
 /* What proves a direction to be one of descent. */
 typedef enum {
   BT_MAID_PROVEN,   /* the bound ω, as in the paper                                                        */
-  BT_MAID_ESTIMATED /* the dual-weighted-residual estimate; steps are accepted on proven bounds all the same */
+  BT_MAID_ESTIMATED, /* the dual-weighted-residual estimate; steps are accepted on proven bounds all the same */
+  BT_MAID_AUTO      /* PROVEN for few parameters (64 at most), else ESTIMATED: ω is the more pessimistic the more there are */
 } BtMaidDirectionTest;
 
 typedef struct {

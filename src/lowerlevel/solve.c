@@ -221,7 +221,8 @@ BtWork bt_lower_work(const BtLower *lower) {
 /* ‖x − x̂‖ ≤ ‖∇h(x)‖/μ, with what rounding may have hidden in the computed gradient and its norm added. */
 static BtCertificate certificate(const BtLower *lower, const double *x, double norm) {
   const BtTaoProblem *p = &lower->state;
-  const double rounding = lower->problem->ops->gradient_rounding(lower->problem, p->i, p->theta, &p->constants, x);
+  const double rounding =
+      lower->problem->ops->gradient_rounding(lower->problem, p->i, p->theta, &p->constants, x);
   BtCertificate cert = {.mu = p->constants.mu, .proof = p->constants.proof};
   cert.grad_norm = norm * (1 + bt_sum_rounding(lower->n)) + rounding;
   cert.bound = cert.mu > 0 ? cert.grad_norm / cert.mu : (double)INFINITY;
@@ -259,7 +260,8 @@ done:
 static void set_target(BtLower *lower, const double *x, double eps) {
   BtTaoProblem *p = &lower->state;
   const double wanted = eps * (p->constants.mu > 0 ? p->constants.mu : 1.0);
-  const double rounding = lower->problem->ops->gradient_rounding(lower->problem, p->i, p->theta, &p->constants, x);
+  const double rounding =
+      lower->problem->ops->gradient_rounding(lower->problem, p->i, p->theta, &p->constants, x);
   p->target =
       fmax(wanted - 1.01 * rounding, fmax(0.5 * wanted, rounding)) * (1 - 2 * bt_sum_rounding(lower->n));
 }
@@ -276,8 +278,8 @@ BtStatus bt_lower_solve(BtLower *lower, BtContext *ctx, size_t i, const double *
   placed = 1;
   BT_PETSC(TaoSetSolution(lower->tao, lower->x));
   double norm = 0;
-  /* What rounding adds to the certificate depends on x: another attempt knows it at the solution. And where the faster
-   * twin's gradient passes but the problem's own does not, it has given what it can. */
+  /* What rounding adds to the certificate depends on x: another attempt knows it at the solution. And where
+   * the faster twin's gradient passes but the problem's own does not, it has given what it can. */
   for (int attempt = 0; attempt < 3; attempt++) {
     set_target(lower, point.x, eps);
     BT_PETSC(TaoSolve(lower->tao));

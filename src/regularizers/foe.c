@@ -1,5 +1,5 @@
-/* Fields of experts: every operator is one sweep of the filter bank (filter_bank.h) with the potentials of foe_rows_internal.h
- * applied row by row. */
+/* Fields of experts: every operator is one sweep of the filter bank (filter_bank.h) with the potentials of
+ * foe_rows_internal.h applied row by row. */
 #include "regularizers/foe.h"
 
 #include <math.h>
@@ -173,7 +173,8 @@ static void foe_hess_mult(const BtRegularizer *reg, BtShape shape, const double 
 }
 
 /* Σ_k (c_k ∘ c_k) ⋆ w φ″, and what the extension adds at the image's edge. */
-static void foe_hess_diagonal(const BtRegularizer *reg, BtShape shape, const double *curvature, double *diagonal) {
+static void foe_hess_diagonal(const BtRegularizer *reg, BtShape shape, const double *curvature,
+                              double *diagonal) {
   const size_t n = taps_size(reg);
   double *squares = malloc(n * sizeof *squares);
   const BtFilterBank bank = {.filters = reg->filters, .size = reg->size, .taps = squares};
@@ -222,7 +223,8 @@ static void foe_cross_adjoint(const BtRegularizer *reg, BtShape shape, const dou
   if (st < 0) fill_nan(product, l.end);
 }
 
-/* J v = Cᵀ[w((v0 + v_k)φ' + v_ν ∂φ'/∂log ν + v_r ∂φ'/∂ratio + φ″ Dx)] + Dᵀ w φ', D the bank of the taps of v. */
+/* J v = Cᵀ[w((v0 + v_k)φ' + v_ν ∂φ'/∂log ν + v_r ∂φ'/∂ratio + φ″ Dx)] + Dᵀ w φ', D the bank of the taps of v.
+ */
 static void foe_cross_mult(const BtRegularizer *reg, BtShape shape, const double *theta, const double *x,
                            const double *v, double *product) {
   const BtFoeLayout l = bt_foe_layout(reg);
@@ -275,8 +277,8 @@ static void foe_domain(const BtRegularizer *reg, size_t j, double *lo, double *h
   }
 }
 
-/* Smoothings a tenth of the start's are next to none: halving them further changes PSNR by less than 0.01 dB and doubles
- * the condition of every solve. */
+/* Smoothings a tenth of the start's are next to none: halving them further changes PSNR by less than 0.01 dB
+ * and doubles the condition of every solve. */
 static void foe_learning_domain(const BtRegularizer *reg, double sigma, size_t j, double *lo, double *hi) {
   const BtFoeLayout l = bt_foe_layout(reg);
   foe_domain(reg, j, lo, hi);

@@ -24,7 +24,7 @@ typedef enum {
 #define BT_FOE_SIZE 7
 #define BT_FOE_MOST_FILTERS 1024
 #define BT_FOE_LARGEST 63
-#define BT_FOE_MODULUS 0.9
+#define BT_FOE_MODULUS 0.97
 
 /* 1 ≤ filters ≤ BT_FOE_MOST_FILTERS, 2 ≤ size ≤ BT_FOE_LARGEST. Entries that need working memory and get none
  * return or fill NAN. */
