@@ -152,11 +152,14 @@ static json_t *make_identity(const BtLearnRun *run) {
 }
 
 /* ISGD's accuracies from an image's pixels to its 2-norm: a denoised pixel is off by about a third of the
- * noise, and the gradient of the loss, the adjoint's right-hand side, follows from that distance. */
+ * noise, and the gradient of the loss, the adjoint's right-hand side, follows from that distance. What is
+ * asked for is a size of the lower-level gradient; ε = ‖∇h‖/μ. */
 static void set_isgd_units(const BtLearnRun *run, BtIsgdSettings *isgd) {
   const double root = sqrt((double)bt_shape_size(run->windows.shape)),
                distance = run->set->sigma / 255 / 3 * root;
-  isgd->eps0 *= root;
+  BtProblemConstants constants;
+  run->problem.ops->constants(&run->problem, 0, run->model.theta, &constants);
+  isgd->eps0 *= constants.mu > 0 ? root / constants.mu : root;
   isgd->delta0 *= run->set->loss == BT_LEARN_PSNR ? 20 / log(10) / distance : distance;
   isgd->lo = run->lo;
   isgd->hi = run->hi;

@@ -6,6 +6,7 @@
 #include "degradation.h"
 #include "lowerlevel/restorer.h"
 #include "models.h"
+#include "outputs.h"
 #include "restoring.h"
 
 typedef struct {

@@ -15,8 +15,10 @@ const BtOption bt_isgd_options[] = {
                   "how the step size falls: to 0 at the last iteration, or as 1/k^Q"),
     BT_OPT_REAL("rate-power", BtIsgdSettings, rate_power, 0.5, BT_WITHIN(0, 2), "Q",
                 "exponent of the step size, --decay power"),
-    BT_OPT_REAL("accuracy", BtIsgdSettings, eps0, 3e-4, BT_POSITIVE, "EPS",
-                "lower-level accuracy at the start, rms per pixel"),
+    BT_OPT_REAL(
+        "accuracy", BtIsgdSettings, eps0, 3e-4, BT_POSITIVE, "EPS",
+        "rms per pixel of the lower-level gradient at the start: the distance to the minimizer where the "
+        "regularizer is convex, an underestimate of it else"),
     BT_OPT_REAL("adjoint-accuracy", BtIsgdSettings, delta0, 0.03, BT_POSITIVE, "DELTA",
                 "adjoint residual at the start, relative to its typical right-hand side"),
     BT_OPT_REAL("accuracy-power", BtIsgdSettings, accuracy_power, 0.1, BT_WITHIN(0, 4), "P",
