@@ -20,10 +20,10 @@ static const BtOption options[] = {
     BT_OPT_CHOICE(
         "loss", BtLearn, loss, BT_LEARN_PSNR, "psnr|squared",
         "what is minimised: minus the mean PSNR in dB, or half the squared distance to the clean image"),
-    BT_OPT_CHOICE(
-        "method", BtLearn, method, BT_LEARN_AUTO, BT_METHOD_CHOICES,
-        "accelerated MAID, MAID as in the paper step by step, or stochastic ISGD on random windows; auto: "
-        "isgd for foe, maid for tv"),
+    BT_OPT_CHOICE("method", BtLearn, method, BT_LEARN_AUTO, BT_METHOD_CHOICES,
+                  "accelerated MAID, MAID as in the paper step by step, stochastic ISGD on random windows, "
+                  "or L-BFGS at "
+                  "fixed accuracies, which proves nothing; auto: isgd for foe, maid for tv"),
     BT_OPT_TEXT("valid", 0, BtLearn, valid, NULL, "DIR", "clean images that the result is evaluated on"),
     BT_OPT_INT("valid-every", BtLearn, valid_every, 250, BT_POSITIVE, "N",
                "method isgd: iterations between two glances at the first 8 images of --valid"),
@@ -169,7 +169,8 @@ static void choose_method(BtLearnRun *run) {
   const int method = bt_learn_method(run->set);
   run->method.ops = method == BT_LEARN_ISGD ? &bt_method_isgd : &bt_method_maid;
   run->method.maid_settings = run->set->maid;
-  run->method.maid_settings.accelerated = method == BT_LEARN_MAID;
+  run->method.maid_settings.accelerated = method != BT_LEARN_MAID_PLAIN;
+  run->method.maid_settings.fixed = method == BT_LEARN_FIXED;
   run->method.isgd_settings = run->set->isgd;
   if (run->method.ops->stochastic) set_isgd_units(run, &run->method.isgd_settings);
 }

@@ -13,8 +13,8 @@
 #include "validation.h"
 #include "windows.h"
 
-enum { BT_LEARN_AUTO, BT_LEARN_MAID, BT_LEARN_MAID_PLAIN, BT_LEARN_ISGD };
-#define BT_METHOD_CHOICES "auto|maid|maid-plain|isgd"
+enum { BT_LEARN_AUTO, BT_LEARN_MAID, BT_LEARN_MAID_PLAIN, BT_LEARN_ISGD, BT_LEARN_FIXED };
+#define BT_METHOD_CHOICES "auto|maid|maid-plain|isgd|fixed"
 enum { BT_LEARN_PSNR, BT_LEARN_SQUARED };
 enum { BT_LEARN_REGULAR, BT_LEARN_RANDOM };
 

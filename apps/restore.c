@@ -160,8 +160,8 @@ const BtCommand bt_cmd_restore = {
         "Where the problem is convex, each result comes with a certificate: before it is rounded to the "
         "file's sample type, its rms distance per pixel to the exact minimizer is proven to be at most the "
         "printed error. The proof divides by --ridge, so a smaller one takes longer. Models that are not "
-        "convex (foe) have such a proof only with a large ridge; without it the report says so, and --tol "
-        "bounds the gradient instead. Exit code 3 tells that --tol was not reached.\n\n"
+        "convex (foe) have such a proof only with a large ridge; without it the report says so, and --tol, "
+        "times the regularizer's weight, bounds the gradient instead. Exit code 3 tells that --tol was not reached.\n\n"
         "An image that cannot be read or has a mask of another size is reported by name and the others are "
         "done (exit code 1).",
     .examples = {{"bitune restore --blur gaussian:1.6 --sigma 2.55 -o sharp blurred",

@@ -83,6 +83,7 @@ static int on_estimate(const Run *run) {
 
 static double gradient_error(const Run *run) {
   const BtInexactGradient *g = &run->maid->gradient;
+  if (run->set->fixed) return 0;
   const int estimated = on_estimate(run) && !isnan(g->estimate);
   return estimated ? fmin(g->estimate, g->bound) : g->bound;
 }
@@ -210,11 +211,10 @@ static void learn_curvature(Run *run) {
  * the paper's ω ≤ (1−η)‖z‖; a scaled d must pass ω ≤ (1−η) zᵀd/‖d‖ too, which gives ∇fᵀd ≥ η zᵀd alike. */
 static BtStatus inexact_gradient(Run *run) {
   BtMaid *m = run->maid;
-  const int estimated = on_estimate(run);
+  const int want = run->set->fixed ? 0 : BT_WANT_BOUND | (on_estimate(run) ? BT_WANT_ESTIMATE : 0);
   for (;;) {
-    const BtStatus st =
-        run->oracle->gradient(run->oracle->self, run->ctx, m->theta, m->eps, m->delta,
-                              BT_WANT_BOUND | (estimated ? BT_WANT_ESTIMATE : 0), m->z, &m->gradient);
+    const BtStatus st = run->oracle->gradient(run->oracle->self, run->ctx, m->theta, m->eps, m->delta, want,
+                                              m->z, &m->gradient);
     if (st < 0 || st == BT_STOPPED) return st;
     if (!isfinite(m->gradient.norm))
       return bt_fail(run->ctx, BT_ERR_NUMERIC, "the hypergradient is not finite");
@@ -249,9 +249,14 @@ typedef enum { STEP_ACCEPTED, STEP_REJECTED, STEP_UNDECIDED } Verdict;
 static BtStatus try_step(Run *run, double alpha, Verdict *verdict, BtInexactValue *value) {
   BtMaid *m = run->maid;
   for (size_t k = 0; k < m->p; k++) run->trial[k] = m->theta[k] - alpha * run->d[k];
-  const double threshold = m->value.lower - run->set->lambda * alpha * run->slope;
+  const int fixed = run->set->fixed, staged = run->set->accelerated && !fixed;
+  const double threshold = (fixed ? m->value.value : m->value.lower) - run->set->lambda * alpha * run->slope;
   const BtStatus st = run->oracle->value(run->oracle->self, run->ctx, run->trial, m->eps,
-                                         run->set->accelerated ? threshold : (double)NAN, value);
+                                         staged ? threshold : (double)NAN, value);
+  if (fixed) {
+    *verdict = value->value <= threshold ? STEP_ACCEPTED : STEP_REJECTED;
+    return st;
+  }
   /* NaN is as good as a value beyond the threshold. */
   *verdict = value->upper <= threshold   ? STEP_ACCEPTED
              : value->lower <= threshold ? STEP_UNDECIDED
@@ -351,9 +356,11 @@ static BtStatus take_step(Run *run, const BtInexactValue *value) {
   for (size_t k = 0; k < m->p; k++) m->theta[k] -= run->step * run->d[k];
   if (run->oracle->accept) run->oracle->accept(run->oracle->self, m->theta);
   m->value = *value;
-  m->eps *= run->set->nu_bar;
-  m->delta *= run->set->nu_bar;
-  if (run->set->accelerated) relax_accuracy(run, decrease, gap);
+  if (!run->set->fixed) {
+    m->eps *= run->set->nu_bar;
+    m->delta *= run->set->nu_bar;
+    if (run->set->accelerated) relax_accuracy(run, decrease, gap);
+  }
   /* In units of z, so that it serves when the scaling is dropped. */
   m->alpha = run->step * sqrt(dot(run->d, run->d, m->p)) / m->gradient.norm * growth;
   m->iteration++;
@@ -381,8 +388,8 @@ static BtStatus iterate(Run *run) {
       if (st < 0 || st == BT_STOPPED) return st;
       continue;
     }
-    if (at_floor(run)) m->reason = reason_at_floor(run);
-    (void)raise_accuracy(run);
+    if (at_floor(run) || (run->set->fixed && m->lbfgs.count == 0)) m->reason = reason_at_floor(run);
+    if (!run->set->fixed) (void)raise_accuracy(run);
     m->trials++;
     m->lbfgs.count = 0;
   }

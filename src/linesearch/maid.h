@@ -30,6 +30,8 @@ typedef struct {
   double max_step;             /* accelerated: largest change of a parameter in one step          */
   double eps_floor;            /* accuracy below which nothing is gained                          */
   int direction_test;          /* BtMaidDirectionTest                                             */
+  int fixed;                   /* 1: ε and δ are held, values are taken at their word and no bound is asked for: the usual
+                                  line search on inexact values, a baseline that proves nothing. No option */
   int accelerated;             /* 0: the paper's algorithm. 1: L-BFGS-scaled directions, trials decided as soon as
                                   their bounds allow, accuracy raised instead of the step cut while undecided */
 } BtMaidSettings;

@@ -21,6 +21,7 @@ struct BtRestorer {
   BtLower *lower;
   const BtRegularizer *regularizer;
   BtLowerSettings settings;
+  double scale; /* what a plane's accuracy is multiplied by, see gradient_scale() */
 };
 
 BtStatus bt_restorer_create(BtContext *ctx, const BtRegularizer *regularizer, const double *theta,
@@ -48,6 +49,15 @@ void bt_restorer_destroy(BtRestorer *r) {
   free(r);
 }
 
+/* Where no μ is proven the accuracy bounds the gradient. What A does not see is held by λR alone, whose
+ * Hessian is λ times that of denoising, so the gradient that leaves such parts as accurate as denoising does
+ * is λ times smaller. */
+static double gradient_scale(const BtRestorer *r) {
+  BtProblemConstants k;
+  r->problem.ops->constants(&r->problem, 0, r->theta, &k);
+  return k.mu > 0 ? 1 : fmin(1, r->spec.strength);
+}
+
 /* A blur serves all images of one shape; a mask is that of one image. */
 static BtStatus prepare(BtRestorer *r, BtContext *ctx, BtShape shape, const unsigned char *known) {
   BtStatus st = BT_OK;
@@ -71,11 +81,8 @@ static BtStatus prepare(BtRestorer *r, BtContext *ctx, BtShape shape, const unsi
     r->fast_problem = bt_restoration_problem(&r->fast_family, 1);
     r->problem.fast = &r->fast_problem;
   }
-  /* The ridge leaves these problems far worse conditioned than denoising: Newton's method, with or without a
-   * dual. */
-  BtLowerSettings settings = r->settings;
-  if (!settings.solver || strcmp(settings.solver, "auto") == 0) settings.solver = "bt_pdnewton";
-  BT_TRY(bt_lower_create(ctx, &r->problem, &settings, &r->lower));
+  r->scale = gradient_scale(r);
+  BT_TRY(bt_lower_create(ctx, &r->problem, &r->settings, &r->lower));
 done:
   if (st < 0) release(r);
   return st;
@@ -136,14 +143,15 @@ BtStatus bt_restorer_apply(BtRestorer *r, BtContext *ctx, double tolerance, cons
   dual = dual_size ? malloc(dual_size * sizeof *dual) : NULL;
   if (!room || (dual_size && !dual))
     BT_TRY(bt_fail_memory(ctx, "restoring", (double)(4 * n + dual_size) * sizeof *room));
+  const double eps = tolerance * r->scale * sqrt((double)n);
   if (opponent) bt_image_to_opponent(image);
   for (int c = 0; c < image->colors; c++) {
     BtCertificate cert;
-    st = restore_plane(r, ctx, tolerance * sqrt((double)n), r->spec.kernel ? NULL : known,
-                       bt_image_plane(image, c), room, dual, &cert);
+    st = restore_plane(r, ctx, eps, r->spec.kernel ? NULL : known, bt_image_plane(image, c), room, dual,
+                       &cert);
     if (st < 0 || st == BT_STOPPED) goto done;
     if (st > worst) worst = st;
-    bt_denoised_add(result, &cert, tolerance * sqrt((double)n));
+    bt_denoised_add(result, &cert, eps);
   }
   if (opponent) bt_image_from_opponent(image);
   result->bound = sqrt(result->bound / ((double)n * image->colors));

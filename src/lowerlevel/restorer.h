@@ -28,7 +28,8 @@ void bt_restorer_destroy(BtRestorer *restorer);
 
 /* Replaces the colour planes by their restored versions, each solved to tolerance·√n; alpha is kept.
  * known[height·width] is non-zero where a pixel is known, NULL with a kernel. The ridge's centre m is the
- * image itself, with a mask the mean of each plane's known pixels. Returns as bt_denoiser_apply(); BT_ERR_ARG
+ * image itself, with a mask the mean of each plane's known pixels. Where no convexity is proven the gradient is
+ * brought to tolerance·min(1, strength)·√n instead. Returns as bt_denoiser_apply(); BT_ERR_ARG
  * besides for a kernel larger than the image and a mask without a known pixel. */
 BtStatus bt_restorer_apply(BtRestorer *restorer, BtContext *ctx, double tolerance, const unsigned char *known,
                            BtImage *image, BtDenoised *result);

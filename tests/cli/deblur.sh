@@ -49,10 +49,39 @@ fine=$(field out results.0.bound)
 holds "$coarse <= 1e-2 && $fine <= 1e-6"
 holds "10^(-$("$image_tool" psnr coarse/leaves-000.tif fine/leaves-000.tif) / 20) <= $coarse + $fine + 1e-7"
 
-# Without a ridge nothing is proven, and the exit code says so.
-run 3 "$bitune" restore --model model.json --blur box:4 --sigma 2 --ridge 0 --max-lower 20 --json -o none noisy/leaves-000.tif
+# Without a ridge nothing is proven, which is told; exit code 3 says that the solver did not converge.
+run 0 "$bitune" restore --model model.json --blur box:4 --sigma 2 --ridge 0 --json -o none noisy/leaves-000.tif
 equal "$(field out results.0.certificate)" none
 equal "$(field out certified)" false
+equal "$(field out results.0.reached)" true
+run 3 "$bitune" restore --model model.json --blur box:4 --sigma 2 --ridge 0 --max-lower 2 --json -o none noisy/leaves-000.tif
+equal "$(field out results.0.reached)" false
+check "it is not said in words" grep -q 'did NOT converge' out
+
+# Models by name: the nearest level as it was learned, its weight times (sigma/level)^2; the default is foe.
+mkdir models
+cp model.json models/tv-15.json
+for variant in convex log; do
+  run 0 "$bitune" learn --regularizer foe --variant $variant --filters 4 --filter-size 3 --iterations 0 --crop 32x32 \
+    --train clean --sigma 25 --quiet -o models/foe-$variant-25.json
+done
+mv models/foe-log-25.json models/foe-25.json
+BITUNE_MODELS=$work/models
+export BITUNE_MODELS
+run 0 "$bitune" restore --model tv --blur box:4 --sigma 2 --json -o by_name noisy
+equal "$(field out model.file)" "$work/models/tv-15.json"
+equal "$(field out model.sigma)" 15.0
+equal "$(field out model.adapted)" none
+holds "($(field out strength) - (2 / 15) ^ 2)^2 < 1e-20"
+for name in leaves-000.tif leaves-001.tif leaves-002.tif; do same "from_file/$name" "by_name/$name"; done
+run 0 "$bitune" restore --model foe-convex --blur box:4 --sigma 2 --reference clean --json -o foe noisy
+equal "$(field out certificate)" proven
+holds "$(field out psnr_mean) > $(field out psnr_degraded_mean) + 1"
+run 0 "$bitune" restore --blur box:4 --sigma 2 --reference clean -o foe noisy
+check "it is not said that there is no certificate" grep -q 'gradient .*no certificate for this model; the solver converged' out
+check "the model is not told" grep -q 'model: .*foe-25.json (foe log), learned for sigma 25; weight times 0.0064$' out
+refuses 1 'no model named "tw"' "$bitune" restore --model tw --blur box:4 --sigma 2 -o never noisy
+unset BITUNE_MODELS
 
 # Inpainting, with one mask and with a folder of masks; half of the pixels are unknown.
 run 0 "$bitune" blur --drop 0.5 --seed 2 --masks holes --quiet -o damaged clean
