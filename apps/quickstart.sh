@@ -38,4 +38,5 @@ step "Done"
 printf '%s\n' "Before, after and the truth: $out/before-after.png" \
   "The denoised images:         $out/denoised" \
   "How the model was learned:   $out/learning.png" \
-  "Your own images:             $bitune denoise --model $out/model.json -o restored IMAGE|DIR ..."
+  "Your own images:             $bitune denoise -o restored IMAGE|DIR ..." \
+  "  with the model just learned: add --model $out/model.json"

@@ -24,11 +24,15 @@ learn() {
   rm -f "$stem.ckpt"
 }
 
-tv() { learn tv "$1" --regularizer tv --variant isotropic; }
+tv() { learn tv "$1" --regularizer tv --variant isotropic --images 100; }
 
-foe_convex() { learn foe-convex "$1" --regularizer foe --variant convex; }
+windows='--batch 8 --crop 96x96 --iterations 3000 --rate 0.05'
 
-foe() { learn foe "$1" --regularizer foe --variant log; }
+# shellcheck disable=SC2086
+foe_convex() { learn foe-convex "$1" --regularizer foe --variant convex $windows; }
+
+# shellcheck disable=SC2086
+foe() { learn foe "$1" --regularizer foe --variant weak $windows; }
 
 one() {
   case $1 in

@@ -31,8 +31,9 @@ static const struct {
 
 static const BtShape shapes[] = {{3, 4}, {13, 10}, {17, 22}};
 
-/* A ridge as large as is needed for accurate reference solutions; a strength that is no power of two. */
-static const double ridge = 0.05, strength = 0.3;
+/* Ridges as large as is needed for accurate reference solutions, and for fields of experts that are not
+ * convex to leave the problem convex; a strength that is no power of two. */
+static const double tv_ridge = 0.05, foe_ridge = 0.5, strength = 0.3;
 
 /* One observation of the scene's true image. Not to be moved. */
 typedef struct {
@@ -44,7 +45,7 @@ typedef struct {
   double *data, *work;
 } Case;
 
-static int case_create(Case *c, BtRegularizer regularizer, BtShape shape, size_t which) {
+static int case_create(Case *c, BtRegularizer regularizer, double ridge, BtShape shape, size_t which) {
   const size_t n = bt_shape_size(shape);
   memset(c, 0, sizeof *c);
   if (!scene_create(&c->scene, regularizer, shape, IMAGE_EDGES, 100 + which)) return 0;
@@ -80,14 +81,35 @@ static void case_clear(Case *c) {
 
 typedef void CaseCheck(Case *c, const double *theta, Rows *rows);
 
+/* Each potential of fields of experts with a blur and a mask, at a start of learning and at random filters.
+ */
+static void on_foe_cases(CaseCheck *check, size_t thetas, Rows *rows) {
+  for (size_t f = 0; f < foe_case_count; f++)
+    for (size_t o = 1; o < COUNT(operators); o += 2) {
+      const FoeCase *entry = &foe_cases[f];
+      double theta[FOE_MAX_PARAMETERS];
+      Case c;
+      if (entry->size != 3) continue;
+      BT_NEED(case_create(&c, bt_foe(entry->potential, entry->filters, entry->size), foe_ridge,
+                          (BtShape){9, 8}, o));
+      for (size_t k = 0; k < thetas && k < 2; k++) {
+        foe_case_theta(&c.scene.regularizer, k, theta);
+        snprintf(rows->label, sizeof rows->label, "%s, %s, theta %zu", entry->name, operators[o].name, k);
+        check(&c, theta, rows);
+      }
+      case_clear(&c);
+    }
+}
+
 /* Every operator and shape with each regularizer's first parameter vectors. */
 static void on_all_cases(CaseCheck *check, size_t thetas, Rows *rows) {
+  on_foe_cases(check, thetas, rows);
   for (size_t r = 0; r < regularizer_case_count; r++)
     for (size_t o = 0; o < COUNT(operators); o++)
       for (size_t s = 0; s < COUNT(shapes); s++) {
         const RegularizerCase *entry = &regularizer_cases[r];
         Case c;
-        BT_NEED(case_create(&c, entry->make(), shapes[s], o));
+        BT_NEED(case_create(&c, entry->make(), tv_ridge, shapes[s], o));
         for (size_t k = 0; k < thetas && k < entry->solvable; k++) {
           snprintf(rows->label, sizeof rows->label, "%s, %s, %zux%zu, theta (%g, %g)", entry->name,
                    operators[o].name, shapes[s].height, shapes[s].width, entry->theta[k][0],
@@ -169,7 +191,7 @@ static void check_value(Case *c, const double *theta, Rows *rows) {
   for (size_t j = 0; j < n; j++) {
     const long double misfit = (long double)image[j] - c->data[j],
                       far = (long double)x[j] - c->scene.noisy[j];
-    wanted += 0.5L * misfit * misfit + 0.5L * ridge * far * far;
+    wanted += 0.5L * misfit * misfit + 0.5L * c->restoration.ridge * far * far;
   }
   const double value = p->ops->value_grad(p, 0, theta, x, image);
   BT_CHECK_ROW(fabs(value - (double)wanted) <= 1e-12 * fabs((double)wanted), "%s: value %.17g, not %.17g",
