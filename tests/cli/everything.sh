@@ -35,8 +35,8 @@ same_everything() {
   same_model "$1/model.json" "$2/model.json"
   same_log "$1/run.csv" "$2/run.csv"
   for result in learn denoise eval; do
-    "$json_get" --without settings,seconds,file,output "$1/$result.json" >result_1
-    "$json_get" --without settings,seconds,file,output "$2/$result.json" >result_2
+    "$json_get" --without settings,seconds,file,output,models "$1/$result.json" >result_1
+    "$json_get" --without settings,seconds,file,output,models "$2/$result.json" >result_2
     check "$1/$result.json is empty" [ -s result_1 ]
     same result_1 result_2
   done
