@@ -24,9 +24,11 @@ static BtStatus create(BtContext *ctx, const char *text, double reach_rows, doub
   return kernel->taps ? BT_OK : bt_fail_memory(ctx, "a kernel", (double)(kernel->height * kernel->width) * 8);
 }
 
+/* A shape so small that it lies between the points that sample it is a point. */
 static void divide_by_sum(BtKernel *kernel) {
   double sum = 0;
   for (size_t i = 0; i < kernel->height * kernel->width; i++) sum += kernel->taps[i];
+  if (sum == 0) sum = kernel->taps[kernel->height * kernel->width / 2] = 1;
   for (size_t i = 0; i < kernel->height * kernel->width; i++) kernel->taps[i] /= sum;
 }
 

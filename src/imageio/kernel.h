@@ -24,10 +24,12 @@ typedef struct {
 
 /* A kernel from its description; lengths in pixels, fractions allowed but for box:
  *   gaussian:SIGMA        sampled Gaussian of that standard deviation, cut at 4 SIGMA
- *   motion:LENGTH,ANGLE   uniform along a line one pixel thick, ANGLE degrees counter-clockwise from the x
- * axis disk:RADIUS           uniform disk, a defocused lens box:N                 N × N equal taps Lines and
- * disks are anti-aliased: a tap is the part of its pixel that they cover. BT_ERR_ARG quoting what is wrong,
- * BT_ERR_MEMORY. */
+ *   motion:LENGTH,ANGLE   uniform along a line one pixel thick, ANGLE degrees counter-clockwise
+ *   disk:RADIUS           uniform disk, a defocused lens
+ *   box:N                 N × N equal taps
+ *
+ * Lines and disks are anti-aliased: a tap is the part of its pixel that they cover. BT_ERR_ARG quoting what is
+ * wrong, BT_ERR_MEMORY. */
 BtStatus bt_kernel_parse(BtContext *ctx, const char *text, BtKernel *kernel);
 
 /* A kernel from an image (PNG or TIFF, colour as luminance) or from a table of numbers (.csv, .txt: one row a

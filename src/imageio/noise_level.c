@@ -109,8 +109,9 @@ static double smallest_eigenvalue(double *a) {
     for (size_t p = 0; p + 1 < AREA; p++)
       for (size_t q = p + 1; q < AREA; q++) rotate(a, p, q);
   }
-  return 0;
+  return (double)NAN;
 }
+
 /* Liu et al., algorithm 1: the variance along the direction of least variance over the patches whose texture
  * the variance found before explains. */
 static double plane_variance(const Plane *plane, Sums *sums) {

@@ -12,8 +12,9 @@
 
 /* *sigma ← the estimate on the 0–255 scale, ≥ 0; 0 for an image without noise. The colour planes count, alpha
  * does not. It reads high where all is texture, and low where much of the noise was clipped, differs
- * between pixels or is correlated between them. Errors: BT_ERR_ARG for an image of less than 14 pixels a
- * side, BT_ERR_MEMORY, BT_ERR_NUMERIC. */
+ * between pixels or is correlated between them; low too where there are few patches: of a flat image by 6 % at
+ * 128 × 128 pixels, by 15 % at 48 × 48, by half at 24 × 24. Errors: BT_ERR_ARG for an image of less than 14
+ * pixels a side, BT_ERR_MEMORY, BT_ERR_NUMERIC. */
 BtStatus bt_noise_level(BtContext *ctx, const BtImage *image, double *sigma);
 
 #endif

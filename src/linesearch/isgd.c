@@ -83,7 +83,8 @@ static BtStatus sampled_gradient(Run *run) {
   if (st < 0 || st == BT_STOPPED) return st;
   st = oracle->gradient(oracle->self, ctx, s->theta, run->set->eps0 * improved, run->set->delta0 * improved,
                         0, s->z, &s->gradient);
-  if (st == BT_ERR_NUMERIC) {
+  /* Not finite, or outside the regularizer's domain. */
+  if (st == BT_ERR_NUMERIC || st == BT_ERR_ARG) {
     char text[BT_ERROR_TEXT];
     memcpy(text, ctx->error, sizeof text);
     return bt_fail(ctx, st, "iteration %lld: %.900s; try a smaller --rate", (long long)s->iteration + 1,

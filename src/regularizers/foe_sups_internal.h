@@ -3,9 +3,9 @@
  *
  * With E² = t² + ν², F² = t² + τ²:
  *   √(t² + ν²)        φ″ = ν²/E³ falls, |φ‴| = 3|t|ν²/E⁵ peaks at ν/2, ∂_{log ν}φ″ = −ν²(1 − 3t²/E²)/E³
- *   log(1 + t²/ν²)    φ″ = 2(ν² − t²)/E⁴ falls to −1/(4ν²) at √3 ν, |φ‴| = 4|t||t² − 3ν²|/E⁶ peaks at (√2 ∓
- * 1)^{±1} ν, ∂_{log ν}φ″ = −4ν²(1 − 4t²/E²)/E⁴ difference        those of the two roots subtracted; ∂_ratio
- * φ″ = (1 − ν/τ) τ²(1 − 3t²/F²)/F³ */
+ *   log(1 + t²/ν²)    φ″ = 2(ν² − t²)/E⁴ falls to −1/(4ν²) at √3 ν, |φ‴| = 4|t||t² − 3ν²|/E⁶ peaks at
+ *                     (√2 ∓ 1) ν, ∂_{log ν}φ″ = −4ν²(1 − 4t²/E²)/E⁴
+ *   difference        those of the two roots subtracted; ∂_ratio φ″ = (1 − ν/τ) τ²(1 − 3t²/F²)/F³ */
 #ifndef BITUNE_REGULARIZERS_FOE_SUPS_INTERNAL_H
 #define BITUNE_REGULARIZERS_FOE_SUPS_INTERNAL_H
 

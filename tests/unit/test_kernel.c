@@ -75,6 +75,20 @@ static void shapes(void) {
   bt_kernel_clear(&k);
 }
 
+/* Shapes between the points that sample them: no blur. */
+static void tiny_shapes(void) {
+  static const char *const rows[] = {"disk:0.001", "motion:0.001,0", "motion:0.001,90", "gaussian:1e-300"};
+  for (size_t i = 0; i < COUNT(rows); i++) {
+    BtContext ctx;
+    BtKernel k;
+    bt_context_init(&ctx);
+    BT_CHECK_STATUS(bt_kernel_parse(&ctx, rows[i], &k), BT_OK, &ctx);
+    const double middle = k.taps[k.height * k.width / 2];
+    BT_CHECK_ROW(middle == 1, "%s: middle tap %g", rows[i], middle);
+    bt_kernel_clear(&k);
+  }
+}
+
 static void wrong_descriptions(void) {
   static const struct {
     const char *text, *says;
@@ -170,6 +184,7 @@ static void images(void) {
 }
 
 static const BtTest tests[] = {{"descriptions", shapes},
+                               {"tiny shapes", tiny_shapes},
                                {"wrong descriptions", wrong_descriptions},
                                {"tables", tables},
                                {"images", images}};

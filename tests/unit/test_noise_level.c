@@ -102,12 +102,25 @@ static void too_small(void) {
   bt_image_clear(&image);
 }
 
+/* Squares of such pixels are infinite; that must not pass for an image without noise. */
+static void too_large(void) {
+  BtImage image = {0};
+  double sigma = 1;
+  BT_NEED(bt_image_create(&ctx, 40, 30, 1, 0, &image) >= 0);
+  bt_image_add_noise(&image, 10, 1, 0);
+  for (size_t i = 0; i < bt_image_plane_size(&image); i++) image.pixels[i] *= 1e200;
+  BT_CHECK_STATUS(bt_noise_level(&ctx, &image, &sigma), BT_ERR_NUMERIC, &ctx);
+  BT_CHECK(isnan(sigma));
+  bt_image_clear(&image);
+}
+
 int main(void) {
   static const BtTest tests[] = {{"known noise", known_noise},
                                  {"scales", scales},
                                  {"without noise", without_noise},
                                  {"alpha", alpha},
-                                 {"too small", too_small}};
+                                 {"too small", too_small},
+                                 {"too large", too_large}};
   bt_context_init(&ctx);
   return bt_test_main("noise_level", tests, sizeof tests / sizeof *tests);
 }
