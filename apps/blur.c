@@ -1,7 +1,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "app.h"
 #include "core/file.h"
@@ -179,12 +178,6 @@ done:
   return st;
 }
 
-/* "holes", "./holes" and a link to it are one folder. */
-static int same_folder(const char *a, const char *b) {
-  struct stat x, y;
-  return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
-}
-
 static BtStatus prepare(BtApp *app, Job *job) {
   const Blur *set = job->set;
   BtContext *ctx = &app->ctx;
@@ -194,11 +187,12 @@ static BtStatus prepare(BtApp *app, Job *job) {
   BT_TRY(bt_outputs_plan(ctx, &job->inputs, set->output, set->format == TIF_FLOAT ? "tif" : NULL,
                          &job->outputs));
   BT_TRY(bt_make_folder(ctx, set->output));
+  BT_TRY(bt_degradation_apart(ctx, &set->degradation, set->output, &job->outputs));
   if (set->masks) {
     BT_TRY(
         bt_outputs_plan(ctx, &job->inputs, set->masks, set->format == TIF_FLOAT ? "tif" : NULL, &job->masks));
     BT_TRY(bt_make_folder(ctx, set->masks));
-    if (same_folder(set->masks, set->output))
+    if (bt_outputs_same_folder(set->masks, set->output))
       BT_TRY(bt_fail(ctx, BT_ERR_ARG, "--masks and --output must be different folders"));
   }
 done:

@@ -6,7 +6,7 @@
 
 #include "core/file.h"
 #include "imageio/file.h"
-#include "imageio/set.h"
+#include "outputs.h"
 
 const BtOption bt_degradation_options[] = {
     BT_OPT_TEXT("blur", 0, BtDegradation, blur, NULL, "BLUR",
@@ -35,6 +35,16 @@ BtStatus bt_degradation_kernel(BtContext *ctx, const BtDegradation *d, BtKernel 
   *kernel = (BtKernel){0};
   if (d->blur) return bt_kernel_parse(ctx, d->blur, kernel);
   return d->kernel ? bt_kernel_read(ctx, d->kernel, kernel) : BT_OK;
+}
+
+BtStatus bt_degradation_apart(BtContext *ctx, const BtDegradation *d, const char *folder,
+                              const BtImageSet *outputs) {
+  char *file = (char *)(d->kernel ? d->kernel : d->mask);
+  const BtImageSet own = {.paths = &file, .count = 1};
+  if (!file) return BT_OK;
+  if (bt_outputs_same_folder(file, folder))
+    return bt_fail(ctx, BT_ERR_ARG, "--mask and --output must be different folders");
+  return bt_outputs_apart(ctx, (const char *const *)outputs->paths, outputs->count, &own);
 }
 
 /* The mask's file: itself, or its partner in a folder. */

@@ -5,6 +5,7 @@
 #include "app.h"
 #include "imageio/image.h"
 #include "imageio/kernel.h"
+#include "imageio/set.h"
 #include "lowerlevel/torus.h"
 
 typedef struct {
@@ -22,6 +23,10 @@ BtStatus bt_degradation_check(BtContext *ctx, const BtDegradation *degradation, 
 /* The kernel of --blur or --kernel; without either an empty one. Errors of bt_kernel_parse() and
  * bt_kernel_read(). */
 BtStatus bt_degradation_kernel(BtContext *ctx, const BtDegradation *degradation, BtKernel *kernel);
+
+/* BT_ERR_ARG if writing `outputs` into the existing folder `folder` would overwrite the kernel or a mask. */
+BtStatus bt_degradation_apart(BtContext *ctx, const BtDegradation *degradation, const char *folder,
+                              const BtImageSet *outputs);
 
 /* known[height·width] (free()) ← which pixels of page `page` of the image file `path` are known: the first
  * page of --mask, or of the file of the same name if that is a folder, or page `page` if it has as many as

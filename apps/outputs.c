@@ -111,6 +111,12 @@ static int same_file(const char *a, const char *b) {
   return stat(a, &x) == 0 && stat(b, &y) == 0 && S_ISREG(x.st_mode) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
+int bt_outputs_same_folder(const char *a, const char *b) {
+  struct stat x, y;
+  return stat(a, &x) == 0 && stat(b, &y) == 0 && S_ISDIR(x.st_mode) && x.st_dev == y.st_dev &&
+         x.st_ino == y.st_ino;
+}
+
 BtStatus bt_outputs_apart(BtContext *ctx, const char *const *outputs, size_t count, const BtImageSet *inputs) {
   for (size_t k = 0; k < count; k++) {
     if (!outputs[k]) continue;

@@ -16,6 +16,9 @@ BtStatus bt_outputs_plan(BtContext *ctx, const BtImageSet *inputs, const char *f
 /* BT_ERR_ARG if one of `count` output files (NULL entries are skipped) is an input image or another of them. */
 BtStatus bt_outputs_apart(BtContext *ctx, const char *const *outputs, size_t count, const BtImageSet *inputs);
 
+/* 1 if both paths name one existing folder, by whatever name. */
+int bt_outputs_same_folder(const char *a, const char *b);
+
 /* Number of images that the operands name, for a command's items(); 0 if they cannot be listed. */
 size_t bt_app_count_images(BtApp *app);
 

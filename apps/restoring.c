@@ -206,6 +206,10 @@ static BtStatus plan(BtApp *app, Job *job) {
   BT_TRY(bt_image_set_list(ctx, app->operands, app->operand_count, &job->inputs));
   BT_TRY(bt_outputs_plan(ctx, &job->inputs, job->set->output, NULL, &job->outputs));
   BT_TRY(bt_make_folder(ctx, job->set->output));
+  if (job->set->reference && bt_outputs_same_folder(job->set->reference, job->set->output))
+    BT_TRY(bt_fail(ctx, BT_ERR_ARG, "--reference and --output must be different folders"));
+  if (job->set->degradation)
+    BT_TRY(bt_degradation_apart(ctx, job->set->degradation, job->set->output, &job->outputs));
   job->results = calloc(job->inputs.count, sizeof *job->results);
   if (!job->results) st = bt_fail_memory(ctx, "results", (double)job->inputs.count * sizeof *job->results);
 done:

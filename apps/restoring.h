@@ -4,6 +4,7 @@
 #define BITUNE_APPS_RESTORING_H
 
 #include "app.h"
+#include "degradation.h"
 #include "imageio/image.h"
 #include "lowerlevel/denoiser.h"
 
@@ -17,6 +18,7 @@ typedef struct {
   const char *output, *reference; /* folders; reference may be NULL                               */
   double white;                   /* as bt_image_open()                                           */
   const char *before, *after;     /* in reports: "noisy", "denoised"; keys "psnr_noisy", "psnr"    */
+  const BtDegradation *degradation; /* whose files must not be overwritten; NULL: none             */
   BtRestorePage *restore;
   void *user;
   /* Optional, both or none: what the caller remembers of a page that was just restored is added to notes, which are 0 at the

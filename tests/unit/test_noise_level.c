@@ -115,12 +115,9 @@ static void too_large(void) {
 }
 
 int main(void) {
-  static const BtTest tests[] = {{"known noise", known_noise},
-                                 {"scales", scales},
-                                 {"without noise", without_noise},
-                                 {"alpha", alpha},
-                                 {"too small", too_small},
-                                 {"too large", too_large}};
+  static const BtTest tests[] = {{"known noise", known_noise},     {"scales", scales},
+                                 {"without noise", without_noise}, {"alpha", alpha},
+                                 {"too small", too_small},         {"too large", too_large}};
   bt_context_init(&ctx);
   return bt_test_main("noise_level", tests, sizeof tests / sizeof *tests);
 }
