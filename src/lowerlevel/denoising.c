@@ -93,7 +93,7 @@ static size_t cross_norm_work(const BtProblem *problem, size_t i) {
 static void constants(const BtProblem *problem, size_t i, const double *theta, BtProblemConstants *k) {
   memset(k, 0, sizeof *k);
   if (!ops(problem)->constants) return;
-  BtRegularizerConstants r;
+  BtRegularizerConstants r = {0};
   ops(problem)->constants(regularizer(problem), shape(problem, i), theta, &r);
   k->mu = fmax(0, 1 + r.convexity);
   k->lipschitz = 1 + r.lipschitz;

@@ -253,7 +253,7 @@ static void constants(const BtProblem *problem, size_t i, const double *theta, B
   const BtRestoration *s = restoration(problem);
   const BtOperator *op = observed(problem, i)->op;
   const double lambda = s->strength;
-  BtRegularizerConstants r;
+  BtRegularizerConstants r = {0};
   memset(k, 0, sizeof *k);
   if (!ops(problem)->constants) return;
   ops(problem)->constants(regularizer(problem), shape(problem, i), theta, &r);

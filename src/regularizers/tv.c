@@ -381,6 +381,7 @@ static void tv_constants(const BtRegularizer *reg, BtShape shape, const double *
                          sqrt(isotropic(reg) ? 3.0 : 2.0) * slack;
   k->cross_lipschitz = sqrt(2.0) * flux.weight * norm2 / flux.nu * slack;
   k->rounding = 50 * flux.weight;
+  k->rounding_slope = 0;
   k->cross_sum = flux.weight * sqrt(32.0 * (double)bt_shape_size(shape));
   k->proof = BT_PROVEN;
 }

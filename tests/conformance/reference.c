@@ -126,7 +126,13 @@ static void compare(const BtRegularizer *reg, const double *theta, BtShape s, in
            s.width, theta[0], theta[1], kind);
   fill(s, kind, x);
   bt_rng_fill_normal(5, 3, 0, n, v);
+  /* NaN wherever constants() leaves a field alone. */
+  memset(&k, 0xff, sizeof k);
   reg->ops->constants(reg, s, theta, &k);
+  BT_CHECK_ROW(isfinite(k.lipschitz) && k.convexity == 0 && isfinite(k.hessian_lipschitz) &&
+                   isfinite(k.cross_lipschitz) && isfinite(k.cross_sum) && isfinite(k.rounding) &&
+                   k.rounding_slope == 0 && k.proof == BT_PROVEN,
+               "%s: constants", label);
 
   const double value = reg->ops->value_grad(reg, s, theta, x, out);
   const Real true_value = value_grad(&ref, x, one);
