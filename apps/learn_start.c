@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "learn.h"
+#include "regularizers/model_level.h"
 
 BtStatus bt_learn_regularizer(BtContext *ctx, const BtLearn *set, BtRegularizer *regularizer) {
   char name[64], variant[64];
@@ -43,25 +44,6 @@ static BtStatus parse_numbers(BtContext *ctx, const char *text, const BtRegulari
   return BT_OK;
 }
 
-/* A model learned for another noise level is moved by what the two levels' own starts differ by. */
-static BtStatus move_to_sigma(BtContext *ctx, const BtModel *model, double sigma, double *theta) {
-  const BtRegularizer *reg = &model->regularizer;
-  const size_t p = reg->parameters;
-  double *starts = calloc(2 * p, sizeof *starts);
-  if (!starts) return bt_fail_memory(ctx, "parameters", 16.0 * (double)p);
-  if (model->sigma != sigma) {
-    reg->ops->initial(reg, model->sigma / 255, starts);
-    reg->ops->initial(reg, sigma / 255, starts + p);
-  }
-  for (size_t j = 0; j < p; j++) {
-    double lo, hi;
-    reg->ops->domain(reg, j, &lo, &hi);
-    theta[j] = fmin(hi, fmax(lo, model->theta[j] + starts[p + j] - starts[j]));
-  }
-  free(starts);
-  return BT_OK;
-}
-
 static BtStatus start_from_model(BtContext *ctx, const char *path, const BtRegularizer *reg, double sigma,
                                  double *theta) {
   BtModel model = {0};
@@ -75,8 +57,10 @@ static BtStatus start_from_model(BtContext *ctx, const char *path, const BtRegul
                 "--start %s: a model of %s %s with %zu parameters; this run learns %s %s with %zu parameters",
                 path, other->ops->name, bt_regularizer_variant_name(other), other->parameters, reg->ops->name,
                 bt_regularizer_variant_name(reg), reg->parameters);
-  else
-    st = move_to_sigma(ctx, &model, sigma, theta);
+  else {
+    if (model.sigma != sigma) (void)bt_model_adapt(&model, sigma, BT_ADAPT_AUTO);
+    memcpy(theta, model.theta, reg->parameters * sizeof *theta);
+  }
   bt_model_clear(&model);
   return st;
 }

@@ -30,16 +30,16 @@ static const PetscInt linear_iterations = 300;
 
 const BtOption bt_lower_options[] = {
     BT_OPT_TEXT("solver", 0, BtLowerSettings, solver, "auto", "TYPE",
-                "lower-level solver, a TAO type: auto, bt_fista, bt_pdnewton, lmvm, nls, bncg, …"),
+                "lower-level solver, a TAO type: auto, bt_lbfgs, bt_fista, bt_pdnewton, lmvm, nls, …"),
     BT_OPT_INT("max-lower", BtLowerSettings, max_iterations, 10000, BT_POSITIVE, "N",
                "iterations of one lower-level solve at most"),
     BT_OPT_END};
 
 /* PETSc has more types, for constrained or least-squares problems, or without regard for the convergence
  * test. */
-static const char *const solvers[] = {BT_TAO_PDNEWTON, BT_TAO_FISTA, "lmvm", "blmvm", "nls",
-                                      "ntr",           "ntl",        "bnls", "bntr",  "bntl",
-                                      "bqnls",         "bqnkls",     "bncg", "cg",    "tron"};
+static const char *const solvers[] = {BT_TAO_PDNEWTON, BT_TAO_LBFGS, BT_TAO_FISTA, "lmvm", "blmvm", "nls",
+                                      "ntr",           "ntl",        "bnls",       "bntr", "bntl",  "bqnls",
+                                      "bqnkls",        "bncg",       "cg",         "tron"};
 
 static int known_solver(const char *type) {
   for (size_t k = 0; k < sizeof solvers / sizeof *solvers; k++)
@@ -48,11 +48,12 @@ static int known_solver(const char *type) {
 }
 
 static BtStatus unknown_solver(BtContext *ctx, const char *type) {
-  return bt_fail(ctx, BT_ERR_ARG,
-                 "no lower-level solver \"%.40s\"; there are auto, bt_pdnewton, bt_fista, lmvm, blmvm, nls, "
-                 "ntr, ntl, bnls, "
-                 "bntr, bntl, bqnls, bqnkls, bncg, cg, tron",
-                 type);
+  return bt_fail(
+      ctx, BT_ERR_ARG,
+      "no lower-level solver \"%.40s\"; there are auto, bt_pdnewton, bt_lbfgs, bt_fista, lmvm, blmvm, nls, "
+      "ntr, ntl, bnls, "
+      "bntr, bntl, bqnls, bqnkls, bncg, cg, tron",
+      type);
 }
 
 BtStatus bt_lower_check(BtContext *ctx, const BtLowerSettings *settings) {
@@ -137,7 +138,7 @@ static BtStatus build(BtLower *lower, BtContext *ctx, size_t i) {
   const size_t n = lower->problem->ops->dimension(lower->problem, i);
   const size_t curvature = lower->problem->ops->curvature_size(lower->problem, i);
   const char *solver = lower->settings.solver;
-  PetscBool fista, newton;
+  PetscBool fista, lbfgs, newton;
   KSP ksp = NULL;
   TaoType type = NULL;
   if (lower->tao && lower->n == n && lower->curvature_size == curvature) return BT_OK;
@@ -157,7 +158,7 @@ static BtStatus build(BtLower *lower, BtContext *ctx, size_t i) {
   BT_PETSC(TaoCreate(PETSC_COMM_SELF, &lower->tao));
   BT_PETSC(TaoSetOptionsPrefix(lower->tao, "bt_"));
   if (!solver || strcmp(solver, "auto") == 0)
-    solver = bt_problem_dual_size(lower->problem, i) ? BT_TAO_PDNEWTON : "lmvm";
+    solver = bt_problem_dual_size(lower->problem, i) ? BT_TAO_PDNEWTON : BT_TAO_LBFGS;
   BT_PETSC(TaoSetType(lower->tao, solver));
   BT_PETSC(TaoSetObjectiveAndGradient(lower->tao, lower->gradient, evaluate, &lower->state));
   BT_PETSC(TaoSetHessian(lower->tao, lower->hessian, lower->hessian, prepare_hessian, &lower->state));
@@ -176,8 +177,9 @@ static BtStatus build(BtLower *lower, BtContext *ctx, size_t i) {
   BT_PETSC(TaoSetMaximumIterations(lower->tao, PETSC_MAX_INT));
   BT_PETSC(TaoSetConvergenceTest(lower->tao, certified, lower));
   BT_PETSC(PetscObjectTypeCompare((PetscObject)lower->tao, BT_TAO_FISTA, &fista));
+  BT_PETSC(PetscObjectTypeCompare((PetscObject)lower->tao, BT_TAO_LBFGS, &lbfgs));
   BT_PETSC(PetscObjectTypeCompare((PetscObject)lower->tao, BT_TAO_PDNEWTON, &newton));
-  lower->own_type = fista || newton;
+  lower->own_type = fista || lbfgs || newton;
   lower->n = n;
   lower->curvature_size = curvature;
 done:

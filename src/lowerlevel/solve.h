@@ -1,8 +1,8 @@
 /* lowerlevel/solve.h: certified inexact solution of lower-level problems.
  *
  * For h(·; θ) that is μ-strongly convex in x, ‖∇h(x)‖ ≤ εμ implies ‖x − x̂‖ ≤ ε (Salehi et al. 2023, eq. 2.3). The
- * point returned is the one at which that gradient was evaluated. The solver is a PETSc TAO: bt_fista and bt_pdnewton
- * are bitune's own types, lmvm, nls, bncg, … PETSc's. */
+ * point returned is the one at which that gradient was evaluated. The solver is a PETSc TAO: bt_lbfgs, bt_fista
+ * and bt_pdnewton are bitune's own types, lmvm, nls, bncg, … PETSc's. */
 #ifndef BITUNE_LOWERLEVEL_SOLVE_H
 #define BITUNE_LOWERLEVEL_SOLVE_H
 

@@ -4,6 +4,7 @@
 
 PetscErrorCode bt_tao_register(void) {
   PetscCall(TaoRegister(BT_TAO_FISTA, bt_tao_create_fista));
+  PetscCall(TaoRegister(BT_TAO_LBFGS, bt_tao_create_lbfgs));
   PetscCall(TaoRegister(BT_TAO_PDNEWTON, bt_tao_create_pdnewton));
   return 0;
 }

@@ -8,6 +8,7 @@
 #include "lowerlevel/problem.h"
 
 #define BT_TAO_FISTA "bt_fista"
+#define BT_TAO_LBFGS "bt_lbfgs"
 #define BT_TAO_PDNEWTON "bt_pdnewton"
 
 /* The application context of every Tao that bitune runs. */
@@ -23,14 +24,15 @@ typedef struct {
   const BtContext *ctx; /* for the stop flag, may be NULL                                     */
 } BtTaoProblem;
 
-/* Makes both types known to PETSc; harmless when repeated. */
+/* Makes these types known to PETSc; harmless when repeated. */
 PetscErrorCode bt_tao_register(void);
 
-/* Counts the iteration, tells monitors, runs the convergence test. Common to both types. */
+/* Counts the iteration, tells monitors, runs the convergence test. Common to these types. */
 PetscErrorCode bt_tao_step(Tao tao, PetscInt iteration, PetscReal value, PetscReal gradient_norm, PetscReal step,
                            TaoConvergedReason *reason);
 
 PetscErrorCode bt_tao_create_fista(Tao tao);
+PetscErrorCode bt_tao_create_lbfgs(Tao tao);
 PetscErrorCode bt_tao_create_pdnewton(Tao tao);
 
 #endif

@@ -1,5 +1,5 @@
-/* One image denoised by a model: passes, time and PSNR at given accuracies, by lower-level solver, one thread, cold
- * start. Decided the default solver for fields of experts.
+/* One image denoised by a model: passes, time and PSNR at given accuracies, by lower-level solver, one
+ * thread, cold start. Decided the default solver for fields of experts.
  *
  *   bench_denoise MODEL.json CLEAN-IMAGE [SOLVER …] */
 #include <math.h>
@@ -12,9 +12,9 @@
 #include "lowerlevel/solve.h"
 #include "regularizers/model.h"
 
-static const char *const all_solvers[] = {"lmvm", "bt_fista", "nls", "bncg"};
+static const char *const all_solvers[] = {"bt_lbfgs", "lmvm", "bt_fista", "nls", "bncg"};
 /* Per-pixel rms on the 0–255 scale. */
-static const double accuracies[] = {1, 1e-1, 1e-2, 1e-3};
+static const double accuracies[] = {10, 3, 1, 1e-1, 1e-2, 1e-3};
 
 static double psnr(const double *x, const double *truth, size_t n) {
   double sum = 0;
@@ -25,8 +25,8 @@ static double psnr(const double *x, const double *truth, size_t n) {
   return -10 * log10(sum / (double)n);
 }
 
-static void measure(BtContext *ctx, const BtProblem *problem, const char *solver, const double *theta, double rms,
-                    const double *truth) {
+static void measure(BtContext *ctx, const BtProblem *problem, const char *solver, const double *theta,
+                    double rms, const double *truth) {
   const size_t n = problem->ops->dimension(problem, 0);
   const BtLowerSettings settings = {solver, 2000};
   const size_t dual = bt_problem_dual_size(problem, 0);
@@ -80,8 +80,9 @@ int main(int argc, char **argv) {
   if (has_single) problem.fast = &fast;
   printf("%zux%zu, sigma %g, noisy %.2f dB\n\n", images.noisy[0].shape.height, images.noisy[0].shape.width,
          model.sigma, psnr(images.noisy[0].noisy, images.truth[0], bt_shape_size(images.noisy[0].shape)));
-  printf("| solver    | rms/255 |  grads | H prod |  time s |    PSNR | bound/255 | certificate |\n"
-         "|---|---|---|---|---|---|---|---|\n");
+  printf(
+      "| solver    | rms/255 |  grads | H prod |  time s |    PSNR | bound/255 | certificate |\n"
+      "|---|---|---|---|---|---|---|---|\n");
   for (int k = 0; k < count; k++)
     for (size_t a = 0; a < sizeof accuracies / sizeof *accuracies; a++)
       measure(&ctx, &problem, solvers[k], model.theta, accuracies[a], images.truth[0]);

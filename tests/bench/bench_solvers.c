@@ -11,7 +11,7 @@
 #include "lowerlevel/solve.h"
 #include "regularizers/tv.h"
 
-static const char *const solvers[] = {"bt_pdnewton", "bt_fista", "lmvm", "bncg", "nls"};
+static const char *const solvers[] = {"bt_pdnewton", "bt_fista", "bt_lbfgs", "lmvm", "bncg", "nls"};
 static const double smoothings[] = {1e-2, 1e-3, 1e-4};
 static const double accuracies[] = {1e-3, 1e-4, 1e-6};
 

@@ -124,8 +124,8 @@ void rows_collect(void *user, const BtConformRow *row) {
   if (!rows->seen[row->check] || worse(row, &rows->rows[row->check])) rows->rows[row->check] = *row;
   rows->seen[row->check]++;
   if (rows->assert_all && (int)row->check != rows->excused)
-    BT_CHECK_ROW(row->passed, "%s: %s (%s) is %.6g, limit %.6g", rows->label, row->name, row->meaning, row->measured,
-                 row->limit);
+    BT_CHECK_ROW(row->passed, "%s: %s (%s) is %.6g, limit %.6g", rows->label, row->name, row->meaning,
+                 row->measured, row->limit);
 }
 
 void rows_print(const Rows *rows, const char *title) {

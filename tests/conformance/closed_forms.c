@@ -15,14 +15,13 @@
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 #define MAX_M 10
 
-static const struct {
-  size_t n, m;
-} sizes[] = {{1, 1}, {50, 5}, {1000, 10}};
+static const struct { size_t n, m; } sizes[] = {{1, 1}, {50, 5}, {1000, 10}};
 
-static const double starts[][MAX_M] = {{0}, {-3, -2, -1, 0, 1, 2, 3, -3, 3, 0}, {3, 3, 3, 3, 3, 3, 3, 3, 3, 3}};
+static const double starts[][MAX_M] = {
+    {0}, {-3, -2, -1, 0, 1, 2, 3, -3, 3, 0}, {3, 3, 3, 3, 3, 3, 3, 3, 3, 3}};
 
 void quadratic_conforms(void) {
-  static const char *const solvers[] = {"auto", "bt_fista", "bt_pdnewton", "lmvm", "nls", "bncg"};
+  static const char *const solvers[] = {"auto", "bt_lbfgs", "bt_fista", "bt_pdnewton", "lmvm", "nls", "bncg"};
   Rows rows;
   rows_begin(&rows, 1);
   for (size_t s = 0; s < COUNT(sizes); s++)
@@ -33,8 +32,12 @@ void quadratic_conforms(void) {
       BT_NEED(quadratic_create(&q, sizes[s].n, sizes[s].m, 60 + s));
       const BtProblem problem = quadratic_problem(&q);
       const BtUpperLoss loss = quadratic_loss(&q);
-      const BtConform conform = {.problem = &problem, .i = t % QUADRATIC_IMAGES, .theta = starts[t], .seed = 3,
-                                 .observer = rows_collect, .user = &rows};
+      const BtConform conform = {.problem = &problem,
+                                 .i = t % QUADRATIC_IMAGES,
+                                 .theta = starts[t],
+                                 .seed = 3,
+                                 .observer = rows_collect,
+                                 .user = &rows};
       snprintf(rows.label, sizeof rows.label, "quadratic n %zu theta %zu", q.n, t);
       BT_CHECK_STATUS(bt_conform_operators(&ctx, &conform, q.truth[0]), BT_OK, &ctx);
       BT_CHECK_STATUS(bt_conform_bounds(&ctx, &conform, q.truth[0]), BT_OK, &ctx);
@@ -42,7 +45,8 @@ void quadratic_conforms(void) {
         const BtLowerSettings settings = {.solver = solvers[k], .max_iterations = 1000};
         snprintf(rows.label, sizeof rows.label, "quadratic n %zu theta %zu %s", q.n, t, solvers[k]);
         BT_CHECK_STATUS(bt_conform_certificates(&ctx, &conform, &settings), BT_OK, &ctx);
-        if (k == 0) BT_CHECK_STATUS(bt_conform_hypergradient(&ctx, &conform, &loss, &settings, NULL), BT_OK, &ctx);
+        if (k == 0)
+          BT_CHECK_STATUS(bt_conform_hypergradient(&ctx, &conform, &loss, &settings, NULL), BT_OK, &ctx);
       }
       quadratic_clear(&q);
     }
@@ -70,25 +74,27 @@ static void check_exact(const Exact *e) {
   BtTeam team;
   bt_context_init(&ctx);
   bt_team_self(&team);
-  BT_CHECK_STATUS(bt_bilevel_create(&ctx, e->problem, e->loss, &settings, &team, NULL, NULL, &bilevel), BT_OK, &ctx);
+  BT_CHECK_STATUS(bt_bilevel_create(&ctx, e->problem, e->loss, &settings, &team, NULL, NULL, &bilevel), BT_OK,
+                  &ctx);
   for (size_t a = 0; bilevel && x && a < COUNT(eps); a++)
     for (size_t d = 0; d < COUNT(delta); d++) {
       const BtLowerPoint point = {x, dual ? q + n : NULL};
       BtHypergradientPart part = {.certificate.bound = (double)INFINITY};
       (void)e->problem->ops->cold_start(e->problem, e->i, e->theta, point.x, point.dual);
       memset(q, 0, n * sizeof *q);
-      BT_CHECK_STATUS(bt_hypergradient(bilevel, &ctx, e->i, e->theta, eps[a], delta[d], BT_WANT_BOUND, point, q, z,
-                                       NULL, &part),
+      BT_CHECK_STATUS(bt_hypergradient(bilevel, &ctx, e->i, e->theta, eps[a], delta[d], BT_WANT_BOUND, point,
+                                       q, z, NULL, &part),
                       BT_OK, &ctx);
       const double distance = bt_distance(x, e->x, n), error = bt_distance(z, e->z, p);
-      const double rounding = e->slack * (1 + bt_norm(e->x, n)), rounding_z = e->slack * (1 + bt_norm(e->z, p));
+      const double rounding = e->slack * (1 + bt_norm(e->x, n)),
+                   rounding_z = e->slack * (1 + bt_norm(e->z, p));
       BT_CHECK_ROW(distance <= part.certificate.bound + rounding && part.certificate.bound <= eps[a],
                    "%s eps %g: distance %g, bound %g", e->label, eps[a], distance, part.certificate.bound);
       BT_CHECK_ROW(part.certificate.proof == BT_PROVEN, "%s eps %g: not proven", e->label, eps[a]);
-      BT_CHECK_ROW(error <= part.bound + rounding_z, "%s eps %g delta %g: hypergradient off by %g, omega %g", e->label,
-                   eps[a], delta[d], error, part.bound);
-      BT_CHECK_ROW(error <= part.bound_global + rounding_z, "%s eps %g delta %g: off by %g, closed form %g", e->label,
-                   eps[a], delta[d], error, part.bound_global);
+      BT_CHECK_ROW(error <= part.bound + rounding_z, "%s eps %g delta %g: hypergradient off by %g, omega %g",
+                   e->label, eps[a], delta[d], error, part.bound);
+      BT_CHECK_ROW(error <= part.bound_global + rounding_z, "%s eps %g delta %g: off by %g, closed form %g",
+                   e->label, eps[a], delta[d], error, part.bound_global);
       if (eps[a] == 1e-8 && delta[d] == 1e-8)
         BT_CHECK_ROW(error <= 1e-6 * (1 + bt_norm(e->z, p)), "%s: hypergradient off by %g", e->label, error);
     }
@@ -131,7 +137,8 @@ static long double two_pixel_difference(long double data, long double w, long do
   return 0.5L * (lo + hi);
 }
 
-static void two_pixels(BtTvVariant variant, BtShape shape, const double *theta, const double *y, const double *truth) {
+static void two_pixels(BtTvVariant variant, BtShape shape, const double *theta, const double *y,
+                       const double *truth) {
   const BtRegularizer reg = bt_tv(variant);
   const BtNoisyImage image = {.shape = shape, .noisy = y};
   const BtDenoising denoising = {.regularizer = &reg, .images = &image};
@@ -144,10 +151,11 @@ static void two_pixels(BtTvVariant variant, BtShape shape, const double *theta, 
   const double x[2] = {(double)((sum - s) / 2), (double)((sum + s) / 2)};
   /* dg/ds, then ds/dθ by the implicit function theorem. */
   const double by_s = 0.5 * ((x[1] - truth[1]) - (x[0] - truth[0]));
-  const double z[2] = {by_s * (double)(-2 * w * s / e / slope), by_s * (double)(2 * w * s * nu * nu / (e * e * e) / slope)};
+  const double z[2] = {by_s * (double)(-2 * w * s / e / slope),
+                       by_s * (double)(2 * w * s * nu * nu / (e * e * e) / slope)};
   char label[100];
-  snprintf(label, sizeof label, "two pixels, variant %d, theta (%g, %g), data %g %g", (int)variant, theta[0], theta[1],
-           y[0], y[1]);
+  snprintf(label, sizeof label, "two pixels, variant %d, theta (%g, %g), data %g %g", (int)variant, theta[0],
+           theta[1], y[0], y[1]);
   check_exact(&(Exact){&problem, &loss, 0, theta, x, z, 1e-13, label});
 }
 
@@ -159,5 +167,6 @@ void two_pixels_are_certified(void) {
   for (int variant = 0; variant < 2; variant++)
     for (size_t s = 0; s < COUNT(shapes); s++)
       for (size_t t = 0; t < COUNT(thetas); t++)
-        for (size_t d = 0; d < COUNT(data); d++) two_pixels((BtTvVariant)variant, shapes[s], thetas[t], data[d], truth);
+        for (size_t d = 0; d < COUNT(data); d++)
+          two_pixels((BtTvVariant)variant, shapes[s], thetas[t], data[d], truth);
 }

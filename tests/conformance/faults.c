@@ -1,5 +1,5 @@
-/* A suite that passes everything proves nothing: operators, constants and bounds made slightly wrong, each of which the
- * check meant for it must find. */
+/* A suite that passes everything proves nothing: operators, constants and bounds made slightly wrong, each of
+ * which the check meant for it must find. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,7 +63,8 @@ static void scale(double *v, size_t n, double by) {
   for (size_t j = 0; j < n; j++) v[j] *= by;
 }
 
-static double value_grad(const BtRegularizer *r, BtShape s, const double *theta, const double *x, double *gradient) {
+static double value_grad(const BtRegularizer *r, BtShape s, const double *theta, const double *x,
+                         double *gradient) {
   const double value = true_ops->value_grad(r, s, theta, x, gradient);
   if (fault == GRADIENT_SCALED) scale(gradient, bt_shape_size(s), slightly);
   if (fault == GRADIENT_NEGATIVE) scale(gradient, bt_shape_size(s), -1);
@@ -78,10 +79,12 @@ static void curvature(const BtRegularizer *r, BtShape s, const double *theta, co
     out[j] = out[n + j];
     out[n + j] = xx;
   }
-  if (fault == CURVATURE_ELSEWHERE) true_ops->curvature(r, s, (const double[]){theta[0], theta[1] + 1e-3}, x, out);
+  if (fault == CURVATURE_ELSEWHERE)
+    true_ops->curvature(r, s, (const double[]){theta[0], theta[1] + 1e-3}, x, out);
 }
 
-static void hess_mult(const BtRegularizer *r, BtShape s, const double *prepared, const double *v, double *product) {
+static void hess_mult(const BtRegularizer *r, BtShape s, const double *prepared, const double *v,
+                      double *product) {
   true_ops->hess_mult(r, s, prepared, v, product);
   if (fault == HESSIAN_SCALED) scale(product, bt_shape_size(s), slightly);
   if (fault == HESSIAN_SKEWED) product[0] += 1e-3 * v[bt_shape_size(s) - 1];
@@ -94,15 +97,15 @@ static void hess_diagonal(const BtRegularizer *r, BtShape s, const double *prepa
   if (fault == DIAGONAL_OF_LAST) diagonal[n - 1] = 0;
 }
 
-static void cross_mult(const BtRegularizer *r, BtShape s, const double *theta, const double *x, const double *v,
-                       double *product) {
+static void cross_mult(const BtRegularizer *r, BtShape s, const double *theta, const double *x,
+                       const double *v, double *product) {
   const double swapped[2] = {v[1], v[0]};
   true_ops->cross_mult(r, s, theta, x, fault == CROSS_SWAPPED ? swapped : v, product);
   if (fault == CROSS_SCALED || fault == BOTH_CROSS_SCALED) scale(product, bt_shape_size(s), slightly);
 }
 
-static void cross_adjoint(const BtRegularizer *r, BtShape s, const double *theta, const double *x, const double *q,
-                          double *product) {
+static void cross_adjoint(const BtRegularizer *r, BtShape s, const double *theta, const double *x,
+                          const double *q, double *product) {
   true_ops->cross_adjoint(r, s, theta, x, q, product);
   if (fault == ADJOINT_SCALED || fault == BOTH_CROSS_SCALED) scale(product, 2, slightly);
   if (fault == ADJOINT_NEGATIVE) product[1] = -product[1];
@@ -116,8 +119,8 @@ static void constants(const BtRegularizer *r, BtShape s, const double *theta, Bt
   if (fault == CROSS_LIPSCHITZ_HALVED) k->cross_lipschitz *= 0.5;
 }
 
-static void variation_of(const BtRegularizer *r, BtShape s, const double *theta, const double *x, const double *q,
-                         double eps, BtVariation *out) {
+static void variation_of(const BtRegularizer *r, BtShape s, const double *theta, const double *x,
+                         const double *q, double eps, BtVariation *out) {
   true_ops->variation(r, s, theta, x, q, eps, out);
   if (fault == HESSIAN_VARIATION_LOW) out->hessian *= 0.25;
   if (fault == CROSS_VARIATION_HALVED) out->cross *= 0.5;
@@ -131,8 +134,8 @@ static void dual_curvature(const BtRegularizer *r, BtShape s, const double *thet
   if (fault == DUAL_CURVATURE_SCALED) scale(out, bt_shape_size(s), slightly);
 }
 
-static void dual_update(const BtRegularizer *r, BtShape s, const double *theta, const double *x, const double *dx,
-                        double *dual) {
+static void dual_update(const BtRegularizer *r, BtShape s, const double *theta, const double *x,
+                        const double *dx, double *dual) {
   const size_t n = bt_shape_size(s);
   double *changed = malloc(n * sizeof *changed);
   if (!BT_CHECK(changed != NULL)) return;
@@ -202,12 +205,13 @@ static void run_rows(const Row *table, size_t count, Suite *suite) {
       rows_begin(&rows, fault == FAULT_NONE);
       BT_NEED(create(&scene, (BtTvVariant)variant, shape));
       snprintf(rows.label, sizeof rows.label, "variant %d, %s", variant, table[k].name);
-      const BtConform conform = {.problem = &scene.problem, .theta = theta, .seed = 9, .observer = rows_collect,
-                                 .user = &rows};
+      const BtConform conform = {
+          .problem = &scene.problem, .theta = theta, .seed = 9, .observer = rows_collect, .user = &rows};
       BT_CHECK_STATUS(suite(&ctx, &conform, &scene), BT_OK, &ctx);
       const BtConformRow *row = &rows.rows[table[k].finds_it];
       BT_CHECK_ROW(rows.seen[table[k].finds_it] > 0 && row->passed == (fault == FAULT_NONE),
-                   "variant %d, %s: %s is %g, limit %g", variant, table[k].name, row->name, row->measured, row->limit);
+                   "variant %d, %s: %s is %g, limit %g", variant, table[k].name, row->name, row->measured,
+                   row->limit);
       scene_clear(&scene);
     }
   fault = FAULT_NONE;
@@ -266,7 +270,8 @@ void wrong_bounds_are_found(void) {
 }
 
 static BtStatus solutions(BtContext *ctx, const BtConform *conform, Scene *scene) {
-  const BtLowerSettings settings = {.solver = "bt_fista", .max_iterations = fault == SOLVER_STOPS_EARLY ? 2 : 5000};
+  const BtLowerSettings settings = {.solver = "bt_fista",
+                                    .max_iterations = fault == SOLVER_STOPS_EARLY ? 2 : 5000};
   const BtStatus st = bt_conform_certificates(ctx, conform, &settings);
   return st == BT_OK ? bt_conform_hypergradient(ctx, conform, &scene->loss, &settings, NULL) : st;
 }
@@ -286,7 +291,8 @@ void wrong_solutions_are_found(void) {
 
 static const BtUpperLossOps *true_loss_ops;
 
-static BtUpperPoint loss_evaluate(const BtUpperLoss *loss, size_t i, size_t n, const double *x, double *gradient) {
+static BtUpperPoint loss_evaluate(const BtUpperLoss *loss, size_t i, size_t n, const double *x,
+                                  double *gradient) {
   BtUpperPoint at = true_loss_ops->evaluate(loss, i, n, x, gradient);
   if (fault == LOSS_GRADIENT_SCALED) scale(gradient, n, slightly);
   if (fault == LOSS_SLOPE_SCALED) at.slope *= slightly;

@@ -99,8 +99,12 @@ static BtStatus learn(Learning *l, BtContext *ctx, const BtProblem *problem, con
   bt_team_self(&team);
   BT_TRY(bt_bilevel_create(ctx, problem, loss, &settings, &team, NULL, NULL, &bilevel));
   l->judge.inner = bt_bilevel_oracle(bilevel);
-  BtOracle oracle = {.self = &l->judge, .parameters = l->judge.inner.parameters, .value = value, .gradient = gradient,
-                     .work = work, .accept = accept};
+  BtOracle oracle = {.self = &l->judge,
+                     .parameters = l->judge.inner.parameters,
+                     .value = value,
+                     .gradient = gradient,
+                     .work = work,
+                     .accept = accept};
   BT_TRY(bt_maid_create(ctx, &l->set, problem->parameters, start, &l->maid));
   BT_TRY(bt_context_observe(ctx, observe, l));
   st = bt_maid_run(ctx, &oracle, &l->set, &l->maid);
@@ -125,7 +129,7 @@ void maid_learns_the_quadratic(void) {
     size_t n, m;
     int accelerated;
     double accuracy, closeness; /* ε0 = δ0; f − f* at the end relative to the start's */
-  } runs[] = {{50, 5, 0, 1, 1e-3},  {50, 5, 1, 1, 1e-4},    {50, 5, 1, 1e-4, 1e-4},
+  } runs[] = {{50, 5, 0, 1, 1e-3},    {50, 5, 1, 1, 1e-4},    {50, 5, 1, 1e-4, 1e-4},
               {1000, 10, 0, 1, 1e-2}, {1000, 10, 1, 1, 1e-4}, {1000, 10, 1, 1e-4, 1e-4}};
   for (size_t r = 0; r < COUNT(runs); r++) {
     static const double start[MAX_P] = {2, 2, 2, 2, 2, 2, 2, 2, 2, 2};
@@ -154,7 +158,8 @@ void maid_learns_the_quadratic(void) {
                  l.judge.wrong_values, l.judge.wrong_gradients, l.judge.calls, l.untrue, l.accepted);
     if (getenv("BITUNE_VERBOSE"))
       printf("quadratic n %zu m %zu accelerated %d: f - f* from %.3g to %.3g in %d steps, %s\n", q.n, q.m,
-             runs[r].accelerated, first - least, last - least, l.accepted, bt_maid_reason_name(l.maid.reason));
+             runs[r].accelerated, first - least, last - least, l.accepted,
+             bt_maid_reason_name(l.maid.reason));
     bt_maid_clear(&l.maid);
     quadratic_clear(&q);
   }
@@ -200,8 +205,8 @@ void maid_truly_decreases_tv(void) {
     Tight tight = {.problem = bt_denoising_problem(&denoising, SCENES),
                    .loss = psnr ? bt_negative_psnr(truths) : bt_squared_error(truths)};
     BT_CHECK_STATUS(
-        bt_bilevel_create(&ctx, &tight.problem, &tight.loss, &settings, &team, NULL, NULL, &tight.bilevel), BT_OK,
-        &ctx);
+        bt_bilevel_create(&ctx, &tight.problem, &tight.loss, &settings, &team, NULL, NULL, &tight.bilevel),
+        BT_OK, &ctx);
     Learning l = {.judge = {.exact = exact_tv, .data = &tight, .slack = 1e-9}};
     bt_options_default(bt_maid_options, &l.set);
     l.set.accelerated = accelerated;
@@ -210,11 +215,11 @@ void maid_truly_decreases_tv(void) {
     BT_CHECK_ROW(st >= 0, "TV accelerated %d: %s %s", accelerated, bt_status_name(st), ctx.error);
     BT_CHECK_ROW(l.judge.wrong_values == 0 && l.judge.wrong_gradients == 0 && l.untrue == 0 && l.accepted > 3,
                  "TV accelerated %d loss %s: %d values, %d gradients of %d calls and %d of %d steps untrue",
-                 accelerated, tight.loss.ops->name, l.judge.wrong_values, l.judge.wrong_gradients, l.judge.calls,
-                 l.untrue, l.accepted);
+                 accelerated, tight.loss.ops->name, l.judge.wrong_values, l.judge.wrong_gradients,
+                 l.judge.calls, l.untrue, l.accepted);
     if (getenv("BITUNE_VERBOSE"))
-      printf("TV accelerated %d loss %s: f %.6g after %d steps, %s\n", accelerated, tight.loss.ops->name, l.value,
-             l.accepted, bt_maid_reason_name(l.maid.reason));
+      printf("TV accelerated %d loss %s: f %.6g after %d steps, %s\n", accelerated, tight.loss.ops->name,
+             l.value, l.accepted, bt_maid_reason_name(l.maid.reason));
     bt_maid_clear(&l.maid);
     bt_bilevel_destroy(tight.bilevel);
     for (int k = 0; k < SCENES; k++) scene_clear(&scenes[k]);

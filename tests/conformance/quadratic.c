@@ -15,7 +15,9 @@ static void reflect(const Quadratic *q, const double *v, double *out) {
   for (size_t j = 0; j < q->n; j++) out[j] = v[j] - twice * q->u[j];
 }
 
-static double entry(const Quadratic *q, const double *theta, size_t j) { return q->d[j] + exp(theta[j % q->m]); }
+static double entry(const Quadratic *q, const double *theta, size_t j) {
+  return q->d[j] + exp(theta[j % q->m]);
+}
 
 int quadratic_create(Quadratic *q, size_t n, size_t m, uint64_t seed) {
   memset(q, 0, sizeof *q);
@@ -36,7 +38,8 @@ int quadratic_create(Quadratic *q, size_t n, size_t m, uint64_t seed) {
     bt_rng_fill_normal(seed, 10 + i, 0, n, q->target[i]);
     /* What is observed answers to a hidden θ, with noise. */
     for (size_t j = 0; j < n; j++)
-      q->c[i][j] = (q->d[j] + exp(0.3 * (double)(j % m) - 1)) * q->target[i][j] + bt_rng_normal(seed, 20 + i, j);
+      q->c[i][j] =
+          (q->d[j] + exp(0.3 * (double)(j % m) - 1)) * q->target[i][j] + bt_rng_normal(seed, 20 + i, j);
     reflect(q, q->target[i], q->truth[i]);
   }
   return 1;
@@ -58,7 +61,8 @@ static size_t cold_start(const BtProblem *p, size_t i, const double *theta, doub
   return 0;
 }
 
-static double value_grad(const BtProblem *p, size_t i, const double *theta, const double *x, double *gradient) {
+static double value_grad(const BtProblem *p, size_t i, const double *theta, const double *x,
+                         double *gradient) {
   const Quadratic *q = self(p);
   double value = 0;
   reflect(q, x, gradient);
@@ -78,7 +82,8 @@ static void curvature(const BtProblem *p, size_t i, const double *theta, const d
   for (size_t j = 0; j < self(p)->n; j++) out[j] = entry(self(p), theta, j);
 }
 
-static void hess_mult(const BtProblem *p, size_t i, const double *prepared, const double *v, double *product) {
+static void hess_mult(const BtProblem *p, size_t i, const double *prepared, const double *v,
+                      double *product) {
   const Quadratic *q = self(p);
   (void)i;
   reflect(q, v, product);
@@ -113,7 +118,8 @@ static void cross_adjoint(const BtProblem *p, size_t i, const double *theta, con
   const double twice_x = 2 * bt_dot(q->u, x, q->n), twice_w = 2 * bt_dot(q->u, w, q->n);
   (void)i;
   for (size_t k = 0; k < q->m; k++) product[k] = 0;
-  for (size_t j = 0; j < q->n; j++) product[j % q->m] += (x[j] - twice_x * q->u[j]) * (w[j] - twice_w * q->u[j]);
+  for (size_t j = 0; j < q->n; j++)
+    product[j % q->m] += (x[j] - twice_x * q->u[j]) * (w[j] - twice_w * q->u[j]);
   for (size_t k = 0; k < q->m; k++) product[k] *= exp(theta[k]);
 }
 
@@ -143,8 +149,8 @@ static void constants(const BtProblem *p, size_t i, const double *theta, BtProbl
 }
 
 /* Two reflections, each with a sum of n terms. */
-static double gradient_rounding(const BtProblem *p, size_t i, const double *theta, const BtProblemConstants *unused,
-                                const double *x) {
+static double gradient_rounding(const BtProblem *p, size_t i, const double *theta,
+                                const BtProblemConstants *unused, const double *x) {
   (void)unused;
   const Quadratic *q = self(p);
   BtProblemConstants k;
@@ -152,8 +158,8 @@ static double gradient_rounding(const BtProblem *p, size_t i, const double *thet
   return 8 * bt_sum_rounding(q->n) * (k.lipschitz * bt_norm(x, q->n) + bt_norm(q->c[i], q->n));
 }
 
-static void variation(const BtProblem *p, size_t i, const double *theta, const double *x, const double *w, double eps,
-                      BtVariation *out) {
+static void variation(const BtProblem *p, size_t i, const double *theta, const double *x, const double *w,
+                      double eps, BtVariation *out) {
   BtProblemConstants k;
   (void)x;
   constants(p, i, theta, &k);

@@ -1,4 +1,5 @@
-/* TV written out in long double with square roots and double loops, as its definition reads, against the kernels. */
+/* TV written out in long double with square roots and double loops, as its definition reads, against the
+ * kernels. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -115,15 +116,16 @@ static void fill(BtShape s, int kind, double *x) {
     }
 }
 
-static void compare(const BtRegularizer *reg, const double *theta, BtShape s, int kind, double *x, Real *wide) {
+static void compare(const BtRegularizer *reg, const double *theta, BtShape s, int kind, double *x,
+                    Real *wide) {
   const size_t n = bt_shape_size(s);
   const Reference ref = {s, reg->variant == BT_TV_ISOTROPIC, expl((Real)theta[0]), expl((Real)theta[1])};
   double *v = x + n, *out = v + n, *curvature = out + n, *work = curvature + 3 * n, q_products[2];
   Real *one = wide, *two = wide + n;
   BtRegularizerConstants k;
   char label[120];
-  snprintf(label, sizeof label, "%s %zux%zu (%g, %g) image %d", ref.isotropic ? "isotropic" : "anisotropic", s.height,
-           s.width, theta[0], theta[1], kind);
+  snprintf(label, sizeof label, "%s %zux%zu (%g, %g) image %d", ref.isotropic ? "isotropic" : "anisotropic",
+           s.height, s.width, theta[0], theta[1], kind);
   fill(s, kind, x);
   bt_rng_fill_normal(5, 3, 0, n, v);
   /* NaN wherever constants() leaves a field alone. */
@@ -138,9 +140,11 @@ static void compare(const BtRegularizer *reg, const double *theta, BtShape s, in
   const Real true_value = value_grad(&ref, x, one);
   BT_CHECK_ROW(fabs(value - (double)true_value) <= 1e-13 * (double)true_value, "%s: value", label);
   /* Cancelling fluxes leave no relative accuracy; the constant promises an absolute one. */
-  BT_CHECK_ROW(largest_error(out, one, n) <= BT_ROUNDOFF * k.rounding, "%s: gradient off by %g u, promised %g", label,
-               largest_error(out, one, n) / BT_ROUNDOFF, k.rounding);
-  if (kind == NOISY) BT_CHECK_ROW(relative(out, one, n) <= 1e-13, "%s: gradient %g", label, relative(out, one, n));
+  BT_CHECK_ROW(largest_error(out, one, n) <= BT_ROUNDOFF * k.rounding,
+               "%s: gradient off by %g u, promised %g", label, largest_error(out, one, n) / BT_ROUNDOFF,
+               k.rounding);
+  if (kind == NOISY)
+    BT_CHECK_ROW(relative(out, one, n) <= 1e-13, "%s: gradient %g", label, relative(out, one, n));
 
   reg->ops->curvature(reg, s, theta, x, curvature);
   reg->ops->hess_mult(reg, s, curvature, v, out);
@@ -158,8 +162,8 @@ static void compare(const BtRegularizer *reg, const double *theta, BtShape s, in
   for (int j = 0; j < 2; j++) {
     Real product = 0, size = 0;
     for (size_t i = 0; i < n; i++) product += wide[(size_t)j * n + i] * (Real)v[i], size += fabsl((Real)v[i]);
-    BT_CHECK_ROW(fabs(q_products[j] - (double)product) <= 1e-13 * (double)(ref.weight * size), "%s: J' column %d",
-                 label, j);
+    BT_CHECK_ROW(fabs(q_products[j] - (double)product) <= 1e-13 * (double)(ref.weight * size),
+                 "%s: J' column %d", label, j);
   }
 
   /* ‖J‖² is the larger eigenvalue of the columns' Gram matrix; the computed bound must not fall below it. */

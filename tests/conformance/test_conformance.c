@@ -39,7 +39,8 @@ static void on_fields_of_experts(CaseCheck *check, int solving, Rows *rows) {
       Scene scene;
       BT_NEED(foe.parameters <= FOE_MAX_PARAMETERS && scene_create(&scene, foe, shape, kind_of(s), 100 + s));
       for (size_t k = 0; k < (solving ? FOE_SOLVED : FOE_THETAS); k++) {
-        snprintf(rows->label, sizeof rows->label, "%s %zux%zu theta %zu", entry->name, shape.height, shape.width, k);
+        snprintf(rows->label, sizeof rows->label, "%s %zux%zu theta %zu", entry->name, shape.height,
+                 shape.width, k);
         foe_case_theta(&foe, k, theta);
         check(&scene, theta, k < FOE_SOLVABLE, rows);
       }
@@ -56,8 +57,8 @@ static void on_all_cases(CaseCheck *check, int solving, Rows *rows) {
       Scene scene;
       BT_NEED(scene_create(&scene, entry->make(), shape, kind_of(s), 100 + s));
       for (size_t k = 0; k < theta_count(entry, shape, solving); k++) {
-        snprintf(rows->label, sizeof rows->label, "%s %zux%zu theta (%g, %g)", entry->name, shape.height, shape.width,
-                 entry->theta[k][0], entry->theta[k][1]);
+        snprintf(rows->label, sizeof rows->label, "%s %zux%zu theta (%g, %g)", entry->name, shape.height,
+                 shape.width, entry->theta[k][0], entry->theta[k][1]);
         check(&scene, entry->theta[k], k < entry->solvable, rows);
       }
       scene_clear(&scene);
@@ -114,8 +115,9 @@ static void foe_bounds(void) { bounds_of(on_fields_of_experts, 1, 1); }
 static const struct {
   const char *name;
   int64_t iterations;
-} solvers[] = {{"bt_pdnewton", 500}, {"bt_fista", 5000}, {"lmvm", 1000}, {"nls", 500}, {"bncg", 2000}};
-enum { OWN_SOLVERS = 2 };
+} solvers[] = {{"bt_pdnewton", 500}, {"bt_fista", 5000}, {"bt_lbfgs", 1000},
+               {"lmvm", 1000},       {"nls", 500},       {"bncg", 2000}};
+enum { OWN_SOLVERS = 3 };
 
 static void check_certificates(Scene *scene, const double *theta, int solvable, Rows *rows) {
   BtContext ctx;
@@ -156,9 +158,9 @@ static void check_hypergradient(Scene *scene, const double *theta, int solvable,
     BT_CHECK_STATUS(bt_conform_hypergradient(&ctx, &conform, &psnr, &settings, NULL), BT_OK, &ctx);
   BT_CHECK_STATUS(bt_conform_hypergradient(&ctx, &conform, &scene->loss, &settings, &figures), BT_OK, &ctx);
   if (getenv("BITUNE_VERBOSE"))
-    printf("%s: omega/error %.3g (least %.3g), global %.3g, estimate/error %.3g (%.3g to %.3g)\n", rows->label,
-           figures.bound_ratio, figures.bound_ratio_least, figures.global_ratio, figures.estimate_ratio,
-           figures.estimate_least, figures.estimate_largest);
+    printf("%s: omega/error %.3g (least %.3g), global %.3g, estimate/error %.3g (%.3g to %.3g)\n",
+           rows->label, figures.bound_ratio, figures.bound_ratio_least, figures.global_ratio,
+           figures.estimate_ratio, figures.estimate_least, figures.estimate_largest);
 }
 
 static void hypergradients_on(OnCases *on_cases, int global) {

@@ -206,7 +206,7 @@ static void values(void) {
 }
 
 static void check_certificates(Case *c, const double *theta, Rows *rows) {
-  static const char *const solvers[] = {"auto", "bt_pdnewton", "bt_fista", "lmvm"};
+  static const char *const solvers[] = {"auto", "bt_pdnewton", "bt_lbfgs", "bt_fista", "lmvm"};
   char label[sizeof rows->label];
   snprintf(label, sizeof label, "%s", rows->label);
   for (size_t s = 0; s < COUNT(solvers); s++) {
