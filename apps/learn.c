@@ -66,8 +66,9 @@ static size_t learn_options(void *settings, BtOptionSet *sets) {
   sets[0] = (BtOptionSet){options, learn, NULL};
   sets[1] = (BtOptionSet){bt_isgd_options, &learn->isgd, "Method ISGD"};
   sets[2] = (BtOptionSet){bt_maid_options, &learn->maid, "Method MAID"};
-  sets[3] = (BtOptionSet){bt_lower_options, &learn->lower, "Lower-level solver"};
-  return 4;
+  sets[3] = (BtOptionSet){bt_observing_options, &learn->observing, "Learning to deblur or to inpaint"};
+  sets[4] = (BtOptionSet){bt_lower_options, &learn->lower, "Lower-level solver"};
+  return 5;
 }
 
 /* --regularizer and its kin, --start and --init, as errors of usage. */
@@ -102,6 +103,9 @@ static BtStatus learn_check(BtApp *app, const void *settings) {
   if (!(learn->maid.eps0 > learn->maid.eps_floor && learn->maid.delta0 > learn->maid.eps_floor))
     BT_TRY(
         bt_fail(ctx, BT_ERR_ARG, "--eps0 and --delta0 must exceed --eps-floor (%g)", learn->maid.eps_floor));
+  BT_TRY(bt_observing_check(ctx, &learn->observing));
+  if (learn->valid && bt_observing(&learn->observing))
+    BT_TRY(bt_fail(ctx, BT_ERR_ARG, "--valid denoises; evaluate with bitune restore --reference instead"));
   BT_TRY(bt_lower_check(ctx, &learn->lower));
   BT_TRY(check_start(ctx, learn));
 done:
@@ -139,6 +143,10 @@ static json_t *make_identity(const BtLearnRun *run) {
   bad |= json_object_set_new(id, "seed", json_sprintf("%lld", (long long)set->seed));
   bad |= json_object_set_new(id, "images", json_sprintf("%d", (int)run->images));
   bad |= json_object_set_new(id, "training data", json_sprintf("%.17g", run->training.fingerprint));
+  if (set->observing.missing > 0)
+    bad |= json_object_set_new(id, "missing", json_real(set->observing.missing));
+  if (set->observing.degradation.blur)
+    bad |= json_object_set_new(id, "blur", json_string(set->observing.degradation.blur));
   if (reg->filters)
     bad |= json_object_set_new(
         id, "filters", json_sprintf("%d of %dx%d", (int)reg->filters, (int)reg->size, (int)reg->size));
@@ -171,12 +179,33 @@ static void choose_method(BtLearnRun *run) {
   run->method.maid_settings = run->set->maid;
   run->method.maid_settings.accelerated = method != BT_LEARN_MAID_PLAIN;
   run->method.maid_settings.fixed = method == BT_LEARN_FIXED;
+  /* Proven errors of the hypergradient grow with 1/μ²; the ridge's μ leaves nothing of them. */
+  if (run->observed.count && run->set->maid.direction_test == BT_MAID_AUTO)
+    run->method.maid_settings.direction_test = BT_MAID_ESTIMATED;
   run->method.isgd_settings = run->set->isgd;
   if (run->method.ops->stochastic) set_isgd_units(run, &run->method.isgd_settings);
 }
 
+/* Deblurring or inpainting, at the strength that `bitune restore` gives a model at its own noise level. */
+static void pose_restoration(BtLearnRun *run) {
+  run->restoration = (BtRestoration){.regularizer = &run->model.regularizer,
+                                     .observations = run->observed.observations,
+                                     .strength = 1,
+                                     .ridge = run->observed.ridge};
+  run->problem = bt_restoration_problem(&run->restoration, run->count);
+  if (!bt_regularizer_single(&run->model.regularizer, &run->fast_regularizer)) return;
+  run->fast_restoration = run->restoration;
+  run->fast_restoration.regularizer = &run->fast_regularizer;
+  run->fast_problem = bt_restoration_problem(&run->fast_restoration, run->count);
+  run->problem.fast = &run->fast_problem;
+}
+
 /* The lower-level problems and, where the regularizer has it, their single-precision twin. */
 static void pose_problem(BtLearnRun *run) {
+  if (run->observed.count) {
+    pose_restoration(run);
+    return;
+  }
   run->denoising = (BtDenoising){.regularizer = &run->model.regularizer, .images = run->noisy};
   run->problem = bt_denoising_problem(&run->denoising, run->count);
   if (!bt_regularizer_single(&run->model.regularizer, &run->fast_regularizer)) return;
@@ -194,7 +223,7 @@ static BtStatus build(BtApp *app, BtLearnRun *run) {
   run->loss = run->set->loss == BT_LEARN_PSNR ? bt_negative_psnr(truth) : bt_squared_error(truth);
   BT_TRY(bt_bilevel_create(ctx, &run->problem, &run->loss, &run->set->lower, &app->team, in_domain,
                            &run->model.regularizer, &run->bilevel));
-  if (run->method.ops->stochastic) bt_bilevel_sample(run->bilevel, bt_windows_draw, &run->windows);
+  if (run->method.ops->stochastic) bt_bilevel_sample(run->bilevel, bt_learn_draw, run);
   const BtOracle oracle = bt_bilevel_oracle(run->bilevel);
   st = bt_charted_create(ctx, &oracle, &run->model.regularizer, &run->charted, &run->oracle);
   if (st >= 0) st = run->method.ops->create(ctx, &run->method, run->problem.parameters, run->free);
@@ -318,6 +347,7 @@ static void clear(BtLearnRun *run) {
   bt_charted_clear(&run->charted);
   bt_bilevel_destroy(run->bilevel);
   bt_validation_clear(&run->validation);
+  bt_observed_clear(&run->observed);
   bt_windows_clear(&run->windows);
   bt_planes_clear(&run->planes);
   bt_training_set_clear(&run->training);

@@ -7,6 +7,7 @@
 #include "hypergrad/charted.h"
 #include "log.h"
 #include "method.h"
+#include "observed.h"
 #include "regularizers/catalog.h"
 #include "regularizers/model.h"
 #include "time_limit.h"
@@ -27,6 +28,7 @@ typedef struct {
   BtMaidSettings maid;
   BtIsgdSettings isgd;
   BtLowerSettings lower;
+  BtObserving observing;
 } BtLearn;
 
 /* The method, "auto" resolved: ISGD for fields of experts, MAID for what has few parameters. */
@@ -45,11 +47,13 @@ typedef struct {
   BtWindows windows;
   size_t images;              /* that were read            */
   size_t count;               /* of noisy and truth        */
-  const BtNoisyImage *noisy;  /* [count]                   */
+  BtNoisyImage *noisy;        /* [count]                   */
   double **truth;             /* [count]                   */
 
   BtRegularizer fast_regularizer;
   BtDenoising denoising, fast_denoising;
+  BtObserved observed; /* with a blur or missing pixels */
+  BtRestoration restoration, fast_restoration;
   BtProblem problem, fast_problem;
   BtUpperLoss loss;
   BtBilevel *bilevel;
@@ -72,6 +76,8 @@ BtStatus bt_learn_model(BtContext *ctx, BtLearnRun *run);
 /* learn_data.c: images, windows and the shape of the latter. Collective. */
 BtStatus bt_learn_window(BtContext *ctx, const BtLearn *set, BtShape *window);
 BtStatus bt_learn_data(BtApp *app, BtLearnRun *run);
+/* A BtDraw (hypergrad/bilevel.h) on the BtLearnRun: the windows of step k, as they are observed. */
+BtStatus bt_learn_draw(void *run, BtContext *ctx, int64_t k);
 
 /* learn_result.c: judges, writes and reports the model; `hurried` (a stop request is there) leaves out what takes time.
  * Collective. */

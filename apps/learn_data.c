@@ -49,7 +49,24 @@ static BtStatus load_images(BtApp *app, BtLearnRun *run) {
   return st;
 }
 
+BtStatus bt_learn_draw(void *data, BtContext *ctx, int64_t k) {
+  BtLearnRun *run = data;
+  const BtStatus st = bt_windows_draw(&run->windows, ctx, k);
+  if (st >= 0 && run->observed.count) bt_observed_apply(&run->observed);
+  return st;
+}
+
+static BtStatus observe(BtApp *app, BtLearnRun *run) {
+  const BtLearn *set = run->set;
+  if (!bt_observing(&set->observing)) return BT_OK;
+  BtStatus st =
+      bt_observed_create(app, &set->observing, set->seed, run->count, run->noisy, run->truth, &run->observed);
+  if (st >= 0) bt_observed_apply(&run->observed);
+  return bt_team_agree(&app->team, &app->ctx, st);
+}
+
 BtStatus bt_learn_data(BtApp *app, BtLearnRun *run) {
   const int windows = run->set->crops > 0 || bt_learn_method(run->set) == BT_LEARN_ISGD;
-  return windows ? load_windows(app, run) : load_images(app, run);
+  const BtStatus st = windows ? load_windows(app, run) : load_images(app, run);
+  return st == BT_OK ? observe(app, run) : st;
 }
