@@ -21,7 +21,8 @@ struct BtRestorer {
   BtLower *lower;
   const BtRegularizer *regularizer;
   BtLowerSettings settings;
-  double scale; /* what a plane's accuracy is multiplied by, see gradient_scale() */
+  const unsigned char *known; /* the mask of the image being restored, NULL with a kernel */
+  double scale;               /* what a plane's accuracy is multiplied by, see gradient_scale() */
 };
 
 BtStatus bt_restorer_create(BtContext *ctx, const BtRegularizer *regularizer, const double *theta,
@@ -88,16 +89,6 @@ done:
   return st;
 }
 
-static BtStatus check_range(BtContext *ctx, const BtImage *image) {
-  const size_t n = (size_t)image->colors * bt_image_plane_size(image);
-  for (size_t i = 0; i < n; i++)
-    if (!(fabs(image->pixels[i]) <= 1e9))
-      return bt_fail(ctx, BT_ERR_ARG,
-                     "a pixel is %g times white; give --white V, the sample value that stands for white",
-                     image->pixels[i]);
-  return BT_OK;
-}
-
 /* centre ← the plane itself, or the mean of its known pixels, which alone are data. */
 static void place_centre(size_t n, const unsigned char *known, double *plane, double *centre) {
   double sum = 0, count = 0;
@@ -111,11 +102,13 @@ static void place_centre(size_t n, const unsigned char *known, double *plane, do
   for (size_t i = 0; i < n; i++) centre[i] = sum / count;
 }
 
-static BtStatus restore_plane(BtRestorer *r, BtContext *ctx, double eps, const unsigned char *known,
-                              double *plane, double *room, double *dual, BtCertificate *cert) {
+static BtStatus restore_plane(void *restorer, BtContext *ctx, double eps, double *plane, double *dual,
+                              BtCertificate *cert) {
+  BtRestorer *r = restorer;
   const size_t n = bt_shape_size(r->op.shape);
-  double *x = room, *centre = room + n;
-  place_centre(n, known, plane, centre);
+  double *room = malloc(4 * n * sizeof *room), *x = room, *centre = room + n;
+  if (!room) return bt_fail_memory(ctx, "restoring", 4.0 * (double)n * sizeof *room);
+  place_centre(n, r->known, plane, centre);
   r->plane.data = plane;
   r->plane.centre = centre;
   r->plane.work = centre + n;
@@ -123,49 +116,19 @@ static BtStatus restore_plane(BtRestorer *r, BtContext *ctx, double eps, const u
   bt_lower_cold_start(r->lower, 0, r->theta, point);
   const BtStatus st = bt_lower_solve(r->lower, ctx, 0, r->theta, eps, point, cert);
   if (st >= 0) memcpy(plane, x, n * sizeof *x);
+  free(room);
   return st;
 }
 
 BtStatus bt_restorer_apply(BtRestorer *r, BtContext *ctx, double tolerance, const unsigned char *known,
                            BtImage *image, BtDenoised *result) {
-  BtStatus st = BT_OK, worst = BT_OK;
-  const BtShape shape = {image->height, image->width};
-  const size_t n = bt_shape_size(shape);
-  const int opponent = image->colors == 3 && r->spec.color == BT_COLOR_OPPONENT;
-  double *room = NULL, *dual = NULL;
-  BtWork before = {0};
-  *result = (BtDenoised){.proof = BT_PROVEN, .reached = 1};
-  BT_TRY(check_range(ctx, image));
-  BT_TRY(prepare(r, ctx, shape, r->spec.kernel ? NULL : known));
-  before = bt_lower_work(r->lower);
-  const size_t dual_size = bt_problem_dual_size(&r->problem, 0);
-  room = malloc(4 * n * sizeof *room);
-  dual = dual_size ? malloc(dual_size * sizeof *dual) : NULL;
-  if (!room || (dual_size && !dual))
-    BT_TRY(bt_fail_memory(ctx, "restoring", (double)(4 * n + dual_size) * sizeof *room));
-  const double eps = tolerance * r->scale * sqrt((double)n);
-  if (opponent) bt_image_to_opponent(image);
-  for (int c = 0; c < image->colors; c++) {
-    BtCertificate cert;
-    st = restore_plane(r, ctx, eps, r->spec.kernel ? NULL : known, bt_image_plane(image, c), room, dual,
-                       &cert);
-    if (st < 0 || st == BT_STOPPED) goto done;
-    if (st > worst) worst = st;
-    bt_denoised_add(result, &cert, eps);
-  }
-  if (opponent) bt_image_from_opponent(image);
-  result->bound = sqrt(result->bound / ((double)n * image->colors));
-  result->gradient = sqrt(result->gradient / ((double)n * image->colors));
-  result->certified = worst == BT_OK;
-  st = result->reached ? BT_OK : BT_NOT_CERTIFIED;
+  BtStatus st = BT_OK;
+  *result = (BtDenoised){0};
+  r->known = r->spec.kernel ? NULL : known;
+  BT_TRY(bt_check_pixel_range(ctx, image));
+  BT_TRY(prepare(r, ctx, (BtShape){image->height, image->width}, r->known));
+  st = bt_solve_planes(ctx, r->lower, bt_problem_dual_size(&r->problem, 0), r->spec.color,
+                       tolerance * r->scale, restore_plane, r, image, result);
 done:
-  if (r->lower) {
-    result->work = bt_lower_work(r->lower);
-    result->work.gradients -= before.gradients;
-    result->work.hessian_products -= before.hessian_products;
-    result->work.solves -= before.solves;
-  }
-  free(room);
-  free(dual);
   return st;
 }
