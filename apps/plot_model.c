@@ -11,7 +11,7 @@
 #include "regularizers/catalog.h"
 #include "regularizers/foe.h"
 
-#define POINTS 161     /* of a curve                                                     */
+#define POINTS 321     /* of a curve                                                     */
 #define MOST_CURVES 64 /* potentials drawn, of the strongest filters                       */
 #define MOST_TILES 144 /* filters drawn                                                    */
 #define GAP 0.35       /* between two tiles, in units of a tile's side; labels stand there */
@@ -62,15 +62,15 @@ static int by_value(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-/* Eight times the median width ν/‖c‖ shows where potentials turn; at least a gray level. */
-static BtStatus choose_reach(BtContext *ctx, Plot *p) {
+/* Eight times the median width ν/‖c‖ shows where potentials turn, twice the noise what responses they meet. */
+static BtStatus choose_reach(BtContext *ctx, Plot *p, double sigma) {
   double *widths = malloc(p->count * sizeof *widths);
   size_t n = 0;
   if (!widths) return bt_fail_memory(ctx, "a plot", (double)p->count * sizeof *widths);
   for (size_t k = 0; k < p->count; k++)
     if (p->experts[k].norm > 0) widths[n++] = p->experts[k].smoothing / p->experts[k].norm;
   qsort(widths, n, sizeof *widths, by_value);
-  p->reach = fmax(1, n ? 8 * 255 * widths[n / 2] : 1);
+  p->reach = fmax(2 * sigma, n ? 8 * 255 * widths[n / 2] : 1);
   free(widths);
   return BT_OK;
 }
@@ -81,7 +81,8 @@ static void put_curves(const Plot *p) {
   for (size_t k = curves; k-- > 0;) {
     (void)fprintf(p->out, "$potential%zu << END_OF_CURVE\n", k);
     for (int i = 0; i < POINTS; i++) {
-      const double s = p->reach * (2.0 * i / (POINTS - 1) - 1);
+      /* Denser around 0, where potentials turn. */
+      const double u = 2.0 * i / (POINTS - 1) - 1, s = p->reach * u * u * u;
       double value, slope;
       potential_at(p, &p->experts[k], s / 255, &value, &slope);
       (void)fprintf(p->out, "%.6g %.6g %.6g\n", s, value * 255 * 255, slope * 255);
@@ -249,7 +250,7 @@ BtStatus bt_plot_model(BtApp *app, const char *model, const BtModelPlot *plot, B
   if (!room || !p.experts)
     BT_TRY(bt_fail_memory(ctx, "a plot", (double)level.model.regularizer.parameters * 8));
   collect(&p, room);
-  BT_TRY(choose_reach(ctx, &p));
+  BT_TRY(choose_reach(ctx, &p, level.model.sigma));
   (void)snprintf(title, sizeof title, "%s (%s %s), sigma %g", bt_path_base(files.files[level.file[0]].path),
                  reg->ops->name, bt_regularizer_variant_name(reg), level.model.sigma);
   put_script(&p, format, plot->title ? plot->title : title);
