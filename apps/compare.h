@@ -107,6 +107,7 @@ typedef struct {
 
   BtRunState state;
   int reused;       /* finished before this comparison began  */
+  int other_build;  /* by another build of this program       */
   int resumed;      /* goes on from a checkpoint              */
   pid_t pid;        /* of the process under way, 0 if none    */
   int judging;      /* that process judges the result         */

@@ -18,7 +18,7 @@ static const char style[] =
     "(prefers-color-scheme:dark){:root{--fg:#e4e6e9;--dim:#9aa1a9;--bg:#16181b;--line:#383c42;--soft:#1f2226;"
     "--grid:#2e3238;--accent:#7db8f0}}\n"
     "*{box-sizing:border-box}\n"
-    "body{margin:0 auto;max-width:60rem;padding:2.5rem 1.5rem 4rem;background:var(--bg);color:var(--fg);"
+    "body{margin:0 auto;max-width:64rem;padding:2.5rem 1.5rem 4rem;background:var(--bg);color:var(--fg);"
     "font:16px/1.55 Charter,'Bitstream Charter','Source Serif "
     "4',Georgia,serif;text-rendering:optimizeLegibility}\n"
     "h1{font-size:1.75rem;line-height:1.2;margin:0 0 .4rem;font-weight:600}\n"
@@ -27,7 +27,7 @@ static const char style[] =
     "p{margin:.6rem 0}.lead{color:var(--dim);margin-top:0}\n"
     "a{color:var(--accent)}\n"
     "figure{margin:1.6rem 0;break-inside:avoid}\n"
-    "figcaption,caption{font-size:.88rem;line-height:1.45;color:var(--dim);text-align:left}\n"
+    "figcaption,caption{font-size:14px;line-height:1.45;color:var(--dim);text-align:left}\n"
     "figcaption b,caption "
     "b{color:var(--fg)}figcaption{margin-top:.4rem}caption{margin-bottom:.5rem;padding:0}\n"
     ".table{overflow-x:auto;margin:1.4rem 0}\n"
@@ -39,7 +39,10 @@ static const char style[] =
     "th,td{padding:.28rem .55rem;text-align:right;white-space:nowrap}\n"
     "tbody tr:nth-child(even){background:var(--soft)}\n"
     "th:first-child,td:first-child,.t{text-align:left}tbody th{font-weight:400}\n"
-    "td.best{font-weight:700}.no{color:var(--dim)}\n"
+    ".wrap{white-space:normal;min-width:9rem}caption{font-family:Charter,'Bitstream Charter','Source Serif "
+    "4',Georgia,serif;"
+    "font-size:14px}\n"
+    "td.best{font-weight:700}td.best .range{font-weight:400}.no{color:var(--dim)}\n"
     ".range{color:var(--dim);font-size:.85em;display:block}\n"
     ".swatch{width:26px;height:8px;margin-right:.5rem;vertical-align:middle}\n"
     ".failed{border-left:3px solid #d55e00;padding:.1rem 0 .1rem 1rem;margin:1.2rem 0}\n"
@@ -94,7 +97,7 @@ static void put_number(FILE *out, double x, int digits) {
     (void)fputs("<span class=\"no\">–</span>", out);
     return;
   }
-  if (fabs(x) >= 1000 && fabs(x) < 1e15 && x == floor(x)) {
+  if (fabs(x) >= 1000 && fabs(x) < 1e15 && (digits < 5 || x == floor(x))) {
     snprintf(text, sizeof text, "%.0f", fabs(x));
     const size_t n = strlen(text);
     if (x < 0) (void)fputs("−", out);
@@ -115,21 +118,15 @@ static void put_number(FILE *out, double x, int digits) {
   }
 }
 
-static void put_cell(FILE *out, double x, int digits) {
-  (void)fputs("<td>", out);
-  put_number(out, x, digits);
-  (void)fputs("</td>", out);
-}
-
+/* A share as a percentage; below a thousandth of a percent nobody asks how much. */
 static void put_percent(FILE *out, double share) {
-  if (isfinite(share) && share != 0 && fabs(share) < 1e-5) {
-    put_number(out, 100 * share, 2);
-    (void)fputs(" %", out);
-  } else if (isfinite(share)) {
-    (void)fprintf(out, "%.*f %%", fabs(share) < 1e-3 ? 4 : 2, 100 * share);
-  } else {
+  const double size = fabs(share);
+  if (!isfinite(share))
     put_number(out, share, 2);
-  }
+  else if (size < 1e-5)
+    (void)fputs(size == 0 ? "0 %" : "&lt; 0.001 %", out);
+  else
+    (void)fprintf(out, "%.*f %%", size < 1e-3 ? 3 : size < 1 ? 2 : 0, 100 * share);
 }
 
 static void put_swatch(FILE *out, size_t method) {
@@ -216,35 +213,40 @@ static void put_methods(Page *p) {
   (void)fputs("</tbody></table></div>\n", p->out);
 }
 
+/* Two numbers one over the other. */
+static void put_pair(FILE *out, const double *x, int digits) {
+  (void)fputs("<td>", out);
+  put_number(out, x[0], digits);
+  (void)fputs("<br>", out);
+  put_number(out, x[1], digits);
+  (void)fputs("</td>", out);
+}
+
 static void put_run_row(const Page *p, const BtCompareRun *run) {
   FILE *out = p->out;
   (void)fprintf(out, "<tr><td>%zu</td><th scope=\"row\" class=\"t\">", run->index + 1);
   put_swatch(out, run->method);
   put_text(out, p->all->spec.methods[run->method].name);
-  (void)fputs("</th><td class=\"t\">", out);
+  (void)fputs("<span class=\"range\">", out);
   put_text(out, run->label);
-  (void)fputs("</td>", out);
-  put_cell(out, run->loss, 8);
-  (void)fputs("<td>", out);
+  (void)fputs("</span></th><td>", out);
+  put_number(out, run->loss, 8);
+  (void)fputs("<span class=\"range\">", out);
   if (isfinite(run->lower) && isfinite(run->upper)) {
     (void)fputs("[", out);
     put_number(out, run->lower, 8);
     (void)fputs(", ", out);
     put_number(out, run->upper, 8);
-    (void)fputs("]", out);
-  } else {
-    put_number(out, (double)NAN, 1);
+    (void)fputs("]<br>", out);
   }
-  (void)fprintf(out, "</td><td class=\"t\">%s</td><td>", run->certificate);
+  (void)fprintf(out, "%s</span></td><td>",
+                strcmp(run->certificate, "none") == 0 ? "no certificate" : run->certificate);
   put_percent(out, run->distance);
   (void)fputs("</td>", out);
-  put_cell(out, run->reach_work[0], 4);
-  put_cell(out, run->reach_work[1], 4);
-  put_cell(out, run->reach_seconds[0], 3);
-  put_cell(out, run->reach_seconds[1], 3);
-  put_cell(out, run->work, 5);
-  put_cell(out, run->spent, 3);
-  (void)fputs("<td class=\"t\">", out);
+  put_pair(out, run->reach_work, 4);
+  put_pair(out, run->reach_seconds, 3);
+  put_pair(out, (const double[]){run->work, run->spent}, 3);
+  (void)fputs("<td class=\"t wrap\">", out);
   put_text(out, json_string_value(json_object_get(run->result, "reason")));
   if (run->remark) {
     (void)fputs("<span class=\"range\">", out);
@@ -262,15 +264,20 @@ static void put_runs(Page *p) {
                              : "All finished runs. The final loss is the run's own, with its bounds and "
                                "their kind of certificate.");
   (void)fputs(
-      "<thead><tr><th>#</th><th class=\"t\">Method</th><th class=\"t\">Setting</th><th>Final "
-      "loss</th><th>Bounds</th>"
-      "<th class=\"t\">Certificate</th><th>Distance</th><th>Work<br>to 1 %</th><th>Work<br>to 0.1 %</th>"
-      "<th>Seconds<br>to 1 %</th><th>Seconds<br>to 0.1 %</th><th>Work<br>in all</th><th>Seconds<br>in "
-      "all</th><th class=\"t\">Ended</th></tr></thead>\n<tbody>\n",
+      "<thead><tr><th>#</th><th class=\"t\">Method and setting</th><th>Final loss</th><th>Distance</th>"
+      "<th>Work to<br>1 %, 0.1 %</th><th>Seconds to<br>1 %, 0.1 %</th><th>Work and<br>seconds in all</th>"
+      "<th class=\"t\">Ended</th></tr></thead>\n<tbody>\n",
       p->out);
   for (size_t i = 0; i < all->run_count; i++)
     if (all->runs[i].state == BT_RUN_FINISHED) put_run_row(p, &all->runs[i]);
   (void)fputs("</tbody></table></div>\n", p->out);
+  size_t other = 0;
+  for (size_t i = 0; i < all->run_count; i++) other += (size_t)all->runs[i].other_build;
+  if (other)
+    (void)fprintf(
+        p->out,
+        "<p class=\"lead\">%zu %s made by another build of bitune than the one that wrote this page.</p>\n",
+        other, other == 1 ? "run was" : "runs were");
 }
 
 static void put_failed(const Page *p) {

@@ -133,11 +133,7 @@ BtStatus bt_compare_run_look(BtContext *ctx, const BtCompare *all, BtCompareRun 
     return BT_OK;
   }
   const char *version = json_string_value(json_object_get(record, "git"));
-  if (version && strcmp(version, bt_version_git()) != 0) {
-    char text[160];
-    snprintf(text, sizeof text, "run by build %.60s, reported by %.60s", version, bt_version_git());
-    set_text(&run->remark, text);
-  }
+  run->other_build = version && strcmp(version, bt_version_git()) != 0;
   if (all->spec.judge) look_for_judgement(all, run);
   if (all->spec.judge && !run->judged) recall_remark(run);
   if (!all->spec.judge || run->judged || exists(run, "not-judged")) run->state = BT_RUN_FINISHED;
