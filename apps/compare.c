@@ -1,5 +1,6 @@
 #include "compare.h"
 
+#include <limits.h>
 #include <math.h>
 #include <sched.h>
 #include <stdio.h>
@@ -64,14 +65,11 @@ static size_t pool_size(const BtApp *app, const BtCompareSpec *spec, int size) {
   return cores < 1 ? 1 : (size_t)cores;
 }
 
-static BtStatus make_output(BtContext *ctx, BtCompare *all, const char *output) {
-  char *real;
-  BtStatus st = bt_make_folder(ctx, output);
-  if (st < 0) return st;
-  real = realpath(output, NULL);
-  if (!real) return bt_fail(ctx, BT_ERR_IO, "%s: is no folder to write to", output);
-  all->output = real;
-  return BT_OK;
+/* Absolute, so that command lines can be repeated from anywhere; made only once all is checked. */
+static char *absolute_output(const char *output) {
+  char here[PATH_MAX];
+  if (*output == '/') return bt_copy_text(output);
+  return getcwd(here, sizeof here) ? bt_path_join(here, output) : bt_copy_text(output);
 }
 
 static BtStatus load(BtApp *app, const Compare *set, BtCompare *all) {
@@ -84,14 +82,13 @@ static BtStatus load(BtApp *app, const Compare *set, BtCompare *all) {
   for (size_t i = 1; i < app->operand_count; i++) sets[count++] = app->operands[i];
   BT_TRY(bt_compare_spec_load(ctx, app->operands[0], sets, count, &all->spec));
   BT_TRY(find_program(ctx, all));
-  if (set->plan)
-    all->output = bt_copy_text(set->output ? set->output : "DIR");
-  else
-    BT_TRY(make_output(ctx, all, set->output));
+  all->output = set->output ? absolute_output(set->output) : bt_copy_text("DIR");
   if (!all->output) BT_TRY(bt_fail_memory(ctx, "the output", 0));
   all->jobs = pool_size(app, &all->spec, all->size);
   BT_TRY(bt_compare_expand(ctx, all));
+  if (!set->plan) BT_TRY(bt_make_folder(ctx, all->output));
 done:
+  app->usage_error = st == BT_ERR_ARG;
   free(sets);
   return st;
 }

@@ -137,11 +137,11 @@ static uint64_t hash_words(char *const *words) {
   return h;
 }
 
-/* DIR/runs/maid-eps0-0.1-0123456789abcdef */
+/* DIR/runs/maid-0123456789abcdef: the number is of all that the run does, and of nothing else. */
 static char *make_folder(const BtCompare *all, const BtCompareRun *run) {
   char slug[SLUG + 1];
   size_t n = 0;
-  for (const char *c = run->name; *c && n < SLUG; c++) {
+  for (const char *c = all->spec.methods[run->method].name; *c && n < SLUG; c++) {
     const char lower = *c >= 'A' && *c <= 'Z' ? (char)(*c - 'A' + 'a') : *c;
     const int keep = (lower >= 'a' && lower <= 'z') || (lower >= '0' && lower <= '9') || (lower == '.' && n);
     if (keep)
@@ -236,6 +236,13 @@ static BtStatus make_run(BtContext *ctx, BtCompare *all, BtCompareRun *run) {
   return check_lines(ctx, all, run);
 }
 
+static int same_deed(const BtCompareRun *a, const BtCompareRun *b) {
+  size_t i = 1;
+  if (a->argc != b->argc) return 0;
+  while (i < a->argc && strcmp(a->argv[i], b->argv[i]) == 0) i++;
+  return i == a->argc;
+}
+
 BtStatus bt_compare_expand(BtContext *ctx, BtCompare *all) {
   const BtCompareSpec *s = &all->spec;
   const size_t seeds = s->seed_count ? s->seed_count : 1;
@@ -262,7 +269,7 @@ BtStatus bt_compare_expand(BtContext *ctx, BtCompare *all) {
           const BtStatus st = make_run(ctx, all, run);
           if (st < 0) return st;
           for (size_t i = 0; i < run->index; i++)
-            if (strcmp(all->runs[i].folder, run->folder) == 0)
+            if (same_deed(&all->runs[i], run))
               return bt_fail(ctx, BT_ERR_FORMAT,
                              "%s: the runs \"%.200s\" and \"%.200s\" do the same; leave one out", s->path,
                              all->runs[i].name, run->name);

@@ -300,10 +300,31 @@ static void put_failed(const Page *p) {
   (void)fputs("</ul></div>\n", p->out);
 }
 
-/* The SVG element alone, without XML declaration and document type. */
-static void put_svg(FILE *out, const BtComparePlot *plot) {
-  const char *svg = strstr(plot->svg, "<svg");
-  if (svg) (void)fwrite(svg, 1, plot->size - (size_t)(svg - plot->svg), out);
+static int begins(const char *text, const char *with) { return strncmp(text, with, strlen(with)) == 0; }
+
+/* The SVG element alone, without declaration, title and description; its ids get the plot's name in front,
+ * since all plots of the page share one space of ids. */
+static void put_svg(FILE *out, const BtComparePlot *plot, const char *name) {
+  static const char *const marks[] = {"id='", "id=\"", "href='#", "href=\"#", "url(#"};
+  static const char *const dropped[][2] = {{"<title>", "</title>"}, {"<desc>", "</desc>"}};
+  const char *at = strstr(plot->svg, "<svg");
+  if (!at) return;
+  (void)fprintf(out, "<svg role=\"img\" aria-label=\"%s\"", name);
+  at += strlen("<svg");
+  while (*at) {
+    const char *next = NULL;
+    for (size_t i = 0; !next && i < sizeof dropped / sizeof *dropped; i++) {
+      const char *end = begins(at, dropped[i][0]) ? strstr(at, dropped[i][1]) : NULL;
+      if (end) next = end + strlen(dropped[i][1]);
+    }
+    for (size_t i = 0; !next && i < sizeof marks / sizeof *marks; i++) {
+      if (!begins(at, marks[i])) continue;
+      next = at + strlen(marks[i]);
+      (void)fprintf(out, "%s%s_", marks[i], name);
+    }
+    if (!next) (void)fputc(*at, out);
+    at = next ? next : at + 1;
+  }
 }
 
 static void put_figures(Page *p, const BtComparePlot *plots) {
@@ -321,7 +342,7 @@ static void put_figures(Page *p, const BtComparePlot *plots) {
   for (int k = 0; k < BT_PLOT_COUNT; k++) {
     if (!plots[k].svg) continue;
     (void)fputs("<figure>\n", p->out);
-    put_svg(p->out, &plots[k]);
+    put_svg(p->out, &plots[k], bt_compare_plot_name(k));
     (void)fprintf(p->out, "<figcaption><b>Figure %d.</b> %s", ++p->figures, captions[k]);
     if (k <= BT_PLOT_SECONDS || k == BT_PLOT_SPREAD) {
       (void)fputs(" Distances below ", p->out);
