@@ -236,6 +236,16 @@ if command -v mpirun >/dev/null 2>&1; then
   for log in ranks/runs/*/log.csv; do same_course "$log" "whole/${log#ranks/}"; done
 fi
 
+# The commands of docs/compare.md and the experiments' specifications.
+mkdir docs
+awk '/^```sh$/ { inside = 1; next } /^```/ { inside = 0 } inside' "$source_folder/docs/compare.md" >docs/commands
+check "docs/compare.md has no commands" grep -q 'bitune compare' docs/commands
+mkdir docs/bin
+ln -s "$bitune" docs/bin/bitune
+run 0 sh -c 'cd docs && PATH=$PWD/bin:$PATH sh -eu commands'
+exists docs/tv-runs/report.html
+for spec in "$source_folder"/data/experiments/*.json; do run 0 "$bitune" compare "$spec" --plan; done
+
 # Without gnuplot there are tables and a page.
 mkdir bin
 run 0 env PATH="$work/bin" "$bitune" compare "$folder/spec.json" -o whole --quiet
