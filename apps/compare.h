@@ -185,6 +185,8 @@ char *bt_compare_last_error(const char *err);
 
 /* compare_collect.c: courses, final losses, best and distances. */
 BtStatus bt_compare_collect(BtContext *ctx, BtCompare *all);
+/* Whether a method's logged losses are those of its own random samples, which say nothing of when 1 % was reached. */
+int bt_compare_stochastic(const BtCompare *all, size_t method);
 /* Of the values of a method's finished runs: number, least, median, greatest; n = 0 leaves NANs. */
 typedef struct {
   size_t n;

@@ -1,10 +1,14 @@
 /* What the runs left: courses, final losses, the best of each task, and when it was neared. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "compare.h"
+#include "core/file.h"
 #include "csv.h"
+
+#define OVER_BUDGET 1.25 /* an iteration may end a little beyond its budget */
 
 static const double least_floor = 1e-6, largest_floor = 1e-3;
 
@@ -68,6 +72,24 @@ static void take_result(BtCompareRun *run) {
   if (c->rows && !isfinite(run->spent)) run->spent = c->seconds[c->rows - 1];
 }
 
+/* Methods that know no budget of work are found out here. */
+static BtStatus check_budget(BtContext *ctx, const BtCompare *all, BtCompareRun *run) {
+  char text[160];
+  const double budget = (double)all->spec.work;
+  if (budget <= 0 || !(run->work > OVER_BUDGET * budget) || run->remark) return BT_OK;
+  snprintf(text, sizeof text, "used %.1f times the budget of work", run->work / budget);
+  run->remark = bt_copy_text(text);
+  return run->remark ? BT_OK : bt_fail_memory(ctx, "a remark", sizeof text);
+}
+
+int bt_compare_stochastic(const BtCompare *all, size_t method) {
+  for (size_t i = 0; i < all->run_count; i++) {
+    const BtCompareRun *run = &all->runs[i];
+    if (run->method == method && run->state == BT_RUN_FINISHED && run->course.stochastic) return 1;
+  }
+  return 0;
+}
+
 /* A stochastic run's own loss is of other samples; without certificate the loss is of inexact solutions. */
 static int is_sound(const BtCompareRun *run) {
   return strcmp(run->certificate, bt_proof_name(BT_PROOF_NONE)) != 0 &&
@@ -99,7 +121,8 @@ static void find_reach(BtCompareRun *run, size_t k) {
   const double limit = run->best + bt_reach_levels[k] * fabs(run->best);
   size_t row = c->rows;
   run->reach_work[k] = run->reach_seconds[k] = (double)NAN;
-  if (!(run->loss <= limit)) return;
+  /* A stochastic method's log is of other samples than the final loss. */
+  if (c->stochastic || !(run->loss <= limit)) return;
   while (row > 0 && c->loss[row - 1] <= limit) row--;
   if (row == c->rows) return;
   run->reach_work[k] = c->work[row];
@@ -118,6 +141,8 @@ BtStatus bt_compare_collect(BtContext *ctx, BtCompare *all) {
     const BtStatus st = read_course(ctx, run);
     if (st < 0) return st;
     take_result(run);
+    const BtStatus checked = check_budget(ctx, all, run);
+    if (checked < 0) return checked;
     all->judged &= run->judged != NULL;
   }
   for (size_t i = 0; i < all->run_count; i++) {

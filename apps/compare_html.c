@@ -142,10 +142,10 @@ static void begin_table(Page *p, const char *caption) {
                 caption);
 }
 
-static void put_spread(FILE *out, BtSpread s, size_t of, int best) {
+static void put_spread(FILE *out, BtSpread s, size_t of, int best, int stochastic) {
   (void)fprintf(out, "<td%s>", best ? " class=\"best\"" : "");
   if (s.n == 0) {
-    (void)fputs("<span class=\"no\">not reached</span></td>", out);
+    (void)fprintf(out, "<span class=\"no\">%s</span></td>", stochastic ? "unknown" : "not reached");
     return;
   }
   put_number(out, s.median, 4);
@@ -192,6 +192,7 @@ static void put_methods(Page *p) {
       p->out);
   for (size_t m = 0; m < all->spec.method_count; m++) {
     const BtSpread d = bt_compare_spread(all, m, bt_compare_distance_of);
+    const int stochastic = bt_compare_stochastic(all, m);
     (void)fputs("<tr><th scope=\"row\" class=\"t\">", p->out);
     put_swatch(p->out, m);
     put_text(p->out, all->spec.methods[m].name);
@@ -205,9 +206,10 @@ static void put_methods(Page *p) {
       (void)fputs("</span>", p->out);
     }
     (void)fputs("</td>", p->out);
-    put_spread(p->out, bt_compare_spread(all, m, bt_compare_reach_1_of), d.n, best1 == (long)m);
-    put_spread(p->out, bt_compare_spread(all, m, bt_compare_reach_01_of), d.n, best01 == (long)m);
-    put_spread(p->out, bt_compare_spread(all, m, bt_compare_reach_1_seconds_of), d.n, best_s == (long)m);
+    put_spread(p->out, bt_compare_spread(all, m, bt_compare_reach_1_of), d.n, best1 == (long)m, stochastic);
+    put_spread(p->out, bt_compare_spread(all, m, bt_compare_reach_01_of), d.n, best01 == (long)m, stochastic);
+    put_spread(p->out, bt_compare_spread(all, m, bt_compare_reach_1_seconds_of), d.n, best_s == (long)m,
+               stochastic);
     (void)fputs("</tr>\n", p->out);
   }
   (void)fputs("</tbody></table></div>\n", p->out);
@@ -339,11 +341,19 @@ static void put_figures(Page *p, const BtComparePlot *plots) {
       "run that ended at this work without coming within 1 %.",
       "Dependence on the swept option: medians over starts and seeds. Where a run did not come within 1 % "
       "the curve of the work has a gap."};
+  int any_stochastic = 0;
+  for (size_t m = 0; m < p->all->spec.method_count; m++) any_stochastic |= bt_compare_stochastic(p->all, m);
   for (int k = 0; k < BT_PLOT_COUNT; k++) {
     if (!plots[k].svg) continue;
     (void)fputs("<figure>\n", p->out);
     put_svg(p->out, &plots[k], bt_compare_plot_name(k));
     (void)fprintf(p->out, "<figcaption><b>Figure %d.</b> %s", ++p->figures, captions[k]);
+    if (k <= BT_PLOT_SECONDS && any_stochastic)
+      (void)fputs(
+          " Losses of stochastic methods are moving averages over their own samples: they show the course, "
+          "not when "
+          "a loss of the task was reached.",
+          p->out);
     if (k <= BT_PLOT_SECONDS || k == BT_PLOT_SPREAD) {
       (void)fputs(" Distances below ", p->out);
       put_number(p->out, p->all->floor, 1);

@@ -42,7 +42,10 @@ double bt_draw_clipped(const BtDraw *p, double distance) {
 }
 
 double bt_draw_distance(const BtDraw *p, const BtCompareRun *run, size_t row) {
-  return bt_draw_clipped(p, (run->course.loss[row] - run->best) / fabs(run->best));
+  const double distance = (run->course.loss[row] - run->best) / fabs(run->best);
+  /* On samples of its own a method may well fall below the best loss of the task. */
+  if (run->course.stochastic && !(distance > p->all->floor)) return (double)NAN;
+  return bt_draw_clipped(p, distance);
 }
 
 void bt_draw_number(FILE *out, double x) {

@@ -105,7 +105,8 @@ static int put_strip(const BtDraw *p) {
     (void)fprintf(p->out, "NaN %zu\nEND_OF_RUN\n$missed%zu << END_OF_RUN\n", count - m, m);
     for (size_t i = 0; i < all->run_count; i++) {
       const BtCompareRun *run = &all->runs[i];
-      if (run->method == m && bt_draw_has(run) && !(run->reach_work[0] > 0) && run->work > 0)
+      if (run->method == m && bt_draw_has(run) && !(run->reach_work[0] > 0) && run->work > 0 &&
+          !run->course.stochastic)
         (void)fprintf(p->out, "%.10g %zu\n", run->work, count - m), any = 1;
     }
     (void)fprintf(p->out, "NaN %zu\nEND_OF_RUN\n$range%zu << END_OF_RUN\n", count - m, m);
@@ -155,16 +156,18 @@ int bt_draw_spread(BtDraw *p) {
   for (size_t m = 0; m < count; m++) any |= bands[m] = put_band(p, m);
   if (!put_strip(p)) return 0;
   /* The names of methods need room to the left of the second panel. */
-  const double room = fmin(0.25, 0.035 + BT_DRAW_LETTER / BT_DRAW_WIDTH * (double)longest_name(p->all));
+  const double left = 0.095, right = 0.985;
+  const double room = fmin(0.45, 0.055 + BT_DRAW_LETTER / BT_DRAW_WIDTH * (double)longest_name(p->all));
+  const double width = 0.5 * (right - left - room);
   bt_draw_x_label(p->out, "work");
   bt_draw_log_axis(p->out, "x", lo, hi);
   (void)fputs("set multiplot\n", p->out);
   if (any) {
-    bt_draw_panel(p, 0.095, 0.47);
+    bt_draw_panel(p, left, left + width);
     put_bands(p, bands);
     bt_draw_drop_legend(p);
   }
-  bt_draw_panel(p, any ? 0.49 + room : 0.02 + room, 0.985);
+  bt_draw_panel(p, any ? right - width : room, right);
   put_strips(p);
   (void)fputs("unset multiplot\n", p->out);
   return 1;
