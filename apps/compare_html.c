@@ -38,7 +38,8 @@ static const char style[] =
     "tbody tr:last-child td,tbody tr:last-child th{border-bottom:1.5px solid var(--fg)}\n"
     "th,td{padding:.28rem .55rem;text-align:right;white-space:nowrap}\n"
     "tbody tr:nth-child(even){background:var(--soft)}\n"
-    "th:first-child,td:first-child,.t{text-align:left}tbody th{font-weight:400}\n"
+    "th:first-child,td:first-child,.t{text-align:left}tbody "
+    "th{font-weight:400;white-space:normal;min-width:10rem}\n"
     ".wrap{white-space:normal;min-width:9rem}caption{font-family:Charter,'Bitstream Charter','Source Serif "
     "4',Georgia,serif;"
     "font-size:14px}\n"
@@ -69,10 +70,12 @@ static const char style[] =
     "summary{cursor:pointer;font-size:.95rem;margin:.4rem 0}\n"
     "footer{margin-top:3rem;padding-top:.8rem;border-top:1px solid "
     "var(--line);font-size:.85rem;color:var(--dim)}\n"
-    "@media "
-    "print{:root{--fg:#000;--dim:#444;--bg:#fff;--line:#bbb;--soft:#f4f4f4;--grid:#e3e3e3;--accent:#000}"
-    "body{max-width:none;padding:0;font-size:10.5pt}h2{break-after:avoid}table{font-size:8.5pt}"
-    "th,td{padding:.15rem .3rem}*{-webkit-print-color-adjust:exact;print-color-adjust:exact}}\n";
+    "@media print{:root{--fg:#000;--dim:#444;--bg:#fff;--line:#bbb;--soft:#f4f4f4;--grid:#e3e3e3}"
+    "body{max-width:none;padding:0;font-size:10.5pt}h2{break-after:avoid}table{font-size:7.5pt}"
+    "tr{break-inside:avoid}th,td{padding:.12rem .25rem}tbody th,.wrap{min-width:5.5rem}"
+    ".table{overflow:visible}.samples{grid-template-columns:repeat(4,1fr)}"
+    "details::details-content{content-visibility:visible}"
+    "*{-webkit-print-color-adjust:exact;print-color-adjust:exact}}\n";
 
 typedef struct {
   const BtCompare *all;

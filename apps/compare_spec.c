@@ -1,5 +1,6 @@
 /* The specification of a comparison: read, changed by the command line, checked against the program's tables.
  */
+#define _XOPEN_SOURCE 700 /* realpath */
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
