@@ -106,7 +106,7 @@ BtStatus bt_compare_call(BtContext *ctx, char *const *argv, const char *out, con
 }
 
 char *bt_compare_last_error(const char *err) {
-  static const char mark[] = "bitune: ";
+  static const char mark[] = "bitune: ", letters[] = "abcdefghijklmnopqrstuvwxyz";
   char *text = NULL, *found = NULL;
   size_t size = 0;
   BtContext ctx;
@@ -118,7 +118,7 @@ char *bt_compare_last_error(const char *err) {
     const int ours = strncmp(line, mark, sizeof mark - 1) == 0;
     const char *said = ours ? line + sizeof mark - 1 : line;
     /* What is not ours (a library's, a sanitizer's) counts only where nothing of ours follows. */
-    if (*said && strncmp(said, "warning: ", 9) != 0 && (ours || !found)) {
+    if (*said && strncmp(said, "warning: ", 9) != 0 && (ours || (!found && strpbrk(said, letters)))) {
       free(found);
       found = bt_copy_text(said);
     }
