@@ -55,6 +55,11 @@ BtStatus bt_compare_spec_load(BtContext *ctx, const char *path, const char *cons
                               BtCompareSpec *spec);
 void bt_compare_spec_clear(BtCompareSpec *spec);
 
+/* compare_assign.c: sets the field that "PATH=VALUE" names. A text is kept as {BT_COMPARE_FROM_HERE: text}: paths
+ * from the command line are relative to the present folder. BT_ERR_ARG. */
+#define BT_COMPARE_FROM_HERE "\x01"
+BtStatus bt_compare_assign(BtContext *ctx, const char *path, json_t *root, const char *assignment);
+
 /* A value as a word of a command line ("0.1", "5", "photos"), malloc'ed. NULL if out of memory. */
 char *bt_compare_value_text(const json_t *value);
 
