@@ -27,7 +27,8 @@ typedef struct {
 
 enum {
   BT_USES_TEAM = 1, /* deals its work over app->team; otherwise the team has one process */
-  BT_USES_PETSC = 2 /* needs PETSc to be running                                         */
+  BT_USES_PETSC = 2, /* needs PETSc to be running                                        */
+  BT_USES_LAUNCHER = 4 /* every process of a launcher runs it by itself, without MPI     */
 };
 
 typedef struct {
