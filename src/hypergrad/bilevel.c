@@ -131,6 +131,14 @@ static BtSlot *slot_for(BtBilevel *b, const double *theta) {
   return slot;
 }
 
+const double *bt_bilevel_solution(const BtBilevel *b, size_t i, const double *theta) {
+  for (int s = 0; s < 2; s++)
+    if (owns(b, i) && b->slots[s].used &&
+        memcmp(b->slots[s].theta, theta, b->problem->parameters * sizeof *theta) == 0)
+      return b->slots[s].points[i].x;
+  return NULL;
+}
+
 static void accept(void *self, const double *theta) {
   BtBilevel *b = self;
   for (int s = 0; s < 2; s++)
