@@ -21,7 +21,7 @@ static const BtOption options[] = {
                 "learn: bring each feature to mean 0 and deviation 1 over the training rows"),
     BT_OPT_CHOICE("ridge", BtLogreg, ridge, BT_RIDGE_COEFFICIENT, BT_RIDGE_CHOICES,
                   "learn: ridge weights, one in all, per class, per feature or per coefficient"),
-    BT_OPT_CHOICE("lower-loss", BtLogreg, mean, 0, BT_LOWER_LOSS_CHOICES,
+    BT_OPT_CHOICE("lower-loss", BtLogreg, mean, 1, BT_LOWER_LOSS_CHOICES,
                   "learn: cross-entropy of the training rows that the ridge is added to, summed or averaged"),
     BT_OPT_REAL("start", BtLogreg, start, -3, BT_WITHIN(-BT_RIDGE_BOUND, BT_RIDGE_BOUND), "A",
                 "learn: logarithm of all ridge weights at the start"),
@@ -126,7 +126,8 @@ const BtCommand bt_cmd_logreg = {
         "The lower-level problem is the cross-entropy of the training rows plus half the sum of e^theta w^2 over all "
         "coefficients w, without an intercept; the upper-level loss is the mean cross-entropy of the validation rows. "
         "The logarithms theta of the ridge weights, up to one for each coefficient, are learned by the method that "
-        "bitune learn uses for images; bounds are proven, since the ridge makes the problem strongly convex.\n\n"
+        "bitune learn uses for images; bounds are proven, since the ridge makes the problem strongly convex. Unless "
+        "--alpha0 is given (as other than 0.01), method maid's first step changes a parameter by --max-step.\n\n"
         "Data are a folder with the four files of MNIST (idx, pixels scaled to [0,1]), CSV with an integer label in "
         "the last or first column, or LIBSVM text; each may be gzipped. An idx folder's own test images are the test "
         "rows; other data are divided by --seed into training, validation and test rows.\n\n"

@@ -47,11 +47,18 @@ static const char *method_name(const BtLogreg *set, char *text, size_t size) {
   return bt_choice_name(BT_METHOD_CHOICES, method, text, size);
 }
 
+/* The derivative by the logarithm of one of many ridge weights is so small that --alpha0's default, made for images,
+ * would move nothing by an amount whose effect could be proven. Unless another is asked for, the first step is as long
+ * as --max-step allows and is cut where that is too far. */
+static const double default_step = 0.01, longest_step = 1e100;
+
 static void choose_method(const BtLogreg *set, BtMethod *method) {
   method->ops = &bt_method_maid;
   method->maid_settings = set->maid;
   method->maid_settings.accelerated = set->method != BT_LEARN_MAID_PLAIN;
   method->maid_settings.fixed = set->method == BT_LEARN_FIXED;
+  if (method->maid_settings.accelerated && set->maid.alpha0 == default_step)
+    method->maid_settings.alpha0 = longest_step;
 }
 
 /* What a checkpoint must share with the run that resumes from it. */
