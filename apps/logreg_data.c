@@ -27,6 +27,13 @@ static BtStatus read_rows(BtContext *ctx, const BtLogreg *set, const char *path,
   return bt_dataset_read(ctx, path, &spec, rows, format);
 }
 
+static void standardise(const BtLogregModel *model, BtDataset *rows) {
+  for (size_t i = 0; model->mean && i < rows->rows; i++) {
+    double *x = rows->x + i * rows->features;
+    for (size_t j = 0; j < rows->features; j++) x[j] = (x[j] - model->mean[j]) / model->deviation[j];
+  }
+}
+
 /* Rows of image data that come from files other than the model's have its size only after resizing. */
 static BtStatus bring_to_form(BtContext *ctx, const char *path, const BtLogregModel *model, BtDataset *rows) {
   BtStatus st = BT_OK;
@@ -40,10 +47,7 @@ static BtStatus bring_to_form(BtContext *ctx, const char *path, const BtLogregMo
     BT_TRY(bt_fail(ctx, BT_ERR_FORMAT, "%s: rows of %zu features; the model is for %zu%s", path, rows->features,
                    model->features,
                    rows->features + 1 == model->features ? " (--label none, if there is no label?)" : ""));
-  for (size_t i = 0; model->mean && i < rows->rows; i++) {
-    double *x = rows->x + i * rows->features;
-    for (size_t j = 0; j < rows->features; j++) x[j] = (x[j] - model->mean[j]) / model->deviation[j];
-  }
+  standardise(model, rows);
 done:
   return st;
 }
@@ -154,13 +158,9 @@ BtStatus bt_logreg_data_load(BtContext *ctx, const BtLogreg *set, BtLogregModel 
   BT_TRY(load_test(ctx, set, format, model, data));
   BT_TRY(divide(ctx, set, model, data));
   if (set->standardise) {
-    /* Test rows that were read without it come along. */
     BT_TRY(measure(ctx, data, model));
-    BT_TRY(bring_to_form(ctx, set->data, model, rows));
-    if (data->test.rows > 0) {
-      bt_dataset_clear(&data->test);
-      BT_TRY(load_test(ctx, set, format, model, data));
-    }
+    standardise(model, rows);
+    standardise(model, &data->test);
   }
   BT_TRY(index_classes(ctx, set, model, data));
 done:

@@ -323,10 +323,8 @@ BtStatus bt_logreg_learn(BtApp *app, BtLogreg *set) {
     st = run.method.ops->run(ctx, &run.oracle, &run.method);
     if (st == BT_STOPPED)
       st = end_stopped(app, &run);
-    else if (st >= 0) {
-      const BtStatus found = finish(app, &run);
-      st = found < 0 || found == BT_STOPPED || st == BT_OK ? found : st;
-    }
+    else if (st >= 0)
+      st = finish(app, &run);
   }
   const BtStatus closed = bt_log_close(ctx, run.log);
   if (closed < 0 && st >= 0) st = closed;
