@@ -12,8 +12,9 @@ static const BtOption options[] = {
                 "learn: model file to write; predict: CSV file to write"),
     BT_OPT_TEXT("test", 0, BtLogreg, test, NULL, "FILE",
                 "learn: rows to test on, instead of --test-share or an idx folder's own"),
-    BT_OPT_CHOICE("format", BtLogreg, format, BT_DATA_AUTO, BT_DATA_CHOICES,
-                  "of the data; auto: idx for a folder, LIBSVM for text whose first line has a colon, else CSV"),
+    BT_OPT_CHOICE(
+        "format", BtLogreg, format, BT_DATA_AUTO, BT_DATA_CHOICES,
+        "of the data; auto: idx for a folder, LIBSVM for text whose first line has a colon, else CSV"),
     BT_OPT_CHOICE("label", BtLogreg, label, BT_LABEL_LAST, BT_LABEL_CHOICES,
                   "column of CSV that holds the label; none: there is none, for predict alone"),
     BT_OPT_TEXT("resize", 0, BtLogreg, resize, NULL, "HxW", "learn: resize images by area averaging"),
@@ -36,7 +37,8 @@ static const BtOption options[] = {
     BT_OPT_INT("seed", BtLogreg, seed, 1, BT_NONNEGATIVE, "N", "learn: seed of the division into rows"),
     BT_OPT_REAL("max-seconds", BtLogreg, max_seconds, 0, BT_NONNEGATIVE, "T",
                 "learn: end after T seconds and write the model learned so far; 0: no limit"),
-    BT_OPT_TEXT("log", 0, BtLogreg, log, NULL, "FILE.csv", "learn: outer iterations as a table, for bitune plot"),
+    BT_OPT_TEXT("log", 0, BtLogreg, log, NULL, "FILE.csv",
+                "learn: outer iterations as a table, for bitune plot"),
     BT_OPT_TEXT("checkpoint", 0, BtLogreg, checkpoint, NULL, "FILE",
                 "learn: keep the run's state in FILE while it goes on"),
     BT_OPT_TEXT("resume", 0, BtLogreg, resume, NULL, "FILE",
@@ -92,11 +94,12 @@ static BtStatus logreg_check(BtApp *app, const void *settings) {
     return bt_fail(&app->ctx, BT_ERR_ARG, "logreg does not know \"%.40s\"; it knows learn, predict and eval",
                    app->operands[0]);
   if (app->operand_count != actions[action].operands)
-    return action == LEARN
-               ? bt_fail(&app->ctx, BT_ERR_ARG, "logreg learn takes options only; \"%.80s\" is too many; give --data",
-                         app->operands[1])
-               : bt_fail(&app->ctx, BT_ERR_ARG, "logreg %s takes a model and data: bitune logreg %s MODEL.json DATA",
-                         actions[action].name, actions[action].name);
+    return action == LEARN ? bt_fail(&app->ctx, BT_ERR_ARG,
+                                     "logreg learn takes options only; \"%.80s\" is too many; give --data",
+                                     app->operands[1])
+                           : bt_fail(&app->ctx, BT_ERR_ARG,
+                                     "logreg %s takes a model and data: bitune logreg %s MODEL.json DATA",
+                                     actions[action].name, actions[action].name);
   if (action == LEARN) return check_learn(app, set);
   return action == PREDICT ? bt_app_require(app, set->output != NULL, "output") : BT_OK;
 }
@@ -112,7 +115,8 @@ static BtStatus logreg_run(BtApp *app, void *settings) {
   if (action == LEARN) return bt_logreg_learn(app, settings);
   /* Short work for one process; under mpirun the others have none. */
   BtStatus st = BT_OK;
-  if (app->team.rank == 0) st = action == PREDICT ? bt_logreg_predict(app, settings) : bt_logreg_eval(app, settings);
+  if (app->team.rank == 0)
+    st = action == PREDICT ? bt_logreg_predict(app, settings) : bt_logreg_eval(app, settings);
   return bt_team_agree(&app->team, &app->ctx, st);
 }
 
@@ -120,19 +124,30 @@ const BtCommand bt_cmd_logreg = {
     .name = "logreg",
     .group = BT_GROUP_LEARNING,
     .summary = "learn ridge weights of multinomial logistic regression, and classify with them",
-    .usage = "learn --data DIR|FILE -o MODEL.json [options]\npredict MODEL.json DATA -o predictions.csv [options]\n"
-             "eval MODEL.json DATA [options]",
+    .usage =
+        "learn --data DIR|FILE -o MODEL.json [options]\npredict MODEL.json DATA -o predictions.csv "
+        "[options]\n"
+        "eval MODEL.json DATA [options]",
     .help =
-        "The lower-level problem is the cross-entropy of the training rows plus half the sum of e^theta w^2 over all "
-        "coefficients w, without an intercept; the upper-level loss is the mean cross-entropy of the validation rows. "
-        "The logarithms theta of the ridge weights, up to one for each coefficient, are learned by the method that "
-        "bitune learn uses for images; bounds are proven, since the ridge makes the problem strongly convex. Unless "
-        "--alpha0 is given (as other than 0.01), method maid's first step changes a parameter by --max-step.\n\n"
-        "Data are a folder with the four files of MNIST (idx, pixels scaled to [0,1]), CSV with an integer label in "
-        "the last or first column, or LIBSVM text; each may be gzipped. An idx folder's own test images are the test "
+        "The lower-level problem is the cross-entropy of the training rows plus half the sum of e^theta w^2 "
+        "over all "
+        "coefficients w, without an intercept; the upper-level loss is the mean cross-entropy of the "
+        "validation rows. "
+        "The logarithms theta of the ridge weights, up to one for each coefficient, are learned by the "
+        "method that "
+        "bitune learn uses for images; bounds are proven, since the ridge makes the problem strongly convex. "
+        "Unless "
+        "--alpha0 is given (as other than 0.01), method maid's first step changes a parameter by "
+        "--max-step.\n\n"
+        "Data are a folder with the four files of MNIST (idx, pixels scaled to [0,1]), CSV with an integer "
+        "label in "
+        "the last or first column, or LIBSVM text; each may be gzipped. An idx folder's own test images are "
+        "the test "
         "rows; other data are divided by --seed into training, validation and test rows.\n\n"
-        "predict writes the most probable class and the probabilities of all classes of each row; of an idx folder "
-        "it takes the test images. eval gives loss and accuracy: given the data that the model was learned from, on "
+        "predict writes the most probable class and the probabilities of all classes of each row; of an idx "
+        "folder "
+        "it takes the test images. eval gives loss and accuracy: given the data that the model was learned "
+        "from, on "
         "its validation and test rows, otherwise on all rows.\n\n"
         "Processes share the rows (--jobs, or mpirun); the result does not depend on their number.",
     .examples =
@@ -140,7 +155,8 @@ const BtCommand bt_cmd_logreg = {
           "The 1440 ridge weights of MNIST's digits at 12 x 12 pixels"},
          {"bitune logreg learn --data points.csv --label first --ridge feature --standardise -o points.json",
           "One ridge weight for each column of a table"},
-         {"bitune logreg predict digits.json mnist -o predictions.csv", "Classes and probabilities of the test images"}},
+         {"bitune logreg predict digits.json mnist -o predictions.csv",
+          "Classes and probabilities of the test images"}},
     .flags = BT_USES_TEAM | BT_USES_PETSC,
     .min_operands = 1,
     .max_operands = 3,

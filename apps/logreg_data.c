@@ -18,8 +18,8 @@ void bt_logreg_data_clear(BtLogregData *data) {
 
 const char *bt_logreg_part(const char *path) { return bt_idx_has_part(path, "t10k") ? "t10k" : "train"; }
 
-static BtStatus read_rows(BtContext *ctx, const BtLogreg *set, const char *path, const char *part, size_t features,
-                          BtDataset *rows, BtDataFormat *format) {
+static BtStatus read_rows(BtContext *ctx, const BtLogreg *set, const char *path, const char *part,
+                          size_t features, BtDataset *rows, BtDataFormat *format) {
   const BtDataSpec spec = {.format = (BtDataFormat)set->format,
                            .place = (BtLabelPlace)set->label,
                            .features = features,
@@ -44,8 +44,8 @@ static BtStatus bring_to_form(BtContext *ctx, const char *path, const BtLogregMo
   if (model->height && rows->height && (rows->height != model->height || rows->width != model->width))
     BT_TRY(bt_dataset_resize(ctx, model->height, model->width, rows));
   if (rows->features != model->features)
-    BT_TRY(bt_fail(ctx, BT_ERR_FORMAT, "%s: rows of %zu features; the model is for %zu%s", path, rows->features,
-                   model->features,
+    BT_TRY(bt_fail(ctx, BT_ERR_FORMAT, "%s: rows of %zu features; the model is for %zu%s", path,
+                   rows->features, model->features,
                    rows->features + 1 == model->features ? " (--label none, if there is no label?)" : ""));
   standardise(model, rows);
 done:
@@ -99,35 +99,38 @@ static BtStatus divide(BtContext *ctx, const BtLogreg *set, BtLogregModel *model
   split->valid = valid > 0 ? valid : 1;
   split->train = set->train > 0 ? (size_t)set->train : rest > split->valid ? rest - split->valid : 0;
   if (split->train < 1 || (uint64_t)set->train > n || split->train + split->valid > rest)
-    return bt_fail(ctx, BT_ERR_ARG,
-                   "%s: %zu rows are too few for %zu to train on, %zu to validate and %zu to test on; change --train, "
-                   "--valid-share or --test-share",
-                   set->data, n, split->train, split->valid, split->test);
+    return bt_fail(
+        ctx, BT_ERR_ARG,
+        "%s: %zu rows are too few for %zu to train on, %zu to validate and %zu to test on; change --train, "
+        "--valid-share or --test-share",
+        set->data, n, split->train, split->valid, split->test);
   data->order = malloc(n * sizeof *data->order);
   if (!data->order) return bt_fail_memory(ctx, "a division of rows", 8.0 * (double)n);
   bt_shuffle((uint64_t)set->seed, n, data->order);
   return BT_OK;
 }
 
-static BtStatus index_classes(BtContext *ctx, const BtLogreg *set, const BtLogregModel *model, BtLogregData *data) {
+static BtStatus index_classes(BtContext *ctx, const BtLogreg *set, const BtLogregModel *model,
+                              BtLogregData *data) {
   BtStatus st = BT_OK;
   data->index = malloc(data->rows.rows * sizeof *data->index);
   data->test_index = malloc((data->test.rows + 1) * sizeof *data->test_index);
   if (!data->index || !data->test_index) return bt_fail_memory(ctx, "labels", 4.0 * (double)data->rows.rows);
   BT_TRY(bt_dataset_index(ctx, set->data, &data->rows, model->labels, model->classes, data->index));
   if (data->test.rows > 0)
-    BT_TRY(bt_dataset_index(ctx, set->test ? set->test : set->data, &data->test, model->labels, model->classes,
-                            data->test_index));
+    BT_TRY(bt_dataset_index(ctx, set->test ? set->test : set->data, &data->test, model->labels,
+                            model->classes, data->test_index));
 done:
   return st;
 }
 
 /* --test, or the test part of an idx folder. */
-static BtStatus load_test(BtContext *ctx, const BtLogreg *set, BtDataFormat format, const BtLogregModel *model,
-                          BtLogregData *data) {
+static BtStatus load_test(BtContext *ctx, const BtLogreg *set, BtDataFormat format,
+                          const BtLogregModel *model, BtLogregData *data) {
   double fingerprint;
   if (set->test)
-    return bt_logreg_data_read(ctx, set, set->test, bt_logreg_part(set->test), model, &data->test, &fingerprint);
+    return bt_logreg_data_read(ctx, set, set->test, bt_logreg_part(set->test), model, &data->test,
+                               &fingerprint);
   if (format == BT_DATA_IDX && bt_idx_has_part(set->data, "t10k"))
     return bt_logreg_data_read(ctx, set, set->data, "t10k", model, &data->test, &fingerprint);
   return BT_OK;

@@ -47,9 +47,9 @@ static const char *method_name(const BtLogreg *set, char *text, size_t size) {
   return bt_choice_name(BT_METHOD_CHOICES, method, text, size);
 }
 
-/* The derivative by the logarithm of one of many ridge weights is so small that --alpha0's default, made for images,
- * would move nothing by an amount whose effect could be proven. Unless another is asked for, the first step is as long
- * as --max-step allows and is cut where that is too far. */
+/* The derivative by the logarithm of one of many ridge weights is so small that --alpha0's default, made for
+ * images, would move nothing by an amount whose effect could be proven. Unless another is asked for, the
+ * first step is as long as --max-step allows and is cut where that is too far. */
 static const double default_step = 0.01, longest_step = 1e100;
 
 static void choose_method(const BtLogreg *set, BtMethod *method) {
@@ -66,15 +66,18 @@ static json_t *make_identity(const Run *run) {
   const BtLogregModel *m = &run->model;
   const BtLogregSplit *s = &m->split;
   char method[40], ridge[40], loss[40];
-  json_t *id = json_pack("{s:s, s:s, s:s, s:s}", "format", "bitune-logreg-checkpoint-1", "method",
-                         method_name(run->set, method, sizeof method), "ridge",
-                         bt_choice_name(BT_RIDGE_CHOICES, (int)m->ridge, ridge, sizeof ridge), "lower-level loss",
-                         bt_choice_name(BT_LOWER_LOSS_CHOICES, m->mean_loss, loss, sizeof loss));
+  json_t *id =
+      json_pack("{s:s, s:s, s:s, s:s}", "format", "bitune-logreg-checkpoint-1", "method",
+                method_name(run->set, method, sizeof method), "ridge",
+                bt_choice_name(BT_RIDGE_CHOICES, (int)m->ridge, ridge, sizeof ridge), "lower-level loss",
+                bt_choice_name(BT_LOWER_LOSS_CHOICES, m->mean_loss, loss, sizeof loss));
   int bad = !id;
   bad |= json_object_set_new(id, "data", json_sprintf("%.17g", s->fingerprint));
-  bad |= json_object_set_new(id, "problem", json_sprintf("%zu classes, %zu features", m->classes, m->features));
+  bad |=
+      json_object_set_new(id, "problem", json_sprintf("%zu classes, %zu features", m->classes, m->features));
   bad |= json_object_set_new(
-      id, "split", json_sprintf("%zu to train, %zu to validate, seed %lld", s->train, s->valid, (long long)s->seed));
+      id, "split",
+      json_sprintf("%zu to train, %zu to validate, seed %lld", s->train, s->valid, (long long)s->seed));
   bad |= json_object_set_new(id, "standardised", json_string(m->mean ? "yes" : "no"));
   if (!bad) return id;
   json_decref(id);
@@ -89,7 +92,8 @@ static BtStatus pose_upper(BtContext *ctx, Run *run, BtLogisticSpec spec) {
   return st;
 }
 
-/* Every process reads the data and keeps its share of the training rows; the first keeps the others besides. */
+/* Every process reads the data and keeps its share of the training rows; the first keeps the others besides.
+ */
 static BtStatus pose(BtApp *app, Run *run) {
   BtContext *ctx = &app->ctx;
   BtLogregModel *m = &run->model;
@@ -121,8 +125,8 @@ static BtStatus pose(BtApp *app, Run *run) {
 static BtStatus build(BtApp *app, Run *run) {
   BtContext *ctx = &app->ctx;
   BtStatus st = BT_OK;
-  BT_TRY(bt_bilevel_create(ctx, bt_logistic_problem(run->logistic), &run->loss, &run->set->lower, &app->team, in_domain,
-                           &run->model, &run->bilevel));
+  BT_TRY(bt_bilevel_create(ctx, bt_logistic_problem(run->logistic), &run->loss, &run->set->lower, &app->team,
+                           in_domain, &run->model, &run->bilevel));
   run->oracle = bt_bilevel_oracle(run->bilevel);
   choose_method(run->set, &run->method);
   st = run->method.ops->create(ctx, &run->method, run->model.parameters, run->model.theta);
@@ -189,8 +193,8 @@ static BtStatus judge_rows(BtApp *app, Run *run, Verdict *v) {
   const int own = d->test.rows > 0;
   BT_TRY(bt_logreg_score(ctx, m, &d->rows, d->order, s->train, d->index, NULL, &v->train));
   BT_TRY(bt_logreg_score(ctx, m, &d->rows, d->order + s->train, s->valid, d->index, NULL, &v->valid));
-  BT_TRY(bt_logreg_score(ctx, m, own ? &d->test : &d->rows, own ? NULL : d->order + s->rows - s->test, run->test_rows,
-                         own ? d->test_index : d->index, NULL, &v->test));
+  BT_TRY(bt_logreg_score(ctx, m, own ? &d->test : &d->rows, own ? NULL : d->order + s->rows - s->test,
+                         run->test_rows, own ? d->test_index : d->index, NULL, &v->test));
 done:
   return st;
 }
@@ -253,13 +257,13 @@ static void report(BtApp *app, const Run *run, const Verdict *v) {
   const BtGroupFigures f = bt_group_figures(&run->group, run->model.theta);
   bt_app_print(app, "%s after %lld outer iterations, %lld lower-level products, %.1f s\n", reason(run, v),
                (long long)s->iteration, (long long)bt_work_total(&work), s->seconds);
-  bt_app_print(app, "validation loss %.8g in [%.8g, %.8g] (%s), accuracy %.2f %%\n", v->value.value, v->value.lower,
-               v->value.upper, bt_proof_name(v->value.proof), 100 * v->valid.accuracy);
+  bt_app_print(app, "validation loss %.8g in [%.8g, %.8g] (%s), accuracy %.2f %%\n", v->value.value,
+               v->value.lower, v->value.upper, bt_proof_name(v->value.proof), 100 * v->valid.accuracy);
   if (run->test_rows > 0)
     bt_app_print(app, "test loss %.8g, accuracy %.2f %%\n", v->test.loss, 100 * v->test.accuracy);
   bt_app_print(app, "hypergradient %.2e, error at most %.1e\n", s->gradient->norm, s->gradient->bound);
-  bt_app_print(app, "  log_ridge          %zu from %.4f to %.4f, mean %.4f\n", run->model.parameters, f.least, f.largest,
-               f.mean);
+  bt_app_print(app, "  log_ridge          %zu from %.4f to %.4f, mean %.4f\n", run->model.parameters, f.least,
+               f.largest, f.mean);
   bt_app_print(app, "model written to %s\n", run->set->output);
 }
 
@@ -292,13 +296,14 @@ static BtStatus end_stopped(BtApp *app, Run *run) {
 
 /* Outputs must be neither inputs nor one another. */
 static BtStatus check_outputs(BtContext *ctx, const BtLogreg *set) {
-  const char *const files[] = {set->output, set->log, set->checkpoint ? set->checkpoint : set->resume, set->data,
-                               set->test};
+  const char *const files[] = {set->output, set->log, set->checkpoint ? set->checkpoint : set->resume,
+                               set->data, set->test};
   enum { OUTPUTS = 3, FILES = 5 };
   for (int a = 0; a < OUTPUTS; a++)
     for (int b = a + 1; b < FILES; b++)
       if (files[a] && files[b] && strcmp(files[a], files[b]) == 0)
-        return bt_fail(ctx, BT_ERR_ARG, "%s would be %s", files[a], b < OUTPUTS ? "two outputs at once" : "overwritten");
+        return bt_fail(ctx, BT_ERR_ARG, "%s would be %s", files[a],
+                       b < OUTPUTS ? "two outputs at once" : "overwritten");
   return BT_OK;
 }
 

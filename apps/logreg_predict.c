@@ -11,13 +11,16 @@
 /* Rows scored at a time. */
 enum { PIECE = 4096 };
 
-BtStatus bt_logreg_score(BtContext *ctx, const BtLogregModel *model, const BtDataset *rows, const size_t *order,
-                         size_t count, const int32_t *index, double *probabilities, BtLogregScore *score) {
+BtStatus bt_logreg_score(BtContext *ctx, const BtLogregModel *model, const BtDataset *rows,
+                         const size_t *order, size_t count, const int32_t *index, double *probabilities,
+                         BtLogregScore *score) {
   const size_t d = model->features, classes = model->classes;
   double *x = malloc(PIECE * d * sizeof *x), *p = malloc(PIECE * classes * sizeof *p);
   double *work = malloc(bt_softmax_work(d, classes) * sizeof *work);
   int32_t *label = malloc(PIECE * sizeof *label);
-  BtStatus st = x && p && work && label ? BT_OK : bt_fail_memory(ctx, "predictions", 8.0 * PIECE * (double)(d + classes));
+  BtStatus st = x && p && work && label
+                    ? BT_OK
+                    : bt_fail_memory(ctx, "predictions", 8.0 * PIECE * (double)(d + classes));
   double loss = 0;
   size_t right = 0;
   for (size_t first = 0; st >= 0 && first < count; first += PIECE) {
@@ -48,8 +51,8 @@ BtStatus bt_logreg_score(BtContext *ctx, const BtLogregModel *model, const BtDat
   return st;
 }
 
-static BtStatus write_predictions(BtContext *ctx, const char *path, const BtLogregModel *model, const BtDataset *rows,
-                                  const double *p) {
+static BtStatus write_predictions(BtContext *ctx, const char *path, const BtLogregModel *model,
+                                  const BtDataset *rows, const double *p) {
   BtAtomicFile file = {0};
   BtStatus st = BT_OK;
   BT_TRY(bt_atomic_open(ctx, path, &file));
@@ -101,7 +104,8 @@ done:
 static void report(BtApp *app, const char *name, size_t count, BtLogregScore score) {
   char key[40];
   if (count == 0) return;
-  bt_app_print(app, "%-10s  %7zu rows  loss %.6f  accuracy %.2f %%\n", name, count, score.loss, 100 * score.accuracy);
+  bt_app_print(app, "%-10s  %7zu rows  loss %.6f  accuracy %.2f %%\n", name, count, score.loss,
+               100 * score.accuracy);
   snprintf(key, sizeof key, "%s_loss", name);
   bt_app_put_real(app, key, score.loss);
   snprintf(key, sizeof key, "%s_accuracy", name);
@@ -111,18 +115,17 @@ static void report(BtApp *app, const char *name, size_t count, BtLogregScore sco
 }
 
 /* Rows from `first` on in the model's order of them. */
-static BtStatus score_part(BtApp *app, const BtLogregModel *model, const BtDataset *rows, const int32_t *index,
-                           const char *name, const size_t *order, size_t count) {
+static BtStatus score_part(BtApp *app, const BtLogregModel *model, const BtDataset *rows,
+                           const int32_t *index, const char *name, const size_t *order, size_t count) {
   BtLogregScore score;
   const BtStatus st = bt_logreg_score(&app->ctx, model, rows, order, count, index, NULL, &score);
   if (st >= 0) report(app, name, count, score);
   return st;
 }
 
-static BtStatus index_rows(BtContext *ctx, const char *path, const BtLogregModel *model, const BtDataset *rows,
-                           int32_t **index) {
-  if (!rows->label)
-    return bt_fail(ctx, BT_ERR_ARG, "--label none is for predict: a loss needs labels");
+static BtStatus index_rows(BtContext *ctx, const char *path, const BtLogregModel *model,
+                           const BtDataset *rows, int32_t **index) {
+  if (!rows->label) return bt_fail(ctx, BT_ERR_ARG, "--label none is for predict: a loss needs labels");
   free(*index);
   *index = malloc(rows->rows * sizeof **index);
   if (!*index) return bt_fail_memory(ctx, path, 4.0 * (double)rows->rows);
@@ -130,7 +133,8 @@ static BtStatus index_rows(BtContext *ctx, const char *path, const BtLogregModel
 }
 
 /* The rows that the model was learned from, divided as they were then. */
-static BtStatus score_split(BtApp *app, const BtLogregModel *model, const BtDataset *rows, const int32_t *index) {
+static BtStatus score_split(BtApp *app, const BtLogregModel *model, const BtDataset *rows,
+                            const int32_t *index) {
   const BtLogregSplit *s = &model->split;
   BtStatus st = BT_OK;
   size_t *order = malloc(s->rows * sizeof *order);
@@ -145,7 +149,8 @@ done:
 }
 
 BtStatus bt_logreg_eval(BtApp *app, const BtLogreg *set) {
-  static const char *const work[] = {"lower_gradients", "hessian_products", "hypergradients", "outer_iterations"};
+  static const char *const work[] = {"lower_gradients", "hessian_products", "hypergradients",
+                                     "outer_iterations"};
   BtContext *ctx = &app->ctx;
   const char *path = app->operands[2];
   const int folder_with_test = strcmp(bt_logreg_part(path), "t10k") == 0;

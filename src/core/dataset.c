@@ -81,7 +81,8 @@ BtStatus bt_dataset_read(BtContext *ctx, const char *path, const BtDataSpec *spe
   if (format == BT_DATA_CSV) BT_TRY(bt_dataset_read_csv(ctx, path, spec->place, set));
   if (format == BT_DATA_LIBSVM) BT_TRY(bt_dataset_read_libsvm(ctx, path, spec->features, set));
   if (spec->features && set->features != spec->features)
-    BT_TRY(bt_fail(ctx, BT_ERR_FORMAT, "%s: %zu features, %zu are expected", path, set->features, spec->features));
+    BT_TRY(bt_fail(ctx, BT_ERR_FORMAT, "%s: %zu features, %zu are expected", path, set->features,
+                   spec->features));
   if (out) *out = format;
 done:
   if (st < 0) bt_dataset_clear(set);
@@ -120,8 +121,9 @@ BtStatus bt_dataset_resize(BtContext *ctx, size_t height, size_t width, BtDatase
   double *vertical = NULL, *horizontal = NULL, *row = NULL, *x = NULL;
   if (set->height == 0) return bt_fail(ctx, BT_ERR_ARG, "only images (idx) can be resized");
   if (height < 1 || width < 1 || height > set->height || width > set->width)
-    return bt_fail(ctx, BT_ERR_ARG, "images of %zux%zu cannot be resized to %zux%zu: sizes go down to 1, not up",
-                   set->height, set->width, height, width);
+    return bt_fail(ctx, BT_ERR_ARG,
+                   "images of %zux%zu cannot be resized to %zux%zu: sizes go down to 1, not up", set->height,
+                   set->width, height, width);
   vertical = calloc(height * set->height, sizeof *vertical);
   horizontal = calloc(width * set->width, sizeof *horizontal);
   row = calloc(set->width, sizeof *row);
@@ -131,7 +133,8 @@ BtStatus bt_dataset_resize(BtContext *ctx, size_t height, size_t width, BtDatase
   area_weights(set->height, height, vertical);
   area_weights(set->width, width, horizontal);
   for (size_t i = 0; i < set->rows; i++)
-    resize_one(set, set->x + i * set->features, height, width, vertical, horizontal, row, x + i * height * width);
+    resize_one(set, set->x + i * set->features, height, width, vertical, horizontal, row,
+               x + i * height * width);
   free(set->x);
   set->x = x;
   x = NULL;
@@ -165,23 +168,25 @@ BtStatus bt_dataset_classes(BtContext *ctx, const char *path, const BtDataset *s
     if (n == 0 || sorted[i] != sorted[n - 1]) sorted[n++] = sorted[i];
   if (n < 2 || n > BT_MOST_CLASSES) {
     free(sorted);
-    return n < 2 ? bt_fail(ctx, BT_ERR_FORMAT, "%s: all rows have the same label; two classes at least are wanted", path)
-                 : bt_fail(ctx, BT_ERR_FORMAT,
-                           "%s: %zu different labels, %d at most are supported; is the label in another column?", path,
-                           n, BT_MOST_CLASSES);
+    return n < 2 ? bt_fail(ctx, BT_ERR_FORMAT,
+                           "%s: all rows have the same label; two classes at least are wanted", path)
+                 : bt_fail(
+                       ctx, BT_ERR_FORMAT,
+                       "%s: %zu different labels, %d at most are supported; is the label in another column?",
+                       path, n, BT_MOST_CLASSES);
   }
   *values = sorted;
   *count = n;
   return BT_OK;
 }
 
-BtStatus bt_dataset_index(BtContext *ctx, const char *path, const BtDataset *set, const int64_t *values, size_t count,
-                          int32_t *index) {
+BtStatus bt_dataset_index(BtContext *ctx, const char *path, const BtDataset *set, const int64_t *values,
+                          size_t count, int32_t *index) {
   for (size_t i = 0; i < set->rows; i++) {
     const int64_t *found = bsearch(&set->label[i], values, count, sizeof *values, compare);
     if (!found)
-      return bt_fail(ctx, BT_ERR_FORMAT, "%s: row %zu has the label %lld, which is none of the %zu classes", path,
-                     i + 1, (long long)set->label[i], count);
+      return bt_fail(ctx, BT_ERR_FORMAT, "%s: row %zu has the label %lld, which is none of the %zu classes",
+                     path, i + 1, (long long)set->label[i], count);
     index[i] = (int32_t)(found - values);
   }
   return BT_OK;

@@ -115,8 +115,8 @@ static int is_header(const char *line) {
   }
 }
 
-static BtStatus read_csv_row(BtContext *ctx, const BtLines *lines, char *line, BtLabelPlace place, size_t columns,
-                             BtDataset *set, size_t row) {
+static BtStatus read_csv_row(BtContext *ctx, const BtLines *lines, char *line, BtLabelPlace place,
+                             size_t columns, BtDataset *set, size_t row) {
   double *x = set->x + row * set->features;
   for (size_t c = 0; c < columns; c++) {
     const char *cell = next_cell(&line);
@@ -145,8 +145,8 @@ static BtStatus measure_csv(BtContext *ctx, BtLines *lines, int *header, size_t 
       continue;
     }
     if (cells != *columns)
-      return bt_fail(ctx, BT_ERR_FORMAT, "%s: line %zu has %zu columns instead of %zu", lines->path, lines->number,
-                     cells, *columns);
+      return bt_fail(ctx, BT_ERR_FORMAT, "%s: line %zu has %zu columns instead of %zu", lines->path,
+                     lines->number, cells, *columns);
     ++*rows;
   }
   return *rows > 0 ? BT_OK : bt_fail(ctx, BT_ERR_FORMAT, "%s: has no rows", lines->path);
@@ -189,7 +189,8 @@ static char *next_word(char **rest) {
 }
 
 /* "12:0.5" */
-static BtStatus parse_pair(BtContext *ctx, const BtLines *lines, const char *word, size_t *index, double *value) {
+static BtStatus parse_pair(BtContext *ctx, const BtLines *lines, const char *word, size_t *index,
+                           double *value) {
   char *end;
   const char *colon = strchr(word, ':');
   if (!colon || colon == word || word[strspn(word, "0123456789")] != ':')
@@ -220,8 +221,8 @@ static BtStatus measure_libsvm(BtContext *ctx, BtLines *lines, size_t *rows, siz
       while (digits > line && digits[-1] >= '0' && digits[-1] <= '9') digits--;
       const double index = strtod(digits, NULL);
       if (index > largest_index)
-        return bt_fail(ctx, BT_ERR_FORMAT, "%s: line %zu: index %.0f is larger than %.0f", lines->path, lines->number,
-                       index, largest_index);
+        return bt_fail(ctx, BT_ERR_FORMAT, "%s: line %zu: index %.0f is larger than %.0f", lines->path,
+                       lines->number, index, largest_index);
       if (index > (double)*features) *features = (size_t)index;
     }
   }
@@ -229,7 +230,8 @@ static BtStatus measure_libsvm(BtContext *ctx, BtLines *lines, size_t *rows, siz
   return *features > 0 ? BT_OK : bt_fail(ctx, BT_ERR_FORMAT, "%s: has no features", lines->path);
 }
 
-static BtStatus read_libsvm_row(BtContext *ctx, const BtLines *lines, char *line, BtDataset *set, size_t row) {
+static BtStatus read_libsvm_row(BtContext *ctx, const BtLines *lines, char *line, BtDataset *set,
+                                size_t row) {
   double *x = set->x + row * set->features;
   size_t before = 0;
   BtStatus st = bt_parse_label(ctx, lines, next_word(&line), &set->label[row]);

@@ -16,8 +16,9 @@ typedef struct {
 
 static BtStatus grow(BtContext *ctx, const char *path, Output *out) {
   if (out->used > out->limit)
-    return bt_fail(ctx, BT_ERR_FORMAT, "%s: decompresses to more than %zu bytes, the most such a file may have",
-                   path, out->limit);
+    return bt_fail(ctx, BT_ERR_FORMAT,
+                   "%s: decompresses to more than %zu bytes, the most such a file may have", path,
+                   out->limit);
   /* One byte beyond the limit tells a file that is too large, one more is for the zero at the end. */
   size_t room = out->room ? 2 * out->room : 65536;
   if (room > out->limit + 1) room = out->limit + 1;
@@ -48,12 +49,14 @@ static BtStatus inflate_member(BtContext *ctx, const char *path, z_stream *z, co
     out->used += given - z->avail_out;
     if (code == Z_MEM_ERROR) return bt_fail_memory(ctx, path, 65536);
     if (code == Z_BUF_ERROR && *at == size)
-      return bt_fail(ctx, BT_ERR_FORMAT, "%s: truncated: the gzip stream does not end; fetch the file again", path);
+      return bt_fail(ctx, BT_ERR_FORMAT, "%s: truncated: the gzip stream does not end; fetch the file again",
+                     path);
     if (code != Z_OK && code != Z_STREAM_END && code != Z_BUF_ERROR)
-      return bt_fail(ctx, BT_ERR_FORMAT, "%s: damaged gzip data at byte %zu (%s); fetch the file again", path, *at,
-                     z->msg ? z->msg : "no detail");
+      return bt_fail(ctx, BT_ERR_FORMAT, "%s: damaged gzip data at byte %zu (%s); fetch the file again", path,
+                     *at, z->msg ? z->msg : "no detail");
     if (code == Z_OK && in - z->avail_in == 0 && given == z->avail_out && *at == size)
-      return bt_fail(ctx, BT_ERR_FORMAT, "%s: truncated: the gzip stream does not end; fetch the file again", path);
+      return bt_fail(ctx, BT_ERR_FORMAT, "%s: truncated: the gzip stream does not end; fetch the file again",
+                     path);
   }
   return BT_OK;
 }
@@ -70,8 +73,8 @@ static BtStatus decompress(BtContext *ctx, const char *path, const char *data, s
   if (inflateInit2(&z, GZIP_ONLY + MAX_WBITS) != Z_OK) return bt_fail_memory(ctx, path, 65536);
   do {
     if (!is_gzip(data + at, size - at))
-      BT_TRY(bt_fail(ctx, BT_ERR_FORMAT, "%s: %zu bytes that are no gzip data follow the compressed ones", path,
-                     size - at));
+      BT_TRY(bt_fail(ctx, BT_ERR_FORMAT, "%s: %zu bytes that are no gzip data follow the compressed ones",
+                     path, size - at));
     (void)inflateReset(&z);
     BT_TRY(inflate_member(ctx, path, &z, data, size, &at, out));
   } while (at < size);

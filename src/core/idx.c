@@ -18,8 +18,9 @@ static BtStatus check_header(BtContext *ctx, const char *path, const unsigned ch
   if (size < HEADER)
     return bt_fail(ctx, BT_ERR_FORMAT, "%s: truncated: %zu bytes are no idx file", path, size);
   if (b[0] != 0 || b[1] != 0)
-    return bt_fail(ctx, BT_ERR_FORMAT, "%s: not an idx file: its magic number is %02x%02x%02x%02x, not 000008..",
-                   path, b[0], b[1], b[2], b[3]);
+    return bt_fail(ctx, BT_ERR_FORMAT,
+                   "%s: not an idx file: its magic number is %02x%02x%02x%02x, not 000008..", path, b[0],
+                   b[1], b[2], b[3]);
   if (b[2] != UNSIGNED_BYTE)
     return bt_fail(ctx, b[2] >= 9 && b[2] <= 14 ? BT_ERR_UNSUPPORTED : BT_ERR_FORMAT,
                    "%s: entries of idx type 0x%02x; only unsigned bytes (0x08) are read", path, b[2]);
@@ -46,8 +47,8 @@ static BtStatus parse(BtContext *ctx, const char *path, size_t size, BtIdx *idx)
   }
   idx->entries = b + start;
   if (size - start < idx->size)
-    return bt_fail(ctx, BT_ERR_FORMAT, "%s: truncated: %zu bytes of entries, fewer than its header says", path,
-                   size - start);
+    return bt_fail(ctx, BT_ERR_FORMAT, "%s: truncated: %zu bytes of entries, fewer than its header says",
+                   path, size - start);
   if (size - start > idx->size)
     return bt_fail(ctx, BT_ERR_FORMAT, "%s: %zu bytes follow the %zu entries of its header", path,
                    size - start - idx->size, idx->size);
@@ -91,7 +92,8 @@ static BtStatus read_file(BtContext *ctx, const char *folder, const char *part, 
                           BtIdx *idx) {
   char *path = find_file(folder, part, what, dims);
   if (!path)
-    return bt_fail(ctx, BT_ERR_IO, "%s: no %s-%s-idx%d-ubyte or %s-%s-idx%d-ubyte.gz; is it a folder of MNIST's kind?",
+    return bt_fail(ctx, BT_ERR_IO,
+                   "%s: no %s-%s-idx%d-ubyte or %s-%s-idx%d-ubyte.gz; is it a folder of MNIST's kind?",
                    folder, part, what, dims, part, what, dims);
   BtStatus st = bt_idx_read(ctx, path, idx);
   if (st >= 0 && idx->dims != dims) {
@@ -102,14 +104,15 @@ static BtStatus read_file(BtContext *ctx, const char *folder, const char *part, 
   return st;
 }
 
-BtStatus bt_idx_read_part(BtContext *ctx, const char *folder, const char *part, BtIdx *images, BtIdx *labels) {
+BtStatus bt_idx_read_part(BtContext *ctx, const char *folder, const char *part, BtIdx *images,
+                          BtIdx *labels) {
   BtStatus st = BT_OK;
   *images = *labels = (BtIdx){0};
   BT_TRY(read_file(ctx, folder, part, "images", 3, images));
   BT_TRY(read_file(ctx, folder, part, "labels", 1, labels));
   if (images->shape[0] != labels->shape[0])
-    BT_TRY(bt_fail(ctx, BT_ERR_FORMAT, "%s: %zu images but %zu labels of part \"%s\"", folder, images->shape[0],
-                   labels->shape[0], part));
+    BT_TRY(bt_fail(ctx, BT_ERR_FORMAT, "%s: %zu images but %zu labels of part \"%s\"", folder,
+                   images->shape[0], labels->shape[0], part));
 done:
   if (st < 0) {
     bt_idx_clear(images);

@@ -37,8 +37,9 @@ void bt_cross_entropy_destroy(BtCrossEntropy *loss) {
   free(loss);
 }
 
-/* A row's log-sum-exp less its score is within 2(d+8)u‖v_i‖‖w_k‖ + (K+30)u of the exact one: as the gradient's error,
- * with Σ‖v_i‖ ≤ m max‖v_i‖; sums of rows add their share of the value, which has one sign. */
+/* A row's log-sum-exp less its score is within 2(d+8)u‖v_i‖‖w_k‖ + (K+30)u of the exact one: as the
+ * gradient's error, with Σ‖v_i‖ ≤ m max‖v_i‖; sums of rows add their share of the value, which has one sign.
+ */
 static BtUpperPoint evaluate(const BtUpperLoss *loss, size_t i, size_t n, const double *x, double *gradient) {
   const BtCrossEntropy *own = loss->data;
   const BtProblem *p = bt_logistic_problem(own->rows);
@@ -49,7 +50,8 @@ static BtUpperPoint evaluate(const BtUpperLoss *loss, size_t i, size_t n, const 
   return (BtUpperPoint){
       .value = value,
       .slope = bt_norm(gradient, n),
-      .rounding = BT_ROUNDOFF * (size * (4 + 4 * bt_logistic_row_norm(own->rows) * bt_norm(x, n)) + terms * value),
+      .rounding =
+          BT_ROUNDOFF * (size * (4 + 4 * bt_logistic_row_norm(own->rows) * bt_norm(x, n)) + terms * value),
       .gradient_rounding = p->ops->gradient_rounding(p, i, &own->theta, &k, x),
       .curvature = k.lipschitz};
 }
@@ -68,4 +70,6 @@ static double lipschitz(BtUpperPoint at, double eps) {
 
 static const BtUpperLossOps cross_entropy_ops = {"cross-entropy", evaluate, bounds, lipschitz};
 
-BtUpperLoss bt_cross_entropy_loss(const BtCrossEntropy *loss) { return (BtUpperLoss){&cross_entropy_ops, loss}; }
+BtUpperLoss bt_cross_entropy_loss(const BtCrossEntropy *loss) {
+  return (BtUpperLoss){&cross_entropy_ops, loss};
+}

@@ -7,7 +7,7 @@
 #include "lowerlevel/logistic_internal.h"
 #include "lowerlevel/vector.h"
 
-/* √2/(3√3): largest third derivative of log-sum-exp along a unit vector, methods.md eq. (45). */
+/* √2/(3√3): largest third derivative of log-sum-exp along a unit vector, methods.md eq. (44). */
 static const double third = 0.27216552697590868;
 /* Largest ‖p ∘ (1 − p)‖ over probabilities, √(4/27), rounded up. */
 static const double steepest = 0.38490018;
@@ -29,8 +29,8 @@ struct BtLogistic {
   BtProblem problem, fast;
 };
 
-/* The curvature of a point: its slot and serial number, then its ridge weights and w, from which the slot is filled
- * again if it was needed for another point. */
+/* The curvature of a point: its slot and serial number, then its ridge weights and w, from which the slot is
+ * filled again if it was needed for another point. */
 enum { CURVATURE_SLOT, CURVATURE_SERIAL, CURVATURE_HEAD };
 
 size_t bt_ridge_parameters(BtRidge ridge, size_t features, size_t classes) {
@@ -95,7 +95,9 @@ static double value_grad(const BtProblem *problem, size_t i, const double *theta
   return l->scale * loss + 0.5 * penalty;
 }
 
-static size_t curvature_size(const BtProblem *problem, size_t i) { return CURVATURE_HEAD + 2 * dimension(problem, i); }
+static size_t curvature_size(const BtProblem *problem, size_t i) {
+  return CURVATURE_HEAD + 2 * dimension(problem, i);
+}
 
 static void curvature(const BtProblem *problem, size_t i, const double *theta, const double *x, double *out) {
   BtLogistic *l = self(problem);
@@ -112,7 +114,8 @@ static size_t slot_of(const BtProblem *problem, const double *prepared) {
   BtLogistic *l = self(problem);
   const size_t slot = (size_t)prepared[CURVATURE_SLOT];
   if (l->rows.slot[slot].serial != prepared[CURVATURE_SERIAL]) {
-    (void)bt_logistic_rows_prepare(&l->rows, view(problem)->single, prepared + CURVATURE_HEAD + unknowns(l), slot);
+    (void)bt_logistic_rows_prepare(&l->rows, view(problem)->single, prepared + CURVATURE_HEAD + unknowns(l),
+                                   slot);
     l->rows.slot[slot].serial = prepared[CURVATURE_SERIAL];
   }
   return slot;
@@ -136,15 +139,15 @@ static void hess_diagonal(const BtProblem *problem, size_t i, const double *prep
 }
 
 /* J = diag(e^θ w), columns of one group added up. */
-static void cross_mult(const BtProblem *problem, size_t i, const double *theta, const double *x, const double *v,
-                       double *product) {
+static void cross_mult(const BtProblem *problem, size_t i, const double *theta, const double *x,
+                       const double *v, double *product) {
   const BtLogistic *l = self(problem);
   (void)i;
   for (size_t j = 0; j < unknowns(l); j++) product[j] = exp(theta[group(l, j)]) * x[j] * v[group(l, j)];
 }
 
-static void cross_adjoint(const BtProblem *problem, size_t i, const double *theta, const double *x, const double *q,
-                          double *product) {
+static void cross_adjoint(const BtProblem *problem, size_t i, const double *theta, const double *x,
+                          const double *q, double *product) {
   const BtLogistic *l = self(problem);
   (void)i;
   for (size_t g = 0; g < problem->parameters; g++) product[g] = 0;
@@ -153,7 +156,8 @@ static void cross_adjoint(const BtProblem *problem, size_t i, const double *thet
 }
 
 /* max_g e^{θ_g} ‖x_g‖, x_g the coefficients of group g; work holds the squares' sums. */
-static double largest_group(const BtLogistic *l, size_t parameters, const double *theta, const double *x, double *work) {
+static double largest_group(const BtLogistic *l, size_t parameters, const double *theta, const double *x,
+                            double *work) {
   double largest = 0;
   for (size_t g = 0; g < parameters; g++) work[g] = 0;
   for (size_t j = 0; j < unknowns(l); j++) work[group(l, j)] += x[j] * x[j];
@@ -162,7 +166,8 @@ static double largest_group(const BtLogistic *l, size_t parameters, const double
 }
 
 /* The columns of J are orthogonal: its norm is that of the longest. */
-static double cross_norm(const BtProblem *problem, size_t i, const double *theta, const double *x, double *work) {
+static double cross_norm(const BtProblem *problem, size_t i, const double *theta, const double *x,
+                         double *work) {
   (void)i;
   return largest_group(self(problem), problem->parameters, theta, x, work);
 }
@@ -172,14 +177,15 @@ static size_t cross_norm_work(const BtProblem *problem, size_t i) {
   return problem->parameters;
 }
 
-/* methods.md eq. (43–46). */
+/* methods.md eq. (44, 45). */
 static void constants(const BtProblem *problem, size_t i, const double *theta, BtProblemConstants *k) {
   const BtLogistic *l = self(problem);
   const BtRowNorms *norms = &l->rows.norms;
   const double slack = 1 + 16 * BT_ROUNDOFF;
   double least = (double)INFINITY, most = 0;
   (void)i;
-  for (size_t g = 0; g < problem->parameters; g++) least = fmin(least, exp(theta[g])), most = fmax(most, exp(theta[g]));
+  for (size_t g = 0; g < problem->parameters; g++)
+    least = fmin(least, exp(theta[g])), most = fmax(most, exp(theta[g]));
   *k = (BtProblemConstants){.mu = least * (1 - exp_rounding),
                             .lipschitz = slack * (0.5 * l->scale * norms->gram + most),
                             .hessian_lipschitz = slack * third * l->scale * norms->row * norms->gram,
@@ -191,12 +197,14 @@ static void constants(const BtProblem *problem, size_t i, const double *theta, B
 /* max_k ‖w_k‖ */
 static double largest_row(const BtLogistic *l, const double *x) {
   double largest = 0;
-  for (size_t k = 0; k < l->rows.classes; k++) largest = fmax(largest, bt_norm(x + k * l->rows.features, l->rows.features));
+  for (size_t k = 0; k < l->rows.classes; k++)
+    largest = fmax(largest, bt_norm(x + k * l->rows.features, l->rows.features));
   return largest * (1 + bt_sum_rounding(l->rows.features));
 }
 
-/* Score k of row i is off by (d+8)u‖x_i‖‖w_k‖, which moves p_i by 2·steepest times that; evaluation adds (K+14)u, the
- * sum over rows `terms` roundings of ‖p_i − e_y‖‖x_i‖ ≤ √2‖x_i‖, the ridge 8u of itself (methods.md eq. (49)). */
+/* Score k of row i is off by (d+8)u‖x_i‖‖w_k‖, which moves p_i by 2·steepest times that; evaluation adds
+ * (K+14)u, the sum over rows `terms` roundings of ‖p_i − e_y‖‖x_i‖ ≤ √2‖x_i‖, the ridge 8u of itself
+ * (methods.md eq. (48)). */
 static double gradient_rounding(const BtProblem *problem, size_t i, const double *theta,
                                 const BtProblemConstants *k, const double *x) {
   const BtLogistic *l = self(problem);
@@ -214,9 +222,9 @@ static double gradient_rounding(const BtProblem *problem, size_t i, const double
   return 1.001 * BT_ROUNDOFF * (l->scale * rows + 8 * sqrt(ridge));
 }
 
-/* The smallest of four bounds of ‖(H(x') − H(x))q‖, methods.md eq. (47). */
-static double hessian_variation(const BtProblem *problem, const double *x, const double *q, double norm_q, double eps,
-                                double global) {
+/* The smallest of four bounds of ‖(H(x') − H(x))q‖, methods.md eq. (46). */
+static double hessian_variation(const BtProblem *problem, const double *x, const double *q, double norm_q,
+                                double eps, double global) {
   BtLogistic *l = self(problem);
   const BtRowNorms *norms = &l->rows.norms;
   const BtSoftmaxSpread s = bt_logistic_rows_spread(&l->rows, x, q);
@@ -234,8 +242,8 @@ static double hessian_variation(const BtProblem *problem, const double *x, const
   return fmin(global, bound * (1 + 1e-9));
 }
 
-static void variation(const BtProblem *problem, size_t i, const double *theta, const double *x, const double *q,
-                      double eps, BtVariation *out) {
+static void variation(const BtProblem *problem, size_t i, const double *theta, const double *x,
+                      const double *q, double eps, BtVariation *out) {
   const BtLogistic *l = self(problem);
   const BtRowNorms *norms = &l->rows.norms;
   const size_t n = unknowns(l);
@@ -251,12 +259,12 @@ static void variation(const BtProblem *problem, size_t i, const double *theta, c
   const double length = work ? largest_group(l, problem->parameters, theta, x, work) : (double)INFINITY;
   free(work);
   out->cross = fmin(largest, k.cross_lipschitz * norm_q) * eps;
-  /* methods.md eq. (50). */
-  out->hessian_rounding =
-      BT_ROUNDOFF * norm_q *
-      (l->scale * norms->square *
-           (6 * steepest * (d + 8) * largest_row(l, x) * norms->row + d + 6 * classes + 70 + (double)norms->terms) +
-       8 * k.cross_lipschitz);
+  /* methods.md eq. (49). */
+  out->hessian_rounding = BT_ROUNDOFF * norm_q *
+                          (l->scale * norms->square *
+                               (6 * steepest * (d + 8) * largest_row(l, x) * norms->row + d + 6 * classes +
+                                70 + (double)norms->terms) +
+                           8 * k.cross_lipschitz);
   out->cross_rounding = 2 * bt_sum_rounding(n) * length * norm_q;
 }
 

@@ -7,8 +7,8 @@
 #include "lowerlevel/logistic_internal.h"
 #include "regularizers/gram.h"
 
-/* A request: what, in which precision, on which slot; then one or two vectors. It is zero on every other rank, so the
- * team's sum is a broadcast. */
+/* A request: what, in which precision, on which slot; then one or two vectors. It is zero on every other
+ * rank, so the team's sum is a broadcast. */
 enum { REQUEST_WHAT, REQUEST_SINGLE, REQUEST_SLOT, REQUEST_HEAD };
 typedef enum { RELEASE, VALUE_GRAD, PREPARE, HESS_MULT, HESS_DIAGONAL, SPREAD } What;
 enum { SPREAD_FIELDS = 3 };
@@ -69,7 +69,8 @@ static void answer_chunk(BtLogisticRows *r, size_t c, What what, double *out) {
   }
 }
 
-/* All ranks' part in a request that is in r->request everywhere; r->sums holds every chunk's numbers afterwards. */
+/* All ranks' part in a request that is in r->request everywhere; r->sums holds every chunk's numbers
+ * afterwards. */
 static BtStatus answer(BtLogisticRows *r) {
   const What what = (What)r->request[REQUEST_WHAT];
   const size_t length = answer_length(r, what);
@@ -83,7 +84,8 @@ static BtStatus answer(BtLogisticRows *r) {
 
 static size_t request_length(const BtLogisticRows *r) { return REQUEST_HEAD + 2 * unknowns(r); }
 
-static BtStatus lead(BtLogisticRows *r, What what, int single, size_t slot, const double *v, const double *second) {
+static BtStatus lead(BtLogisticRows *r, What what, int single, size_t slot, const double *v,
+                     const double *second) {
   const size_t n = unknowns(r);
   double *q = r->request;
   q[REQUEST_WHAT] = (double)what;
@@ -150,8 +152,8 @@ BtSoftmaxSpread bt_logistic_rows_spread(BtLogisticRows *r, const double *w, cons
   return all;
 }
 
-/* ‖G‖ ≤ max_i (|G|v)_i / v_i for any v > 0 (Collatz–Wielandt), v nearing |G|'s top vector: tight for rows without
- * negative entries. Each entry of |G|v is within γ_d of its value. */
+/* ‖G‖ ≤ max_i (|G|v)_i / v_i for any v > 0 (Collatz–Wielandt), v nearing |G|'s top vector: tight for rows
+ * without negative entries. Each entry of |G|v is within γ_d of its value. */
 static double quotient_bound(size_t d, const double *g, double *v, double *next) {
   enum { ITERATIONS = 30 };
   double bound = (double)INFINITY;
@@ -173,13 +175,15 @@ static double quotient_bound(size_t d, const double *g, double *v, double *next)
   return bound * (1 + 1e-15 * (double)(d + 8));
 }
 
-/* Adds chunk c's Gram matrix, its largest row and its sum of squares to gram[d² + 2]; part is as long. Collective. */
+/* Adds chunk c's Gram matrix, its largest row and its sum of squares to gram[d² + 2]; part is as long.
+ * Collective. */
 static BtStatus add_gram(BtLogisticRows *r, size_t c, double *part, double *gram) {
   const size_t d = r->features;
   const BtSoftmaxRows *rows = &r->chunk[c];
   memset(part, 0, (d * d + 2) * sizeof *part);
   if (rows->rows > 0)
-    cblas_dsyrk(CblasRowMajor, CblasUpper, CblasTrans, (int)d, (int)rows->rows, 1, rows->x, (int)d, 0, part, (int)d);
+    cblas_dsyrk(CblasRowMajor, CblasUpper, CblasTrans, (int)d, (int)rows->rows, 1, rows->x, (int)d, 0, part,
+                (int)d);
   for (size_t i = 0; i < rows->rows; i++) {
     const double square = bt_dot(rows->x + i * d, rows->x + i * d, d);
     part[d * d] = fmax(part[d * d], sqrt(square));
@@ -192,12 +196,13 @@ static BtStatus add_gram(BtLogisticRows *r, size_t c, double *part, double *gram
   return BT_OK;
 }
 
-/* Entries of the Gram matrix are sums of all rows' products, each within γ of the sum of absolute values: the matrix is
- * within γ Σ‖x_i‖² of the exact one. */
+/* Entries of the Gram matrix are sums of all rows' products, each within γ of the sum of absolute values: the
+ * matrix is within γ Σ‖x_i‖² of the exact one. */
 static BtStatus measure(BtContext *ctx, BtLogisticRows *r) {
   const size_t d = r->features;
   BtStatus st = BT_OK;
-  double *gram = calloc(d * d + 2, sizeof *gram), *part = calloc(d * d + 2, sizeof *part), *v = calloc(2 * d, sizeof *v);
+  double *gram = calloc(d * d + 2, sizeof *gram), *part = calloc(d * d + 2, sizeof *part),
+         *v = calloc(2 * d, sizeof *v);
   st = gram && part && v ? BT_OK : bt_fail_memory(ctx, "norms of the data", 16.0 * (double)d * (double)d);
   st = bt_team_agree(r->team, ctx, st);
   for (size_t c = 0; st >= 0 && c < BT_LOGISTIC_CHUNKS; c++) st = add_gram(r, c, part, gram);
@@ -210,7 +215,8 @@ static BtStatus measure(BtContext *ctx, BtLogisticRows *r) {
   const double quotient = quotient_bound(d, gram, v, v + d);
   const double norm = fmin(quotient, bt_gram_norm(d, gram, part));
   r->norms.gram = fmin(r->norms.square, norm + 2 * gamma * r->norms.square);
-  r->norms.terms = bt_softmax_block(d) + chunk_rows(r->rows, 0) / bt_softmax_block(d) + BT_LOGISTIC_CHUNKS + 2;
+  r->norms.terms =
+      bt_softmax_block(d) + chunk_rows(r->rows, 0) / bt_softmax_block(d) + BT_LOGISTIC_CHUNKS + 2;
 done:
   free(gram);
   free(part);
@@ -242,7 +248,8 @@ static void copy_rows(const BtLogisticSpec *spec, BtLogisticRows *r) {
 static BtStatus allocate(BtContext *ctx, BtLogisticRows *r) {
   const size_t n = unknowns(r);
   size_t own = 0;
-  for (size_t c = 0; c < BT_LOGISTIC_CHUNKS; c++) own += bt_team_owns(r->team, c) ? chunk_rows(r->rows, c) : 0;
+  for (size_t c = 0; c < BT_LOGISTIC_CHUNKS; c++)
+    own += bt_team_owns(r->team, c) ? chunk_rows(r->rows, c) : 0;
   r->x = malloc((own * r->features + 1) * sizeof *r->x);
   r->x_single = malloc((own * r->features + 1) * sizeof *r->x_single);
   r->label = malloc((own + 1) * sizeof *r->label);
@@ -255,15 +262,19 @@ static BtStatus allocate(BtContext *ctx, BtLogisticRows *r) {
     all = all && r->slot[k].p;
   }
   return all ? BT_OK
-             : bt_fail_memory(ctx, "training rows", (double)own * (12.0 * (double)r->features + 24.0 * (double)r->classes));
+             : bt_fail_memory(ctx, "training rows",
+                              (double)own * (12.0 * (double)r->features + 24.0 * (double)r->classes));
 }
 
-BtStatus bt_logistic_rows_create(BtContext *ctx, const BtLogisticSpec *spec, BtTeam *team, BtLogisticRows *r) {
+BtStatus bt_logistic_rows_create(BtContext *ctx, const BtLogisticSpec *spec, BtTeam *team,
+                                 BtLogisticRows *r) {
   BtStatus st = BT_OK;
-  *r = (BtLogisticRows){.team = team, .rows = spec->rows, .features = spec->features, .classes = spec->classes};
+  *r = (BtLogisticRows){
+      .team = team, .rows = spec->rows, .features = spec->features, .classes = spec->classes};
   bt_context_init(&r->ctx);
   if (spec->rows < 1 || spec->features < 1 || spec->classes < 2)
-    st = bt_fail(ctx, BT_ERR_ARG, "logistic regression needs rows, features and two classes; there are %zu, %zu and %zu",
+    st = bt_fail(ctx, BT_ERR_ARG,
+                 "logistic regression needs rows, features and two classes; there are %zu, %zu and %zu",
                  spec->rows, spec->features, spec->classes);
   if (st >= 0) st = allocate(ctx, r);
   st = bt_team_agree(team, ctx, st);

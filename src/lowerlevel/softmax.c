@@ -19,8 +19,8 @@ size_t bt_softmax_work(size_t features, size_t classes) {
   return 2 * features * classes + (2 * classes + 2) * block + block * features;
 }
 
-/* eˣ for x ≤ 0, within 4 unit roundoffs; what is below e⁻⁷⁰⁰ counts as that. x = k log 2 + r, |r| ≤ ½ log 2, eʳ by its
- * Taylor polynomial of degree 13 (remainder 5·10⁻¹⁸), 2ᵏ by adding k to the exponent. */
+/* eˣ for x ≤ 0, within 4 unit roundoffs; what is below e⁻⁷⁰⁰ counts as that. x = k log 2 + r, |r| ≤ ½ log 2,
+ * eʳ by its Taylor polynomial of degree 13 (remainder 5·10⁻¹⁸), 2ᵏ by adding k to the exponent. */
 static inline double exp_double(double x) {
   static const double magic = 0x1.8p52, high = 6.93147180369123816490e-01, low = 1.90821492927058770002e-10;
   x = x < -700 ? -700 : x;
@@ -96,7 +96,8 @@ static inline float exp_single(float x) {
 #undef ROWS
 #undef NAME
 
-double bt_softmax_value_grad(const BtSoftmaxRows *rows, int single, const double *w, double *gradient, double *work) {
+double bt_softmax_value_grad(const BtSoftmaxRows *rows, int single, const double *w, double *gradient,
+                             double *work) {
   memset(gradient, 0, rows->classes * rows->features * sizeof *gradient);
   return single ? value_grad_single(rows, w, gradient, work) : value_grad_double(rows, w, gradient, work);
 }
@@ -108,8 +109,8 @@ void bt_softmax_prepare(const BtSoftmaxRows *rows, int single, const double *w, 
     prepare_double(rows, w, p, work);
 }
 
-void bt_softmax_hess_mult(const BtSoftmaxRows *rows, int single, const void *p, const double *v, double *product,
-                          double *work) {
+void bt_softmax_hess_mult(const BtSoftmaxRows *rows, int single, const void *p, const double *v,
+                          double *product, double *work) {
   memset(product, 0, rows->classes * rows->features * sizeof *product);
   if (single)
     hess_mult_single(rows, p, v, product, work);
@@ -117,7 +118,8 @@ void bt_softmax_hess_mult(const BtSoftmaxRows *rows, int single, const void *p, 
     hess_mult_double(rows, p, v, product, work);
 }
 
-void bt_softmax_hess_diagonal(const BtSoftmaxRows *rows, int single, const void *p, double *diagonal, double *work) {
+void bt_softmax_hess_diagonal(const BtSoftmaxRows *rows, int single, const void *p, double *diagonal,
+                              double *work) {
   memset(diagonal, 0, rows->classes * rows->features * sizeof *diagonal);
   if (single)
     hess_diagonal_single(rows, p, diagonal, work);
@@ -131,7 +133,8 @@ static void add_spread(const BtSoftmaxRows *r, size_t first, size_t n, const dou
   for (size_t i = 0; i < n; i++) {
     const double *x = r->x + (first + i) * r->features;
     double square = 0, mean = 0, variance = 0;
-    for (size_t k = 0; k < r->classes; k++) square += u[k * n + i] * u[k * n + i], mean += p[k * n + i] * u[k * n + i];
+    for (size_t k = 0; k < r->classes; k++)
+      square += u[k * n + i] * u[k * n + i], mean += p[k * n + i] * u[k * n + i];
     for (size_t k = 0; k < r->classes; k++) {
       const double off = u[k * n + i] - mean;
       variance += p[k * n + i] * off * off;

@@ -1,4 +1,5 @@
-/* Logistic regression: against loops written from its definition, and the conformance suite on sizes from one row up. */
+/* Logistic regression: against loops written from its definition, and the conformance suite on sizes from one
+ * row up. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -118,12 +119,15 @@ void logistic_is_its_definition(void) {
       const double allowed = ops->gradient_rounding(c.problem, 0, c.theta, &constants, c.w);
       double off = 0;
       for (size_t j = 0; j < n; j++) off += pow((double)((long double)gradient[j] - exact[j]), 2);
-      BT_CHECK_ROW(fabs(value - wanted) <= 1e-13 * wanted, "case %zu: h is %.17g, not %.17g", k, value, wanted);
-      BT_CHECK_ROW(sqrt(off) <= allowed, "case %zu: gradient off by %.3g, allowed %.3g", k, sqrt(off), allowed);
+      BT_CHECK_ROW(fabs(value - wanted) <= 1e-13 * wanted, "case %zu: h is %.17g, not %.17g", k, value,
+                   wanted);
+      BT_CHECK_ROW(sqrt(off) <= allowed, "case %zu: gradient off by %.3g, allowed %.3g", k, sqrt(off),
+                   allowed);
       BT_CHECK_ROW(allowed <= 1e-10 * bt_norm(gradient, n), "case %zu: an allowance of %.3g", k, allowed);
       const double fast = c.problem->fast->ops->value_grad(c.problem->fast, 0, c.theta, c.w, single);
       BT_CHECK_ROW(fabs(fast - wanted) <= 1e-5 * wanted, "case %zu: single %.9g, not %.9g", k, fast, wanted);
-      BT_CHECK_ROW(bt_distance(single, gradient, n) <= 1e-5 * bt_norm(gradient, n), "case %zu: single gradient", k);
+      BT_CHECK_ROW(bt_distance(single, gradient, n) <= 1e-5 * bt_norm(gradient, n),
+                   "case %zu: single gradient", k);
       BT_CHECK_ROW(bt_distance(single, gradient, n) > 0 || n <= 2, "case %zu: the twin is not single", k);
     }
     case_clear(&c);
@@ -131,7 +135,10 @@ void logistic_is_its_definition(void) {
 }
 
 /* Parameters near a start of learning, of weights that differ by e⁶, and of heavy ones. */
-static const struct { double centre, width; int solvable; } thetas[] = {{-1, 1, 1}, {-2, 3, 1}, {4, 1, 1}};
+static const struct {
+  double centre, width;
+  int solvable;
+} thetas[] = {{-1, 1, 1}, {-2, 3, 1}, {4, 1, 1}};
 
 static void on_cases(void (*check)(Case *, const BtConform *, Rows *, int), Rows *rows) {
   for (size_t k = 0; k < COUNT(cases); k++)
@@ -195,11 +202,12 @@ static void check_hypergradient(Case *c, const BtConform *conform, Rows *rows, i
   BtContext ctx;
   bt_context_init(&ctx);
   if (!solvable) return;
-  if (!BT_CHECK_STATUS(bt_conform_hypergradient(&ctx, conform, &c->loss, &settings, &figures), BT_OK, &ctx)) return;
+  if (!BT_CHECK_STATUS(bt_conform_hypergradient(&ctx, conform, &c->loss, &settings, &figures), BT_OK, &ctx))
+    return;
   if (getenv("BITUNE_VERBOSE"))
-    printf("%s: omega/error %.3g (least %.3g), global %.3g, estimate/error %.3g (%.3g to %.3g)\n", rows->label,
-           figures.bound_ratio, figures.bound_ratio_least, figures.global_ratio, figures.estimate_ratio,
-           figures.estimate_least, figures.estimate_largest);
+    printf("%s: omega/error %.3g (least %.3g), global %.3g, estimate/error %.3g (%.3g to %.3g)\n",
+           rows->label, figures.bound_ratio, figures.bound_ratio_least, figures.global_ratio,
+           figures.estimate_ratio, figures.estimate_least, figures.estimate_largest);
 }
 
 void logistic_hypergradients(void) {

@@ -21,7 +21,9 @@ static const char *write_bytes(const char *name, const void *bytes, size_t size)
   return path;
 }
 
-static const char *write_text(const char *name, const char *text) { return write_bytes(name, text, strlen(text)); }
+static const char *write_text(const char *name, const char *text) {
+  return write_bytes(name, text, strlen(text));
+}
 
 static const char *write_gzip(const char *name, const void *bytes, size_t size) {
   const char *path = bt_test_path(name);
@@ -32,9 +34,10 @@ static const char *write_gzip(const char *name, const void *bytes, size_t size) 
 
 /* The error's text begins with the path and holds `want`. */
 static void check_error(const BtContext *ctx, BtStatus st, const char *path, const char *want, size_t row) {
-  BT_CHECK_ROW(st == BT_ERR_FORMAT || st == BT_ERR_UNSUPPORTED, "row %zu: status %s", row, bt_status_name(st));
-  BT_CHECK_ROW(strncmp(ctx->error, path, strlen(path)) == 0 && strstr(ctx->error, want), "row %zu: \"%s\" lacks \"%s\"",
-               row, ctx->error, want);
+  BT_CHECK_ROW(st == BT_ERR_FORMAT || st == BT_ERR_UNSUPPORTED, "row %zu: status %s", row,
+               bt_status_name(st));
+  BT_CHECK_ROW(strncmp(ctx->error, path, strlen(path)) == 0 && strstr(ctx->error, want),
+               "row %zu: \"%s\" lacks \"%s\"", row, ctx->error, want);
 }
 
 static void csv(void) {
@@ -62,7 +65,9 @@ static void csv(void) {
 }
 
 static void bad_csv(void) {
-  static const struct { const char *text, *want; } cases[] = {
+  static const struct {
+    const char *text, *want;
+  } cases[] = {
       {"", "empty"},
       {"\n \n", "no rows"},
       {"a,b,c\n", "no rows"},
@@ -118,7 +123,10 @@ static void libsvm(void) {
 }
 
 static void bad_libsvm(void) {
-  static const struct { const char *text, *want; size_t features; } cases[] = {
+  static const struct {
+    const char *text, *want;
+    size_t features;
+  } cases[] = {
       {"1 1:1\n1 3:1 2:1\n", "line 2: \"2:1\" is out of order", 0},
       {"1 2:1 2:1\n", "line 1: \"2:1\" is out of order", 0},
       {"1 0:1 2:1\n", "line 1: \"0:1\" has index 0", 0},
@@ -149,8 +157,8 @@ static void bad_libsvm(void) {
 }
 
 /* Two images of 2 × 3 and their labels. */
-static const unsigned char images[] = {0, 0, 8,  3,  0,  0,  0,   2,   0, 0,  0,  2,  0,  0,
-                                       0, 3, 0,  51, 102, 153, 204, 255, 10, 20, 30, 40, 50, 60};
+static const unsigned char images[] = {0, 0, 8, 3,  0,   0,   0,   2,   0,  0,  0,  2,  0,  0,
+                                       0, 3, 0, 51, 102, 153, 204, 255, 10, 20, 30, 40, 50, 60};
 static const unsigned char labels[] = {0, 0, 8, 1, 0, 0, 0, 2, 7, 3};
 
 static void idx(void) {
@@ -186,7 +194,11 @@ static void idx(void) {
 }
 
 static void bad_idx(void) {
-  static const struct { int at, byte; size_t size; const char *want; } cases[] = {
+  static const struct {
+    int at, byte;
+    size_t size;
+    const char *want;
+  } cases[] = {
       {0, 1, sizeof images, "not an idx file"},
       {2, 13, sizeof images, "only unsigned bytes"},
       {2, 99, sizeof images, "only unsigned bytes"},
@@ -290,8 +302,14 @@ static void shuffling(void) {
 }
 
 static const BtTest tests[] = {
-    {"CSV", csv},           {"faults of CSV", bad_csv}, {"LIBSVM text", libsvm},          {"faults of LIBSVM text", bad_libsvm},
-    {"idx", idx},           {"faults of idx", bad_idx}, {"damaged gzip", damaged_gzip},   {"classes", classes},
+    {"CSV", csv},
+    {"faults of CSV", bad_csv},
+    {"LIBSVM text", libsvm},
+    {"faults of LIBSVM text", bad_libsvm},
+    {"idx", idx},
+    {"faults of idx", bad_idx},
+    {"damaged gzip", damaged_gzip},
+    {"classes", classes},
     {"shuffles", shuffling},
 };
 
