@@ -22,6 +22,8 @@ module:fftw3 libfftw3-dev
 module:libpng libpng-dev
 module:libtiff-4 libtiff-dev
 module:jansson libjansson-dev
+module:zlib zlib1g-dev
+module:openblas|cblas libopenblas-dev
 module:cunit libcunit1-dev
 '
 
