@@ -20,8 +20,8 @@ static const BtOption options[] = {
     BT_OPT_CHOICE(
         "loss", BtLearn, loss, BT_LEARN_PSNR, "psnr|squared",
         "what is minimised: minus the mean PSNR in dB, or half the squared distance to the clean image"),
-    BT_OPT_CHOICE("method", BtLearn, method, BT_METHOD_AUTO, BT_METHOD_CHOICES,
-                  BT_METHOD_HELP "; auto: isgd for foe, maid for tv"),
+    BT_OPT_CHOICE_OF("method", BtLearn, method, BT_METHOD_AUTO, BT_METHOD_CHOICES, "METHOD",
+                     BT_METHOD_HELP "; auto: isgd for foe, maid for tv"),
     BT_OPT_TEXT("valid", 0, BtLearn, valid, NULL, "DIR", "clean images that the result is evaluated on"),
     BT_OPT_INT("valid-every", BtLearn, valid_every, 250, BT_POSITIVE, "N",
                "method isgd: iterations between two glances at the first 8 images of --valid"),

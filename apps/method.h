@@ -35,9 +35,10 @@ typedef enum {
   "auto|maid|maid-plain|isgd|fixed|fixed-gradient|fixed-step|hoag|dfo|nelder-mead|bobyqa|grid|random|bayes"
 /* What --method's help says of them. */
 #define BT_METHOD_HELP                                                                                                 \
-  "accelerated MAID; MAID as in the paper step by step; stochastic ISGD; at fixed accuracies, proving nothing: L-BFGS, " \
-  "gradient descent with backtracking or with a constant step; HOAG; by values alone: dynamic-accuracy trust regions, " \
-  "Nelder-Mead, BOBYQA, grid, random, Bayesian search"
+  "maid: accelerated MAID; maid-plain: MAID as in the paper step by step; isgd: stochastic gradients; at fixed "         \
+  "accuracies, proving nothing: fixed: L-BFGS, fixed-gradient: gradient descent with backtracking, fixed-step: with a "  \
+  "constant step; hoag: HOAG; by values of the loss alone: dfo (dynamic-accuracy trust regions), nelder-mead, bobyqa, "  \
+  "grid, random, bayes"
 
 /* Options of one method that another has by the same name and meaning are listed once, with the first. */
 enum { BT_METHOD_TABLES = 8, BT_METHOD_TABLE_LENGTH = 16 };

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Work that outer methods need to come near the best loss, on total variation: the table of docs/experiments.md.
 
-    python3 tests/bench/methods.py build/bin/bitune FOLDER_OF_IMAGES [METHOD OPTIONS ...]
+    python3 tests/bench/methods.py build/bin/bitune FOLDER_OF_IMAGES ["METHOD OPTIONS" ...]
 
 Every run has a log. The loss that counts is not the logged one, which is as inexact as the run was at that moment: the parameters
 of logged rows are evaluated again to an accuracy of 1e-4. The first row of a run whose loss is within 1 % and 0.1 % of the best
@@ -39,7 +39,7 @@ def learn(bitune, train, options, folder, log=None):
 
 def main():
     bitune, train = sys.argv[1:3]
-    runs = [" ".join(sys.argv[3:])] if len(sys.argv) > 3 else RUNS
+    runs = sys.argv[3:] or RUNS
     known = {}
     with tempfile.TemporaryDirectory() as folder:
 
