@@ -32,8 +32,8 @@ static double mean_psnr(const BtLearnRun *run, double value, double *losses) {
   return sum / (double)run->count;
 }
 
-/* The losses kept are those of the last trial; asking again for the result's costs no solve, unless the result is an
- * earlier iterate whose solutions are gone. */
+/* The losses kept are those of the last trial; asking again for the result's costs no solve, unless the
+ * result is an earlier iterate whose solutions are gone. */
 static BtStatus judge_images(BtApp *app, BtLearnRun *run, Verdict *verdict, double *losses) {
   BtOracle *oracle = &run->oracle;
   const double reached = verdict->state.value.eps, eps = reached > 0 ? reached : (double)INFINITY;

@@ -1,7 +1,9 @@
-/* apps/method.h: the outer methods as the learning commands and their checkpoints see them: choice, options, creation.
+/* apps/method.h: the outer methods as the learning commands and their checkpoints see them: choice, options,
+ * creation.
  *
- * A command has BtMethodSettings among its settings, BT_METHOD_CHOICES as its --method, lists bt_method_option_sets() with its
- * tables, calls bt_method_check() in its check(), and bt_method_choose() before create(). */
+ * A command has BtMethodSettings among its settings, BT_METHOD_CHOICES as its --method, lists
+ * bt_method_option_sets() with its tables, calls bt_method_check() in its check(), and bt_method_choose()
+ * before create(). */
 #ifndef BITUNE_APPS_METHOD_H
 #define BITUNE_APPS_METHOD_H
 
@@ -31,13 +33,16 @@ typedef enum {
   BT_METHOD_RANDOM,
   BT_METHOD_BAYES
 } BtMethodKind;
-#define BT_METHOD_CHOICES                                                                                              \
+#define BT_METHOD_CHOICES \
   "auto|maid|maid-plain|isgd|fixed|fixed-gradient|fixed-step|hoag|dfo|nelder-mead|bobyqa|grid|random|bayes"
 /* What --method's help says of them. */
-#define BT_METHOD_HELP                                                                                                 \
-  "maid: accelerated MAID; maid-plain: MAID as in the paper step by step; isgd: stochastic gradients; at fixed "         \
-  "accuracies, proving nothing: fixed: L-BFGS, fixed-gradient: gradient descent with backtracking, fixed-step: with a "  \
-  "constant step; hoag: HOAG; by values of the loss alone: dfo (dynamic-accuracy trust regions), nelder-mead, bobyqa, "  \
+#define BT_METHOD_HELP                                                                                     \
+  "maid: accelerated MAID; maid-plain: MAID as in the paper step by step; isgd: stochastic gradients; at " \
+  "fixed "                                                                                                 \
+  "accuracies, proving nothing: fixed: L-BFGS, fixed-gradient: gradient descent with backtracking, "       \
+  "fixed-step: with a "                                                                                    \
+  "constant step; hoag: HOAG; by values of the loss alone: dfo (dynamic-accuracy trust regions), "         \
+  "nelder-mead, bobyqa, "                                                                                  \
   "grid, random, bayes"
 
 /* Options of one method that another has by the same name and meaning are listed once, with the first. */
@@ -55,11 +60,12 @@ typedef struct {
   BtOption tables[BT_METHOD_TABLES][BT_METHOD_TABLE_LENGTH]; /* what bt_method_option_sets() lists  */
 } BtMethodSettings;
 
-/* Lists the option tables of all methods in sets[BT_METHOD_TABLES], `isgd` 0 leaving out that of ISGD; returns their
- * number. They live as long as `settings`. */
+/* Lists the option tables of all methods in sets[BT_METHOD_TABLES], `isgd` 0 leaving out that of ISGD;
+ * returns their number. They live as long as `settings`. */
 size_t bt_method_option_sets(BtMethodSettings *settings, int isgd, BtOptionSet *sets);
 
-/* Demands that tables cannot express, and whether the method suits p parameters (0: not known yet). BT_ERR_ARG. */
+/* Demands that tables cannot express, and whether the method suits p parameters (0: not known yet).
+ * BT_ERR_ARG. */
 BtStatus bt_method_check(BtContext *ctx, const BtMethodSettings *settings, BtMethodKind kind, size_t p);
 
 /* 1 for ISGD, whose oracle draws samples. */
@@ -68,8 +74,8 @@ int bt_method_is_stochastic(BtMethodKind kind);
 /* Where a run stands. */
 typedef struct {
   size_t p;
-  const double *theta;               /* [p] what would be returned now, borrowed                    */
-  int64_t iteration;                 /* of the last event                                           */
+  const double *theta; /* [p] what would be returned now, borrowed                    */
+  int64_t iteration;   /* of the last event                                           */
   double seconds;
   BtInexactValue value;              /* last known f; of a stochastic method's last batch           */
   const BtInexactGradient *gradient; /* borrowed; its norm is NAN where none is known               */
@@ -109,7 +115,8 @@ typedef struct {
   uint64_t seed;         /* of random and Bayesian search                                    */
 } BtMethodProblem;
 
-/* Fills in ops and settings; kind is not BT_METHOD_AUTO. ISGD's eps0 and delta0 are still in the units of its options. */
+/* Fills in ops and settings; kind is not BT_METHOD_AUTO. ISGD's eps0 and delta0 are still in the units of its
+ * options. */
 void bt_method_choose(const BtMethodSettings *settings, BtMethodKind kind, const BtMethodProblem *problem,
                       BtMethod *method);
 

@@ -83,8 +83,7 @@ static void format_outer(const BtProgress *p, double now, char *line, size_t siz
   const double seconds = p->has_progress && p->progress.total > 0 ? time_left(p, now) : -1;
   if (seconds >= 0)
     snprintf(left, sizeof left, ", at most %s left", duration_text(seconds, left_time, sizeof left_time));
-  snprintf(line, size,
-           "iteration %lld  loss %.6g in [%.6g, %.6g]%s  %s%s  work %lld  eps %.1e  delta %.1e",
+  snprintf(line, size, "iteration %lld  loss %.6g in [%.6g, %.6g]%s  %s%s  work %lld  eps %.1e  delta %.1e",
            (long long)e->iteration, e->value, e->lower, e->upper, norm,
            duration_text(e->seconds, time, sizeof time), left, (long long)bt_work_total(&e->work), e->eps,
            e->delta);

@@ -1,5 +1,6 @@
-/* linesearch/bayes.h: Bayesian optimization by expected improvement (Jones, Schonlau & Welch 1998; Snoek, Larochelle & Adams 2012) on
- * a Gaussian process whose length scales and noise are fitted by marginal likelihood after each evaluation. */
+/* linesearch/bayes.h: Bayesian optimization by expected improvement (Jones, Schonlau & Welch 1998; Snoek,
+ * Larochelle & Adams 2012) on a Gaussian process whose length scales and noise are fitted by marginal
+ * likelihood after each evaluation. */
 #ifndef BITUNE_LINESEARCH_BAYES_H
 #define BITUNE_LINESEARCH_BAYES_H
 
@@ -7,9 +8,9 @@
 
 typedef struct {
   BtSearchSettings search;
-  int64_t initial;  /* points of the Latin hypercube that comes first, the start included; 0: 2p + 2 */
-  int kernel;       /* 0: Matérn 5/2, 1: squared exponential                                         */
-  uint64_t seed;    /* No option                                                                     */
+  int64_t initial; /* points of the Latin hypercube that comes first, the start included; 0: 2p + 2 */
+  int kernel;      /* 0: Matérn 5/2, 1: squared exponential                                         */
+  uint64_t seed;   /* No option                                                                     */
 } BtBayesSettings;
 
 extern const BtOption bt_bayes_options[];
@@ -21,7 +22,8 @@ extern const BtOption bt_bayes_options[];
 BtStatus bt_bayes_create(BtContext *ctx, const BtBayesSettings *settings, size_t p, const double *theta,
                          BtSearch *search);
 
-/* Goes on from the record until max_evaluations: a BT_EVENT_OUTER after each. Returns BT_OK, BT_MAX_ITERS (max_work), BT_STOPPED, or an error. */
+/* Goes on from the record until max_evaluations: a BT_EVENT_OUTER after each. Returns BT_OK, BT_MAX_ITERS
+ * (max_work), BT_STOPPED, or an error. */
 BtStatus bt_bayes_run(BtContext *ctx, BtOracle *oracle, const BtBayesSettings *settings, BtSearch *search);
 
 #endif

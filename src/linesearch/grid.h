@@ -1,4 +1,5 @@
-/* linesearch/grid.h: grid search: f at every point of a regular grid over the box, both ends of each axis included. */
+/* linesearch/grid.h: grid search: f at every point of a regular grid over the box, both ends of each axis
+ * included. */
 #ifndef BITUNE_LINESEARCH_GRID_H
 #define BITUNE_LINESEARCH_GRID_H
 
@@ -15,8 +16,8 @@ extern const BtOption bt_grid_options[];
 BtStatus bt_grid_create(BtContext *ctx, const BtGridSettings *settings, size_t p, const double *theta,
                         BtSearch *search);
 
-/* Goes on from the record to the end, the last parameter varying fastest: a BT_EVENT_OUTER after each evaluation. Returns BT_OK,
- * BT_MAX_ITERS (max_work), BT_STOPPED, or an error. */
+/* Goes on from the record to the end, the last parameter varying fastest: a BT_EVENT_OUTER after each
+ * evaluation. Returns BT_OK, BT_MAX_ITERS (max_work), BT_STOPPED, or an error. */
 BtStatus bt_grid_run(BtContext *ctx, BtOracle *oracle, const BtGridSettings *settings, BtSearch *search);
 
 #endif

@@ -1,6 +1,6 @@
-/* linesearch/nlopt_search.h: NLopt's derivative-free local methods at a fixed accuracy: Nelder & Mead's simplex (1965; with Box's
- * treatment of bounds) and BOBYQA (Powell 2009). They hold hidden state, so a resumed run begins anew on the
- * recorded values. */
+/* linesearch/nlopt_search.h: NLopt's derivative-free local methods at a fixed accuracy: Nelder & Mead's
+ * simplex (1965; with Box's treatment of bounds) and BOBYQA (Powell 2009). They hold hidden state, so a
+ * resumed run begins anew on the recorded values. */
 #ifndef BITUNE_LINESEARCH_NLOPT_SEARCH_H
 #define BITUNE_LINESEARCH_NLOPT_SEARCH_H
 
@@ -10,9 +10,9 @@ typedef enum { BT_NLOPT_NELDER_MEAD, BT_NLOPT_BOBYQA } BtNloptAlgorithm;
 
 typedef struct {
   BtSearchSettings search;
-  int algorithm;        /* BtNloptAlgorithm. No option                                     */
-  double initial_step;  /* size of the first simplex or trust region                       */
-  double x_tolerance;   /* converged when no parameter changes by more than that           */
+  int algorithm;       /* BtNloptAlgorithm. No option                                     */
+  double initial_step; /* size of the first simplex or trust region                       */
+  double x_tolerance;  /* converged when no parameter changes by more than that           */
 } BtNloptSettings;
 
 extern const BtOption bt_nlopt_options[];
@@ -24,7 +24,8 @@ extern const BtOption bt_nlopt_options[];
 BtStatus bt_nlopt_create(BtContext *ctx, const BtNloptSettings *settings, size_t p, const double *theta,
                          BtSearch *search);
 
-/* Runs to the end: a BT_EVENT_OUTER after each evaluation. Returns BT_OK (converged), BT_MAX_ITERS, BT_STOPPED, or an error. */
+/* Runs to the end: a BT_EVENT_OUTER after each evaluation. Returns BT_OK (converged), BT_MAX_ITERS,
+ * BT_STOPPED, or an error. */
 BtStatus bt_nlopt_run(BtContext *ctx, BtOracle *oracle, const BtNloptSettings *settings, BtSearch *search);
 
 #endif

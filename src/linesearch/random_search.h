@@ -16,8 +16,8 @@ extern const BtOption bt_random_options[];
 BtStatus bt_random_create(BtContext *ctx, const BtRandomSettings *settings, size_t p, const double *theta,
                           BtSearch *search);
 
-/* Goes on from the record until max_evaluations: a BT_EVENT_OUTER after each. Draw i depends on (seed, i) alone. Returns BT_OK,
- * BT_MAX_ITERS (max_work), BT_STOPPED, or an error. */
+/* Goes on from the record until max_evaluations: a BT_EVENT_OUTER after each. Draw i depends on (seed, i)
+ * alone. Returns BT_OK, BT_MAX_ITERS (max_work), BT_STOPPED, or an error. */
 BtStatus bt_random_run(BtContext *ctx, BtOracle *oracle, const BtRandomSettings *settings, BtSearch *search);
 
 #endif

@@ -1,5 +1,6 @@
-/* tests/unit/inexact.h: analytic functions behind an oracle that errs: values by up to half the width of their bounds, which is
- * 2 eps, hypergradients by eps + delta. Errors depend on the arguments alone, so that runs can be repeated. */
+/* tests/unit/inexact.h: analytic functions behind an oracle that errs: values by up to half the width of
+ * their bounds, which is 2 eps, hypergradients by eps + delta. Errors depend on the arguments alone, so that
+ * runs can be repeated. */
 #ifndef BITUNE_TESTS_UNIT_INEXACT_H
 #define BITUNE_TESTS_UNIT_INEXACT_H
 
@@ -17,13 +18,13 @@
 typedef struct {
   size_t p;
   double (*f)(const double *theta, size_t p, double *gradient); /* +∞ outside its domain */
-  int64_t fail_at;        /* call from which on `failure` is returned, -1: never */
-  BtStatus failure;       /* BT_STOPPED or an error                              */
-  int64_t nan_at;         /* call whose result is no number, -1: never           */
-  double lo, hi;          /* box that no call may leave                          */
-  int unbounded;          /* bounds are infinite, proof NONE                     */
+  int64_t fail_at;  /* call from which on `failure` is returned, -1: never */
+  BtStatus failure; /* BT_STOPPED or an error                              */
+  int64_t nan_at;   /* call whose result is no number, -1: never           */
+  double lo, hi;    /* box that no call may leave                          */
+  int unbounded;    /* bounds are infinite, proof NONE                     */
   int64_t calls, values, gradients, accepted, outside;
-  double finest;          /* smallest eps that was asked for                     */
+  double finest; /* smallest eps that was asked for                     */
   BtWork work;
 } Inexact;
 
@@ -47,7 +48,9 @@ static inline double inexact_rosenbrock(const double *t, size_t p, double *g) {
 }
 
 /* Losses may be negative, as minus a PSNR. */
-static inline double inexact_negative(const double *t, size_t p, double *g) { return inexact_bowl(t, p, g) - 30; }
+static inline double inexact_negative(const double *t, size_t p, double *g) {
+  return inexact_bowl(t, p, g) - 30;
+}
 
 static inline double inexact_disc(const double *t, size_t p, double *g) {
   double r = 0;
@@ -67,7 +70,8 @@ static inline uint64_t inexact_hash(const double *theta, size_t p, double eps) {
   return h;
 }
 
-static inline BtStatus inexact_call(Inexact *o, BtContext *ctx, const double *theta, double eps, BtInexactValue *out) {
+static inline BtStatus inexact_call(Inexact *o, BtContext *ctx, const double *theta, double eps,
+                                    BtInexactValue *out) {
   double g[INEXACT_P];
   const int64_t call = o->calls++;
   for (size_t k = 0; k < o->p; k++) o->outside += !(theta[k] >= o->lo && theta[k] <= o->hi);
@@ -76,25 +80,25 @@ static inline BtStatus inexact_call(Inexact *o, BtContext *ctx, const double *th
   const double f = o->f(theta, o->p, g), u = bt_rng_uniform(3, inexact_hash(theta, o->p, eps), 0);
   o->finest = o->finest > 0 ? fmin(o->finest, eps) : eps;
   o->work.gradients += 10 + (int64_t)fmax(0, -10 * log10(eps));
-  *out = (BtInexactValue){.lower = f - 2 * u * eps, .upper = f + 2 * (1 - u) * eps, .eps = eps, .proof = BT_PROVEN};
+  *out = (BtInexactValue){
+      .lower = f - 2 * u * eps, .upper = f + 2 * (1 - u) * eps, .eps = eps, .proof = BT_PROVEN};
   out->value = 0.5 * (out->lower + out->upper);
-  if (o->unbounded)
-    out->lower = -(double)INFINITY, out->upper = (double)INFINITY, out->proof = BT_PROOF_NONE;
+  if (o->unbounded) out->lower = -(double)INFINITY, out->upper = (double)INFINITY, out->proof = BT_PROOF_NONE;
   if (isinf(f)) out->value = out->lower = out->upper = f;
   if (call == o->nan_at) out->value = (double)NAN;
   return BT_NOT_CERTIFIED * (eps < 1e-12);
 }
 
-static inline BtStatus inexact_value(void *self, BtContext *ctx, const double *theta, double eps, double threshold,
-                                     BtInexactValue *out) {
+static inline BtStatus inexact_value(void *self, BtContext *ctx, const double *theta, double eps,
+                                     double threshold, BtInexactValue *out) {
   Inexact *o = self;
   (void)threshold;
   o->values++;
   return inexact_call(o, ctx, theta, eps, out);
 }
 
-static inline BtStatus inexact_gradient(void *self, BtContext *ctx, const double *theta, double eps, double delta,
-                                        int want, double *z, BtInexactGradient *out) {
+static inline BtStatus inexact_gradient(void *self, BtContext *ctx, const double *theta, double eps,
+                                        double delta, int want, double *z, BtInexactGradient *out) {
   Inexact *o = self;
   double e[INEXACT_P], length = 0, norm = 0;
   (void)want;
