@@ -8,7 +8,7 @@
 
 #include "core/option.h"
 
-#define BT_MAX_SETS 12 /* option tables of one command, the common one included */
+#define BT_MAX_SETS 16 /* option tables of one command, the common one included */
 #define BT_ANY_NUMBER ((size_t)-1)
 
 typedef struct BtApp BtApp;

@@ -26,8 +26,8 @@ static const BtOption options[] = {
                   "learn: cross-entropy of the training rows that the ridge is added to, summed or averaged"),
     BT_OPT_REAL("start", BtLogreg, start, -3, BT_WITHIN(-BT_RIDGE_BOUND, BT_RIDGE_BOUND), "A",
                 "learn: logarithm of all ridge weights at the start"),
-    BT_OPT_CHOICE("method", BtLogreg, method, BT_LEARN_AUTO, BT_METHOD_CHOICES,
-                  "learn: the outer method; auto: maid; isgd is for images"),
+    BT_OPT_CHOICE("method", BtLogreg, method, BT_METHOD_AUTO, BT_METHOD_CHOICES,
+                  "learn: " BT_METHOD_HELP "; auto: maid; isgd is for images"),
     BT_OPT_INT("train", BtLogreg, train, 0, BT_NONNEGATIVE, "N",
                "learn: rows to train on; 0: all that are neither validation nor test"),
     BT_OPT_REAL("valid-share", BtLogreg, valid_share, 0.2, BT_IN(0, 1), "S",
@@ -48,10 +48,15 @@ static const BtOption options[] = {
 
 static size_t logreg_options(void *settings, BtOptionSet *sets) {
   BtLogreg *set = settings;
-  sets[0] = (BtOptionSet){options, set, NULL};
-  sets[1] = (BtOptionSet){bt_maid_options, &set->maid, "Method MAID"};
-  sets[2] = (BtOptionSet){bt_lower_options, &set->lower, "Lower-level solver"};
-  return 3;
+  size_t n = 0;
+  sets[n++] = (BtOptionSet){options, set, NULL};
+  n += bt_method_option_sets(&set->methods, 0, sets + n);
+  sets[n++] = (BtOptionSet){bt_lower_options, &set->lower, "Lower-level solver"};
+  return n;
+}
+
+BtMethodKind bt_logreg_method(const BtLogreg *set) {
+  return set->method == BT_METHOD_AUTO ? BT_METHOD_MAID : (BtMethodKind)set->method;
 }
 
 typedef enum { LEARN, PREDICT, EVAL, UNKNOWN } Action;
@@ -75,13 +80,9 @@ static BtStatus check_learn(BtApp *app, const BtLogreg *set) {
   if (set->resize) BT_TRY(bt_parse_size(ctx, "resize", set->resize, &height, &width));
   if (set->label == BT_LABEL_NONE)
     BT_TRY(bt_fail(ctx, BT_ERR_ARG, "--label none is for predict: learning needs labels"));
-  if (set->method == BT_LEARN_ISGD)
+  if (set->method == BT_METHOD_ISGD)
     BT_TRY(bt_fail(ctx, BT_ERR_ARG, "--method isgd draws samples of images; use maid here"));
-  if (!(set->maid.lambda < set->maid.eta))
-    BT_TRY(bt_fail(ctx, BT_ERR_ARG, "--lambda must be less than --eta, got %g and %g", set->maid.lambda,
-                   set->maid.eta));
-  if (!(set->maid.eps0 > set->maid.eps_floor && set->maid.delta0 > set->maid.eps_floor))
-    BT_TRY(bt_fail(ctx, BT_ERR_ARG, "--eps0 and --delta0 must exceed --eps-floor (%g)", set->maid.eps_floor));
+  BT_TRY(bt_method_check(ctx, &set->methods, bt_logreg_method(set), 0));
   st = bt_lower_check(ctx, &set->lower);
 done:
   return st;

@@ -4,9 +4,9 @@
 
 #include "app.h"
 #include "core/dataset.h"
-#include "linesearch/maid.h"
 #include "lowerlevel/logistic.h"
 #include "lowerlevel/solve.h"
+#include "method.h"
 
 #define BT_LOWER_LOSS_CHOICES "sum|mean"
 #define BT_LABEL_CHOICES "last|first|none"
@@ -17,7 +17,7 @@ typedef struct {
   int format, label, ridge, mean, method, standardise;
   double start, valid_share, test_share, max_seconds;
   int64_t train, seed;
-  BtMaidSettings maid;
+  BtMethodSettings methods;
   BtLowerSettings lower;
 } BtLogreg;
 
@@ -73,6 +73,9 @@ typedef struct {
 } BtLogregScore;
 BtStatus bt_logreg_score(BtContext *ctx, const BtLogregModel *model, const BtDataset *rows, const size_t *order,
                          size_t count, const int32_t *index, double *probabilities, BtLogregScore *score);
+
+/* The method, "auto" resolved. */
+BtMethodKind bt_logreg_method(const BtLogreg *set);
 
 /* What the words after `bitune logreg` do. */
 BtStatus bt_logreg_learn(BtApp *app, BtLogreg *set);

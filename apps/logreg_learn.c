@@ -28,6 +28,7 @@ typedef struct {
   BtBilevel *bilevel;
   BtOracle oracle;
   BtMethod method;
+  double *lo, *hi; /* [parameters] domain of theta */
   BtCheckpoint checkpoint;
   BtTimeLimit limit;
   BtGroup group;
@@ -42,23 +43,18 @@ static int in_domain(const void *data, const double *theta) {
   return 1;
 }
 
-static const char *method_name(const BtLogreg *set, char *text, size_t size) {
-  const int method = set->method == BT_LEARN_AUTO ? BT_LEARN_MAID : set->method;
-  return bt_choice_name(BT_METHOD_CHOICES, method, text, size);
-}
-
 /* The derivative by the logarithm of one of many ridge weights is so small that --alpha0's default, made for
  * images, would move nothing by an amount whose effect could be proven. Unless another is asked for, the
  * first step is as long as --max-step allows and is cut where that is too far. */
 static const double default_step = 0.01, longest_step = 1e100;
 
-static void choose_method(const BtLogreg *set, BtMethod *method) {
-  method->ops = &bt_method_maid;
-  method->maid_settings = set->maid;
-  method->maid_settings.accelerated = set->method != BT_LEARN_MAID_PLAIN;
-  method->maid_settings.fixed = set->method == BT_LEARN_FIXED;
-  if (method->maid_settings.accelerated && set->maid.alpha0 == default_step)
-    method->maid_settings.alpha0 = longest_step;
+static void choose_method(Run *run) {
+  const BtLogreg *set = run->set;
+  const BtMethodKind kind = bt_logreg_method(set);
+  const BtMethodProblem problem = {.lo = run->lo, .hi = run->hi, .seed = (uint64_t)set->seed};
+  bt_method_choose(&set->methods, kind, &problem, &run->method);
+  if ((kind == BT_METHOD_MAID || kind == BT_METHOD_FIXED) && set->methods.maid.alpha0 == default_step)
+    run->method.set.maid.alpha0 = longest_step;
 }
 
 /* What a checkpoint must share with the run that resumes from it. */
@@ -68,9 +64,9 @@ static json_t *make_identity(const Run *run) {
   char method[40], ridge[40], loss[40];
   json_t *id =
       json_pack("{s:s, s:s, s:s, s:s}", "format", "bitune-logreg-checkpoint-1", "method",
-                method_name(run->set, method, sizeof method), "ridge",
-                bt_choice_name(BT_RIDGE_CHOICES, (int)m->ridge, ridge, sizeof ridge), "lower-level loss",
-                bt_choice_name(BT_LOWER_LOSS_CHOICES, m->mean_loss, loss, sizeof loss));
+                bt_choice_name(BT_METHOD_CHOICES, (int)bt_logreg_method(run->set), method, sizeof method),
+                "ridge", bt_choice_name(BT_RIDGE_CHOICES, (int)m->ridge, ridge, sizeof ridge),
+                "lower-level loss", bt_choice_name(BT_LOWER_LOSS_CHOICES, m->mean_loss, loss, sizeof loss));
   int bad = !id;
   bad |= json_object_set_new(id, "data", json_sprintf("%.17g", s->fingerprint));
   bad |=
@@ -101,9 +97,16 @@ static BtStatus pose(BtApp *app, Run *run) {
   if (st >= 0) {
     m->theta = malloc(m->parameters * sizeof *m->theta);
     m->weights = calloc(m->classes * m->features, sizeof *m->weights);
-    if (!m->theta || !m->weights) st = bt_fail_memory(ctx, "a model", 16.0 * (double)m->parameters);
+    run->lo = malloc(m->parameters * sizeof *run->lo);
+    run->hi = malloc(m->parameters * sizeof *run->hi);
+    if (!m->theta || !m->weights || !run->lo || !run->hi)
+      st = bt_fail_memory(ctx, "a model", 16.0 * (double)m->parameters);
   }
-  for (size_t j = 0; st >= 0 && j < m->parameters; j++) m->theta[j] = run->set->start;
+  for (size_t j = 0; st >= 0 && j < m->parameters; j++) {
+    m->theta[j] = run->set->start;
+    run->lo[j] = -BT_RIDGE_BOUND;
+    run->hi[j] = BT_RIDGE_BOUND;
+  }
   st = bt_team_agree(&app->team, ctx, st);
   if (st < 0 || st == BT_STOPPED) return st;
   const BtLogisticSpec spec = {.rows = m->split.train,
@@ -128,7 +131,7 @@ static BtStatus build(BtApp *app, Run *run) {
   BT_TRY(bt_bilevel_create(ctx, bt_logistic_problem(run->logistic), &run->loss, &run->set->lower, &app->team,
                            in_domain, &run->model, &run->bilevel));
   run->oracle = bt_bilevel_oracle(run->bilevel);
-  choose_method(run->set, &run->method);
+  choose_method(run);
   st = run->method.ops->create(ctx, &run->method, run->model.parameters, run->model.theta);
   run->identity = make_identity(run);
   if (st >= 0 && !run->identity) st = bt_fail_memory(ctx, "a checkpoint", 1024);
@@ -205,7 +208,7 @@ static BtStatus judge(BtApp *app, Run *run, Verdict *v) {
   *v = (Verdict){.state = run->method.ops->state(&run->method)};
   memcpy(run->model.theta, v->state.theta, run->model.parameters * sizeof *run->model.theta);
   const double reached = v->state.value.eps,
-               eps = isfinite(reached) && reached > 0 ? reached * (1 + 1e-9) : run->set->maid.eps0;
+               eps = isfinite(reached) && reached > 0 ? reached * (1 + 1e-9) : run->set->methods.maid.eps0;
   BtStatus st = run->oracle.value(run->oracle.self, ctx, run->model.theta, eps, (double)NAN, &v->value);
   if (st < 0 || st == BT_STOPPED) return st;
   const BtStatus scored = app->team.rank == 0 ? judge_rows(app, run, v) : BT_OK;
@@ -309,6 +312,8 @@ static BtStatus check_outputs(BtContext *ctx, const BtLogreg *set) {
 
 static void clear(Run *run) {
   json_decref(run->identity);
+  free(run->lo);
+  free(run->hi);
   if (run->method.ops) run->method.ops->clear(&run->method);
   bt_bilevel_destroy(run->bilevel);
   bt_logistic_destroy(run->logistic);

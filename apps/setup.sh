@@ -24,6 +24,8 @@ module:libtiff-4 libtiff-dev
 module:jansson libjansson-dev
 module:zlib zlib1g-dev
 module:openblas|cblas libopenblas-dev
+module:nlopt libnlopt-dev
+module:lapack liblapack-dev
 module:cunit libcunit1-dev
 '
 

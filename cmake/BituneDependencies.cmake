@@ -11,6 +11,8 @@ endfunction()
 
 bitune_require(JANSSON "jansson>=2.10" libjansson-dev)
 bitune_require(ZLIB "zlib" zlib1g-dev)
+bitune_require(NLOPT "nlopt>=2.6" libnlopt-dev)
+bitune_require(LAPACK "lapack" liblapack-dev)
 if(BITUNE_IMAGING)
   bitune_require(PNG "libpng>=1.6" libpng-dev)
   bitune_require(TIFF "libtiff-4>=4.1" libtiff-dev)
