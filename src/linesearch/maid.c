@@ -90,11 +90,11 @@ static double gradient_error(const Run *run) {
 
 static double estimated_error(const BtInexactGradient *g) { return isnan(g->estimate) ? 0 : g->estimate; }
 
-/* The descent test's 1 − η. Curvature pairs want hypergradients good to about a percent: the bound, many
- * times the true error, leaves that much where it passes the test; the estimate, close to the true error,
- * must be held to it. */
+/* The descent test's 1 − η. The bound, many times the true error, leaves curvature pairs hypergradients good to about a
+ * percent where it passes the test; the estimate, close to the true error, must be held to more than the test asks. The
+ * share is measured: 0.01 and 0.5 both take longer, see docs/benchmarks.md. */
 static double allowed_error(const Run *run) {
-  static const double for_curvature = 0.01;
+  static const double for_curvature = 0.2;
   const double allowed = 1 - run->set->eta;
   const int estimated = run->set->accelerated && on_estimate(run);
   return estimated ? fmin(allowed, for_curvature) : allowed;
