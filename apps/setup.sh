@@ -22,6 +22,7 @@ module:fftw3 libfftw3-dev
 module:libpng libpng-dev
 module:libtiff-4 libtiff-dev
 module:jansson libjansson-dev
+module:openblas libopenblas-dev
 module:cunit libcunit1-dev
 '
 

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "nn/backend_internal.h"
 #include "nn/cpu_internal.h"
@@ -16,7 +17,9 @@ typedef struct {
 static BtStatus cpu_allocate(BtContext *ctx, NnBackend *b, size_t bytes, void **memory) {
   (void)b;
   *memory = NULL;
-  if (bytes > SIZE_MAX - ALIGNMENT) return bt_fail_memory(ctx, "network", (double)bytes);
+  const double physical = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+  /* Systems that promise more memory than they have would end the process when it is touched. */
+  if ((double)bytes > physical) return bt_fail_memory(ctx, "network", (double)bytes);
   const size_t padded = (bytes / ALIGNMENT + 1) * ALIGNMENT;
   void *p = aligned_alloc(ALIGNMENT, padded);
   if (!p) return bt_fail_memory(ctx, "network", (double)bytes);

@@ -1,5 +1,3 @@
-#include <math.h>
-
 #include "nn/cpu_internal.h"
 
 BT_SIMD static void fill_chunk(size_t n, NnReal value, NnReal *restrict x) {
@@ -45,24 +43,7 @@ static void copy_rows(NnBackend *b, size_t rows, size_t columns, NnReal alpha, c
     axpby_chunk(columns, alpha, src + r * src_stride, beta, dst + r * dst_stride);
 }
 
-#ifdef NN_DOUBLE
-#define EXP exp
-#define LOG log
-#define LOG1P log1p
-#define TANH tanh
-#else
-#define EXP expf
-#define LOG logf
-#define LOG1P log1pf
-#define TANH tanhf
-#endif
-
-static NnReal sigmoid(NnReal x) {
-  const NnReal e = EXP(x < 0 ? x : -x);
-  return (x < 0 ? e : 1) / (1 + e);
-}
-
-static NnReal softplus(NnReal x) { return (x > 0 ? x : 0) + LOG1P(EXP(x < 0 ? x : -x)); }
+static NnReal softplus(NnReal x) { return (x > 0 ? x : 0) + NN_MATH(log1p)(NN_MATH(exp)(x < 0 ? x : -x)); }
 
 BT_SIMD static void relu_chunk(size_t n, const NnReal *x, NnReal *y) {
   for (size_t i = 0; i < n; i++) y[i] = x[i] > 0 ? x[i] : 0 * x[i]; /* NaN stays NaN */
@@ -72,19 +53,19 @@ static void unary_chunk(NnUnary f, size_t n, const NnReal *x, NnReal *y) {
   switch (f) {
     case NN_RELU: relu_chunk(n, x, y); break;
     case NN_TANH:
-      for (size_t i = 0; i < n; i++) y[i] = TANH(x[i]);
+      for (size_t i = 0; i < n; i++) y[i] = NN_MATH(tanh)(x[i]);
       break;
     case NN_SIGMOID:
-      for (size_t i = 0; i < n; i++) y[i] = sigmoid(x[i]);
+      for (size_t i = 0; i < n; i++) y[i] = nn_sigmoid(x[i]);
       break;
     case NN_SOFTPLUS:
       for (size_t i = 0; i < n; i++) y[i] = softplus(x[i]);
       break;
     case NN_EXP:
-      for (size_t i = 0; i < n; i++) y[i] = EXP(x[i]);
+      for (size_t i = 0; i < n; i++) y[i] = NN_MATH(exp)(x[i]);
       break;
     case NN_LOG:
-      for (size_t i = 0; i < n; i++) y[i] = LOG(x[i]);
+      for (size_t i = 0; i < n; i++) y[i] = NN_MATH(log)(x[i]);
       break;
     case NN_FLOOR:
       for (size_t i = 0; i < n; i++) y[i] = (NnReal)floor((double)x[i]);
@@ -112,7 +93,7 @@ BT_SIMD static void chain_chunk(NnUnary f, size_t n, const NnReal *x, const NnRe
     case NN_RELU: CHAIN((NnReal)(x[i] > 0));
     case NN_TANH: CHAIN(1 - y[i] * y[i]);
     case NN_SIGMOID: CHAIN(y[i] * (1 - y[i]));
-    case NN_SOFTPLUS: CHAIN(sigmoid(x[i]));
+    case NN_SOFTPLUS: CHAIN(nn_sigmoid(x[i]));
     case NN_EXP: CHAIN(y[i]);
     case NN_LOG: CHAIN(1 / x[i]);
     case NN_FLOOR: CHAIN(0);

@@ -1,5 +1,3 @@
-#include <math.h>
-
 #include "nn/cpu_internal.h"
 
 /* The label as a class; `classes` if it is none. */
@@ -16,11 +14,7 @@ static void cross_entropy(NnBackend *b, size_t rows, size_t classes, const NnRea
     double sum = 0;
     for (size_t c = 1; c < classes; c++) most = v[c] > most ? v[c] : most;
     for (size_t c = 0; c < classes; c++) {
-#ifdef NN_DOUBLE
-      q[c] = exp(v[c] - most);
-#else
-      q[c] = expf(v[c] - most);
-#endif
+      q[c] = NN_MATH(exp)(v[c] - most);
       sum += (double)q[c];
     }
     for (size_t c = 0; c < classes; c++) q[c] = (NnReal)((double)q[c] / sum);

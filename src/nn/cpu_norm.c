@@ -1,22 +1,48 @@
 /* Normalisation by batch statistics (Ioffe, Szegedy 2015, arXiv:1502.03167), a channel at a time; sums in
  * double. */
-#include <math.h>
-
 #include "nn/cpu_internal.h"
 
-/* Σ (x − shift)·(z or x − shift) over a channel */
+/* Σ (x − shift)², or Σ (x − shift)·z, or Σ (x − shift) where z is NULL, over n elements. */
+BT_SIMD static NnReal line_moment(size_t n, const NnReal *x, const NnReal *z, NnReal shift, int square) {
+  NnReal sum = 0;
+  if (square) {
+#pragma omp simd reduction(+ : sum)
+    for (size_t p = 0; p < n; p++) sum += (x[p] - shift) * (x[p] - shift);
+  } else if (z) {
+#pragma omp simd reduction(+ : sum)
+    for (size_t p = 0; p < n; p++) sum += (x[p] - shift) * z[p];
+  } else {
+#pragma omp simd reduction(+ : sum)
+    for (size_t p = 0; p < n; p++) sum += x[p] - shift;
+  }
+  return sum;
+}
+
+/* The same over a channel. */
 static double channel_moment(NnRows n, size_t c, const NnReal *x, const NnReal *z, NnReal shift, int square) {
   double sum = 0;
   for (size_t l = 0; l < n.rows * n.repeat; l++) {
     const size_t at = (l * n.channels + c) * n.plane;
-    NnReal part = 0;
-    for (size_t p = at; p < at + n.plane; p++) {
-      const NnReal v = x[p] - shift;
-      part += square ? v * v : z ? v * z[p] : v;
-    }
-    sum += (double)part;
+    sum += (double)line_moment(n.plane, x + at, z ? z + at : NULL, shift, square);
   }
   return sum;
+}
+
+BT_SIMD static void apply_line(size_t n, const NnReal *x, NnReal mean, NnReal inverse, NnReal gamma,
+                               NnReal shift, NnReal *xhat, NnReal *y) {
+  for (size_t p = 0; p < n; p++) {
+    xhat[p] = (x[p] - mean) * inverse;
+    y[p] = gamma * xhat[p] + shift;
+  }
+}
+
+/* out = a·(u − m − xhat·k) + beta·out */
+BT_SIMD static void project_line(size_t n, NnReal a, const NnReal *u, NnReal m, const NnReal *xhat, NnReal k,
+                                 NnReal beta, NnReal *out) {
+  if (beta == 0)
+    for (size_t p = 0; p < n; p++) out[p] = a * (u[p] - m - xhat[p] * k);
+  else
+    for (size_t p = 0; p < n; p++) out[p] = a * (u[p] - m - xhat[p] * k) + beta * out[p];
 }
 
 static double per_channel(NnRows n) { return (double)(n.rows * n.repeat * n.plane); }
@@ -45,10 +71,8 @@ static void norm_apply(NnBackend *b, NnRows n, const NnReal *x, const NnReal *me
   NN_PARALLEL(b, nn_rows_count(n))
   for (size_t l = 0; l < lines; l++) {
     const size_t c = l % n.channels;
-    for (size_t p = l * n.plane; p < (l + 1) * n.plane; p++) {
-      xhat[p] = (x[p] - mean[c]) * inverse[c];
-      y[p] = gamma[c] * xhat[p] + shift[c];
-    }
+    apply_line(n.plane, x + l * n.plane, mean[c], inverse[c], gamma[c], shift[c], xhat + l * n.plane,
+               y + l * n.plane);
   }
 }
 
@@ -61,10 +85,7 @@ static void norm_project(NnBackend *b, NnRows n, const NnReal *u, const NnReal *
     const NnReal a = gamma[c] * inverse[c];
     for (size_t l = 0; l < n.rows * n.repeat; l++) {
       const size_t at = (l * n.channels + c) * n.plane;
-      for (size_t p = at; p < at + n.plane; p++) {
-        const NnReal v = a * (u[p] - m - xhat[p] * k);
-        out[p] = beta == 0 ? v : v + beta * out[p];
-      }
+      project_line(n.plane, a, u + at, m, xhat + at, k, beta, out + at);
     }
   }
 }

@@ -1,12 +1,4 @@
-#include <math.h>
-
 #include "nn/cpu_internal.h"
-
-#ifdef NN_DOUBLE
-#define SQRT sqrt
-#else
-#define SQRT sqrtf
-#endif
 
 BT_SIMD static void sgd_chunk(const NnSgd *o, size_t n, const NnReal *g, NnReal *w, NnReal *m) {
   const NnReal rate = (NnReal)o->rate, momentum = (NnReal)o->momentum, decay = (NnReal)o->decay;
@@ -36,7 +28,7 @@ BT_SIMD static void adam_chunk(const NnAdam *o, size_t n, const NnReal *g, NnRea
     const NnReal d = g[i] + added * w[i];
     m[i] = b1 * m[i] + (1 - b1) * d;
     v[i] = b2 * v[i] + (1 - b2) * d * d;
-    w[i] = shrink * w[i] - step * m[i] / (SQRT(v[i]) * root + epsilon);
+    w[i] = shrink * w[i] - step * m[i] / (NN_MATH(sqrt)(v[i]) * root + epsilon);
   }
 }
 
@@ -54,7 +46,7 @@ BT_SIMD static void rmsprop_chunk(const NnRmsprop *o, size_t n, const NnReal *g,
   for (size_t i = 0; i < n; i++) {
     const NnReal d = g[i] + decay * w[i];
     v[i] = alpha * v[i] + (1 - alpha) * d * d;
-    NnReal step = d / (SQRT(v[i]) + epsilon);
+    NnReal step = d / (NN_MATH(sqrt)(v[i]) + epsilon);
     if (m) step = m[i] = momentum * m[i] + step;
     w[i] -= rate * step;
   }

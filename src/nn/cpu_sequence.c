@@ -1,5 +1,3 @@
-#include <math.h>
-
 #include "nn/cpu_internal.h"
 
 static size_t entry_of(NnReal token, size_t entries) {
@@ -32,15 +30,6 @@ static void scatter(NnBackend *b, size_t rows, size_t columns, size_t entries, c
     }
 }
 
-static NnReal sigmoid(NnReal x) { return (NnReal)(1 / (1 + exp(-(double)x))); }
-static NnReal hyperbolic(NnReal x) {
-#ifdef NN_DOUBLE
-  return tanh(x);
-#else
-  return tanhf(x);
-#endif
-}
-
 static void lstm(NnBackend *b, size_t rows, size_t hidden, const NnReal *gates, const NnReal *previous,
                  NnReal *state, NnReal *saved) {
   const size_t H = hidden;
@@ -49,12 +38,12 @@ static void lstm(NnBackend *b, size_t rows, size_t hidden, const NnReal *gates, 
     const NnReal *z = gates + r * 4 * H, *p = previous + r * 2 * H;
     NnReal *y = state + r * 2 * H, *a = saved + r * 5 * H;
     for (size_t k = 0; k < H; k++) {
-      a[k] = sigmoid(z[k]);
-      a[H + k] = sigmoid(z[H + k]);
-      a[2 * H + k] = hyperbolic(z[2 * H + k]);
-      a[3 * H + k] = sigmoid(z[3 * H + k]);
+      a[k] = nn_sigmoid(z[k]);
+      a[H + k] = nn_sigmoid(z[H + k]);
+      a[2 * H + k] = NN_MATH(tanh)(z[2 * H + k]);
+      a[3 * H + k] = nn_sigmoid(z[3 * H + k]);
       const NnReal c = a[H + k] * p[H + k] + a[k] * a[2 * H + k];
-      a[4 * H + k] = hyperbolic(c);
+      a[4 * H + k] = NN_MATH(tanh)(c);
       y[H + k] = c;
       y[k] = a[3 * H + k] * a[4 * H + k];
     }

@@ -39,7 +39,8 @@ const char *nn_shape_text(NnShape shape, char text[64]) {
 
 BtStatus nn_graph_create(BtContext *ctx, NnBackend *backend, size_t max_batch, NnGraph **graph) {
   *graph = NULL;
-  if (max_batch < 1) return bt_fail(ctx, BT_ERR_ARG, "graph: the batch must be 1 or more");
+  if (max_batch < 1 || max_batch > 1 << 24)
+    return bt_fail(ctx, BT_ERR_ARG, "network: the batch must be 1 to %d", 1 << 24);
   NnGraph *g = calloc(1, sizeof *g);
   if (!g) return bt_fail_memory(ctx, "graph", sizeof *g);
   g->backend = backend;
@@ -83,10 +84,11 @@ int nn_nodes_valid(NnGraph *g, const char *op, int count, const NnId *ids) {
   return 1;
 }
 
-/* The product of the sizes, kept below 2^40 so that no sum of them overflows. */
+/* The product of the sizes is kept below 2^40, so that no sum of them overflows, and each size to what BLAS
+ * takes. */
 static int shape_fits(NnShape s) {
   double n = 1;
-  for (int i = 0; i < s.dims; i++) n *= (double)s.dim[i];
+  for (int i = 0; i < s.dims && i < NN_MAX_DIMS; i++) n *= s.dim[i] <= INT32_MAX ? (double)s.dim[i] : 0;
   return s.dims >= 1 && s.dims <= NN_MAX_DIMS && n >= 1 && n < 0x1p40;
 }
 
@@ -94,7 +96,7 @@ NnId nn_node_add(NnGraph *g, const NnNode *n) {
   char text[64];
   if (g->status < 0) return NN_NONE;
   if (g->closed) return nn_node_fail(g, BT_ERR_ARG, "%s: the graph is closed", n->op->name);
-  if (!shape_fits(n->shape))
+  if (!shape_fits(n->shape) || (double)nn_shape_size(n->shape) * (double)g->max_batch > 0x1p46)
     return nn_node_fail(g, BT_ERR_ARG, "%s: impossible shape %s", n->op->name, nn_shape_text(n->shape, text));
   if (g->count == g->capacity) {
     const int capacity = g->capacity ? 2 * g->capacity : 64;

@@ -17,9 +17,13 @@
 #ifndef BITUNE_NN_GRAPH_H
 #define BITUNE_NN_GRAPH_H
 
+#include "core/safetensors.h"
 #include "nn/backend.h"
 
 #define NN_MAX_DIMS 4
+
+/* NnReal in a checkpoint. */
+#define NN_REAL_TENSOR (sizeof(NnReal) == sizeof(double) ? BT_TENSOR_F64 : BT_TENSOR_F32)
 
 typedef int NnId;
 #define NN_NONE (-1)

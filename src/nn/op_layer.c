@@ -288,6 +288,8 @@ static NnId linear(NnGraph *g, int kind, NnId x, NnId weights, NnId b, const NnR
   if (!in->batched || in->shape.dims > 2 || w->shape.dims != 2)
     return nn_node_fail(g, BT_ERR_ARG, "%s: x must be [in] or [T x in] and W [out x in], x is %s",
                         kinds[kind], nn_shape_text(in->shape, text));
+  if (in->shape.dims == 2 && in->shape.dim[0] > INT32_MAX / g->max_batch)
+    return nn_node_fail(g, BT_ERR_ARG, "%s: batch times length is too large", kinds[kind]);
   NnNode n = {.kind = kind, .shape = in->shape, .inner = in->shape.dim[in->shape.dims - 1]};
   n.rows = (NnRows){0, in->shape.dims == 2 ? in->shape.dim[0] : 1, w->shape.dim[0], 1};
   n.shape.dim[n.shape.dims - 1] = w->shape.dim[0];

@@ -5,16 +5,12 @@
 #ifndef BITUNE_NN_REAL_H
 #define BITUNE_NN_REAL_H
 
-#include "core/safetensors.h"
-
 #ifdef NN_DOUBLE
 typedef double NnReal;
 #define NN_REAL_EPSILON 2.220446049250313e-16
-#define NN_REAL_TENSOR BT_TENSOR_F64
 #else
 typedef float NnReal;
 #define NN_REAL_EPSILON 1.1920928955078125e-7
-#define NN_REAL_TENSOR BT_TENSOR_F32
 #endif
 
 #endif
