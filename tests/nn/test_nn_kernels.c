@@ -457,11 +457,55 @@ static void range_inverses(void) {
   BT_CHECK_NEAR(nn_range_value((NnRange){2, 24, 1}, nn_range_inverse((NnRange){2, 24, 0}, 4.7)), 4, 0);
 }
 
+/* A shared mask is the same one; masks of their own differ; whole rows go or stay. */
+static void shared_masks(void) {
+  enum { ROWS = 30, COLUMNS = 40, SIZE = ROWS * COLUMNS };
+  static NnReal ones[SIZE], value[4][SIZE];
+  const NnReal rates[4] = {0, (NnReal)0.25, 0,
+                           (NnReal)0.75}; /* the second example's rate counts for nothing */
+  const NnShape shape = NN_SHAPE(ROWS, COLUMNS);
+  BtContext ctx;
+  NnGraph *g;
+  NnBackend *b = nn_test_backend(2);
+  NnId masked[4];
+  bt_context_init(&ctx);
+  BT_NEED(b);
+  BT_CHECK_STATUS(nn_graph_create(&ctx, b, 2, &g), BT_OK, &ctx);
+  const NnId W = nn_parameter(g, "W", NN_GENERAL, shape), U = nn_parameter(g, "U", NN_RESPONSE, shape);
+  const NnId r = nn_input(g, "rates", NN_SHAPE(2));
+  masked[0] = nn_drop_connect(g, W, r, 1, 0, NN_NONE);
+  masked[1] = nn_drop_connect(g, U, r, 1, 0, masked[0]);
+  masked[2] = nn_drop_connect(g, W, r, 1, 0, NN_NONE);
+  masked[3] = nn_drop_connect(g, W, r, 1, 1, NN_NONE);
+  BT_CHECK_STATUS(nn_graph_close(&ctx, g), BT_OK, &ctx);
+  for (size_t i = 0; i < SIZE; i++) ones[i] = 1;
+  BT_CHECK_STATUS(nn_graph_set(&ctx, g, W, ones, SIZE), BT_OK, &ctx);
+  BT_CHECK_STATUS(nn_graph_set(&ctx, g, U, ones, SIZE), BT_OK, &ctx);
+  BT_CHECK_STATUS(nn_graph_set(&ctx, g, r, rates, 4), BT_OK, &ctx);
+  BT_CHECK_STATUS(nn_graph_forward(&ctx, g, &(NnRun){.batch = 2, .training = 1}), BT_OK, &ctx);
+  size_t dropped = 0, same = 0, whole = 0;
+  for (int k = 0; k < 4; k++) BT_CHECK_STATUS(nn_graph_get(&ctx, g, masked[k], value[k], SIZE), BT_OK, &ctx);
+  for (size_t i = 0; i < SIZE; i++) {
+    dropped += value[0][i] == 0, same += value[0][i] == value[2][i];
+    whole += value[3][i] == value[3][i / COLUMNS * COLUMNS];
+  }
+  BT_CHECK(memcmp(value[0], value[1], sizeof value[0]) == 0);
+  BT_CHECK_NEAR((double)dropped / SIZE, 0.25, 5 * sqrt(0.25 * 0.75 / SIZE));
+  BT_CHECK_NEAR((double)same / SIZE, 0.625, 0.1);
+  BT_CHECK(whole == SIZE);
+  BT_CHECK_STATUS(nn_graph_forward(&ctx, g, &(NnRun){.batch = 2}), BT_OK, &ctx);
+  BT_CHECK_STATUS(nn_graph_get(&ctx, g, masked[0], value[0], SIZE), BT_OK, &ctx);
+  BT_CHECK(memcmp(value[0], ones, sizeof ones) == 0);
+  nn_graph_destroy(g);
+  nn_backend_close(b);
+}
+
 static const BtTest tests[] = {{"products", products},
                                {"convolutions", convolutions},
                                {"pooling", pooling},
                                {"channels", channels},
                                {"masks", masks},
+                               {"shared masks", shared_masks},
                                {"noise", noise},
                                {"threads and batches", threads},
                                {"running statistics", running_statistics},

@@ -219,7 +219,7 @@ static const NnCase cases[] = {
     {"conv2d 3x3 pad 1", conv, OFF, 1, 0, 3},
     {"conv2d 5x3 stride 2 pad 2", conv_stride, OFF, 1, 0, 3},
     {"conv2d 4x4 stride 3", conv_plain, OFF, 1, 0, 3},
-    {"conv2d 24x25", conv_large, OFF, 1, 0, 3},
+    {"conv2d 24x25, more images than partial sums", conv_large, OFF, 1, 0, 19},
     {"conv2d, response", conv_response, FULL, 1, 0, 3},
     {"conv2d, linearised", conv_response, LINEARISED, 1, 0, 3},
     {"embedding", embedding, OFF, 1, 0, 3},
