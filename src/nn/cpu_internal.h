@@ -1,7 +1,8 @@
 /* nn/cpu_internal.h: kernels of the CPU backend, by file.
  *
- * A kernel is a loop over chunks of fixed size, dealt over OpenMP threads, around a function on one chunk that the
- * compiler vectorises for several instruction sets (core/simd.h; what OpenMP outlines is not cloned, so it is apart). */
+ * A kernel is a loop over chunks of fixed size, dealt over OpenMP threads, around a function on one chunk
+ * that the compiler vectorises for several instruction sets (core/simd.h; what OpenMP outlines is not cloned,
+ * so it is apart). */
 #ifndef BITUNE_NN_CPU_INTERNAL_H
 #define BITUNE_NN_CPU_INTERNAL_H
 
@@ -32,8 +33,8 @@ static inline NnReal nn_sigmoid(NnReal x) {
 static inline size_t nn_min(size_t a, size_t b) { return a < b ? a : b; }
 
 /* cpu_gemm.c */
-void nn_cpu_gemm(NnBackend *b, int ta, int tb, size_t m, size_t n, size_t k, NnReal alpha, const NnReal *A, size_t lda,
-                 const NnReal *B, size_t ldb, NnReal beta, NnReal *C, size_t ldc);
+void nn_cpu_gemm(NnBackend *b, int ta, int tb, size_t m, size_t n, size_t k, NnReal alpha, const NnReal *A,
+                 size_t lda, const NnReal *B, size_t ldb, NnReal beta, NnReal *C, size_t ldc);
 /* The same on the calling thread. */
 void nn_gemm_serial(int ta, int tb, size_t m, size_t n, size_t k, NnReal alpha, const NnReal *A, size_t lda,
                     const NnReal *B, size_t ldb, NnReal beta, NnReal *C, size_t ldc);
@@ -43,10 +44,10 @@ void nn_gemm_one_thread(void);
 size_t nn_cpu_conv2d_work(NnBackend *b, const NnConv *conv);
 void nn_cpu_conv2d(NnBackend *b, const NnConv *conv, const NnReal *x, const NnReal *w, NnReal beta, NnReal *y,
                    NnReal *work);
-void nn_cpu_conv2d_data(NnBackend *b, const NnConv *conv, const NnReal *w, const NnReal *gy, NnReal beta, NnReal *gx,
-                        NnReal *work);
-void nn_cpu_conv2d_filter(NnBackend *b, const NnConv *conv, const NnReal *x, const NnReal *gy, NnReal beta, NnReal *gw,
-                          NnReal *work);
+void nn_cpu_conv2d_data(NnBackend *b, const NnConv *conv, const NnReal *w, const NnReal *gy, NnReal beta,
+                        NnReal *gx, NnReal *work);
+void nn_cpu_conv2d_filter(NnBackend *b, const NnConv *conv, const NnReal *x, const NnReal *gy, NnReal beta,
+                          NnReal *gw, NnReal *work);
 
 /* Each of these sets the kernels of its file. */
 void nn_cpu_pool_kernels(NnKernels *kernels);

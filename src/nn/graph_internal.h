@@ -1,10 +1,12 @@
 /* nn/graph_internal.h: nodes, and how an operation is written.
  *
- * An operation is a file op_*.c: a builder function that checks shapes and calls nn_node_add, and a table with
+ * An operation is a file op_*.c: a builder function that checks shapes and calls nn_node_add, and a table
+ * with
  * - forward: value from the inputs' values;
  * - jvp: tangent from the inputs' tangents; inputs without a live tangent have a zero one;
  * - vjp: adds to the adjoints of the inputs that are wanted.
- * Results are written with the beta of nn_tangent_beta or nn_adjoint_beta: 0 for the first to write, 1 after. */
+ * Results are written with the beta of nn_tangent_beta or nn_adjoint_beta: 0 for the first to write, 1 after.
+ */
 #ifndef BITUNE_NN_GRAPH_INTERNAL_H
 #define BITUNE_NN_GRAPH_INTERNAL_H
 
@@ -26,19 +28,19 @@ struct NnNode {
   char *name; /* owned, may be NULL */
   NnShape shape;
   int batched;
-  NnGroup group;  /* of a parameter, else 0 */
-  int inputs;     /* entries of input; NN_NONE for one that is absent */
+  NnGroup group; /* of a parameter, else 0 */
+  int inputs;    /* entries of input; NN_NONE for one that is absent */
   NnId input[NN_MAX_INPUTS];
 
   NnReal *value, *tangent, *adjoint; /* [rows × size] in the arena                                     */
   NnReal *saved;                     /* [saved_size + rows·saved_row] kept from forward to backward    */
   int32_t *index;                    /* [rows·index_row]                                               */
   size_t saved_size, saved_row, index_row;
-  size_t work;                       /* elements of the graph's work space that the operation needs    */
+  size_t work; /* elements of the graph's work space that the operation needs    */
 
   int tangent_live, adjoint_live; /* holds a value; zero otherwise                */
   int tangent_seeded, adjoint_seeded, wanted_leaf;
-  int wants;                      /* an adjoint is needed in this backward        */
+  int wants; /* an adjoint is needed in this backward        */
 
   /* What the operation needs to know; by op_*.c */
   int kind;
@@ -109,6 +111,8 @@ static inline NnReal nn_adjoint_beta(NnNode *n) {
   n->adjoint_live = 1;
   return (NnReal)live;
 }
-static inline NnKey nn_key(const NnGraph *g, uint32_t stream) { return (NnKey){g->run.seed, g->run.step, stream}; }
+static inline NnKey nn_key(const NnGraph *g, uint32_t stream) {
+  return (NnKey){g->run.seed, g->run.step, stream};
+}
 
 #endif

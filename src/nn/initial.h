@@ -1,4 +1,5 @@
-/* nn/initial.h: initial values of parameters, drawn from (seed, name): independent of the order of the nodes. */
+/* nn/initial.h: initial values of parameters, drawn from (seed, name): independent of the order of the nodes.
+ */
 #ifndef BITUNE_NN_INITIAL_H
 #define BITUNE_NN_INITIAL_H
 

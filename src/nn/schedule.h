@@ -8,10 +8,10 @@
 
 typedef enum {
   NN_SCHEDULE_CONSTANT,
-  NN_SCHEDULE_STEP,     /* times `factor` at each of the milestones                                              */
-  NN_SCHEDULE_COSINE,   /* from rate to floor along half a cosine over `total` steps (SGDR, arXiv:1608.03983)    */
+  NN_SCHEDULE_STEP,   /* times `factor` at each of the milestones   */
+  NN_SCHEDULE_COSINE, /* from rate to floor along half a cosine over `total` steps (SGDR, arXiv:1608.03983) */
   NN_SCHEDULE_ONE_CYCLE /* from rate/initial_divisor up to rate over warm_up·total steps, then down to
-                           rate/initial_divisor/final_divisor, both along half a cosine (arXiv:1708.07120)       */
+                           rate/initial_divisor/final_divisor, both along half a cosine (arXiv:1708.07120) */
 } NnScheduleKind;
 
 #define NN_MAX_MILESTONES 16
@@ -19,12 +19,12 @@ typedef enum {
 typedef struct {
   NnScheduleKind kind;
   double rate;
-  int64_t total;                        /* cosine, one-cycle: steps of the training, 1 or more                */
-  double factor;                        /* step                                                               */
+  int64_t total; /* cosine, one-cycle: steps of the training, 1 or more                */
+  double factor; /* step                                                               */
   int milestone_count;
-  int64_t milestone[NN_MAX_MILESTONES]; /* step: ascending                                                    */
-  double floor;                         /* cosine: the last rate                                              */
-  double warm_up, initial_divisor, final_divisor; /* one-cycle; usual: 0.3, 25, 1e4                           */
+  int64_t milestone[NN_MAX_MILESTONES]; /* step: ascending */
+  double floor; /* cosine: the last rate                                              */
+  double warm_up, initial_divisor, final_divisor; /* one-cycle; usual: 0.3, 25, 1e4 */
 } NnSchedule;
 
 /* BT_ERR_ARG with the field that is outside its range. */

@@ -8,7 +8,7 @@
 #include "nn/initial.h"
 #include "nn/ops.h"
 
-#define REPEATS 5
+#define REPEATS 15
 
 double bench_seconds(void) {
   struct timespec t;

@@ -10,7 +10,8 @@ typedef struct {
 
 double bench_seconds(void);
 
-/* oneDNN on plain NCHW arrays (`plain`) or in the layout that it likes best, without the cost of getting there. */
+/* oneDNN on plain NCHW arrays (`plain`) or in the layout that it likes best, without the cost of getting
+ * there. */
 ConvTimes bench_onednn(const NnConv *conv, int plain);
 
 #endif

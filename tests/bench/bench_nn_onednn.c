@@ -38,7 +38,7 @@ static double run(Device d, const_dnnl_primitive_desc_t pd, const dnnl_query_t *
   double best = 1e9;
   CHECK(dnnl_primitive_create(&primitive, pd));
   for (int i = 0; i < 3; i++) list[i] = (dnnl_exec_arg_t){args[i], memory_for(d, pd, queries[i])};
-  for (int i = 0; i < 6; i++) {
+  for (int i = 0; i < 15; i++) {
     const double start = bench_seconds();
     CHECK(dnnl_primitive_execute(primitive, d.stream, 3, list));
     CHECK(dnnl_stream_wait(d.stream));

@@ -1,8 +1,9 @@
 /* tests/nn/nn_check.h: derivatives of a graph against differences of its values.
  *
- * A case builds a graph; its leaves are found by the check and filled at random according to their names: "label:N" and
- * "token:N" with whole numbers below N, "rate…" with rates of dropout, "spread" with numbers far from each other and from zero, others with normal numbers. Directions are taken
- * in each leaf alone and in all together. */
+ * A case builds a graph; its leaves are found by the check and filled at random according to their names:
+ * "label:N" and "token:N" with whole numbers below N, "rate…" with rates of dropout, "spread" with numbers
+ * far from each other and from zero, others with normal numbers. Directions are taken in each leaf alone and
+ * in all together. */
 #ifndef BITUNE_TESTS_NN_CHECK_H
 #define BITUNE_TESTS_NN_CHECK_H
 
@@ -33,7 +34,8 @@ NnBackend *nn_test_backend(int threads);
 /* Random values for all leaves, the same for the same seed. */
 void nn_fill_leaves(NnGraph *g, uint64_t seed);
 
-/* Tangents by differences and Taylor slope, adjoints by the dot test; linearised runs: adjoints by differences. */
+/* Tangents by differences and Taylor slope, adjoints by the dot test; linearised runs: adjoints by
+ * differences. */
 void nn_check_case(const NnCase *c);
 
 /* Elements of a node with its rows in use. */
