@@ -7,8 +7,8 @@
 
 #include "nn/graph.h"
 
-/* The structured best response of a layer with n hyperparameters (arXiv:1903.03088, equations 12 to 15
- * there): y += s⊙(U x) + c⊙u with s = V δ, c = C δ for the δ of each example. U has the shape of W, u that of
+/* The structured best response of a layer with n hyperparameters (arXiv:1903.03088):
+ * y += s⊙(U x) + c⊙u with s = V δ, c = C δ for the δ of each example. U has the shape of W, u that of
  * b, V and C are [outputs × n]. u and C may be NN_NONE where the layer has no bias. */
 typedef struct {
   NnId delta, U, u, V, C;
