@@ -84,9 +84,11 @@ BtStatus bt_checkpoint_load(BtApp *app, const char *path, const json_t *identity
   BtStatus st = BT_OK;
   BT_TRY(bt_tensors_open(ctx, path, &reader));
   BT_TRY(same_identity(ctx, path, identity, reader));
-  BT_TRY(method->ops->load(ctx, reader, method));
-  BT_TRY(bt_bilevel_load(bilevel, ctx, reader));
+  st = method->ops->load(ctx, reader, method);
 done:
+  /* Loading warm starts may take all ranks' work. */
+  st = bt_team_agree(&app->team, ctx, st);
+  if (st >= 0 && st != BT_STOPPED) st = bt_bilevel_load(bilevel, ctx, reader);
   bt_tensors_close(reader);
   return bt_team_agree(&app->team, ctx, st);
 }

@@ -8,7 +8,7 @@
 
 #include "core/option.h"
 
-#define BT_MAX_SETS 12 /* option tables of one command, the common one included */
+#define BT_MAX_SETS 16 /* option tables of one command, the common one included */
 #define BT_ANY_NUMBER ((size_t)-1)
 
 typedef struct BtApp BtApp;
@@ -27,7 +27,8 @@ typedef struct {
 
 enum {
   BT_USES_TEAM = 1, /* deals its work over app->team; otherwise the team has one process */
-  BT_USES_PETSC = 2 /* needs PETSc to be running                                         */
+  BT_USES_PETSC = 2, /* needs PETSc to be running                                        */
+  BT_USES_LAUNCHER = 4 /* every process of a launcher runs it by itself, without MPI     */
 };
 
 typedef struct {

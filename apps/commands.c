@@ -6,9 +6,9 @@
 #define MAX_COMMANDS 32
 #define NAME_LIMIT 32
 
-extern const BtCommand bt_cmd_plot, bt_cmd_version, bt_cmd_help, bt_cmd_completion;
+extern const BtCommand bt_cmd_compare, bt_cmd_plot, bt_cmd_version, bt_cmd_help, bt_cmd_completion;
 
-static const BtCommand *const plain_commands[] = {&bt_cmd_plot, &bt_cmd_version, &bt_cmd_help,
+static const BtCommand *const plain_commands[] = {&bt_cmd_compare, &bt_cmd_plot, &bt_cmd_version, &bt_cmd_help,
                                                   &bt_cmd_completion, NULL};
 
 const BtCommand *const *bt_commands(void) {

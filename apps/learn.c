@@ -20,10 +20,8 @@ static const BtOption options[] = {
     BT_OPT_CHOICE(
         "loss", BtLearn, loss, BT_LEARN_PSNR, "psnr|squared",
         "what is minimised: minus the mean PSNR in dB, or half the squared distance to the clean image"),
-    BT_OPT_CHOICE("method", BtLearn, method, BT_LEARN_AUTO, BT_METHOD_CHOICES,
-                  "accelerated MAID, MAID as in the paper step by step, stochastic ISGD on random windows, "
-                  "or L-BFGS at "
-                  "fixed accuracies, which proves nothing; auto: isgd for foe, maid for tv"),
+    BT_OPT_CHOICE_OF("method", BtLearn, method, BT_METHOD_AUTO, BT_METHOD_CHOICES, "METHOD",
+                     BT_METHOD_HELP "; auto: isgd for foe, maid for tv"),
     BT_OPT_TEXT("valid", 0, BtLearn, valid, NULL, "DIR", "clean images that the result is evaluated on"),
     BT_OPT_INT("valid-every", BtLearn, valid_every, 250, BT_POSITIVE, "N",
                "method isgd: iterations between two glances at the first 8 images of --valid"),
@@ -54,24 +52,24 @@ static const BtOption options[] = {
                 "names another"),
     BT_OPT_END};
 
-int bt_learn_method(const BtLearn *set) {
+BtMethodKind bt_learn_method(const BtLearn *set) {
   static const char foe[] = "foe";
-  if (set->method != BT_LEARN_AUTO) return set->method;
-  return set->regularizer == bt_choice_index(BT_REGULARIZER_CHOICES, foe, sizeof foe - 1) ? BT_LEARN_ISGD
-                                                                                          : BT_LEARN_MAID;
+  if (set->method != BT_METHOD_AUTO) return (BtMethodKind)set->method;
+  return set->regularizer == bt_choice_index(BT_REGULARIZER_CHOICES, foe, sizeof foe - 1) ? BT_METHOD_ISGD
+                                                                                          : BT_METHOD_MAID;
 }
 
 static size_t learn_options(void *settings, BtOptionSet *sets) {
   BtLearn *learn = settings;
-  sets[0] = (BtOptionSet){options, learn, NULL};
-  sets[1] = (BtOptionSet){bt_isgd_options, &learn->isgd, "Method ISGD"};
-  sets[2] = (BtOptionSet){bt_maid_options, &learn->maid, "Method MAID"};
-  sets[3] = (BtOptionSet){bt_observing_options, &learn->observing, "Learning to deblur or to inpaint"};
-  sets[4] = (BtOptionSet){bt_lower_options, &learn->lower, "Lower-level solver"};
-  return 5;
+  size_t n = 0;
+  sets[n++] = (BtOptionSet){options, learn, NULL};
+  n += bt_method_option_sets(&learn->methods, 1, sets + n);
+  sets[n++] = (BtOptionSet){bt_observing_options, &learn->observing, "Learning to deblur or to inpaint"};
+  sets[n++] = (BtOptionSet){bt_lower_options, &learn->lower, "Lower-level solver"};
+  return n;
 }
 
-/* --regularizer and its kin, --start and --init, as errors of usage. */
+/* --regularizer and its kin, --start, --init and --method, as errors of usage. */
 static BtStatus check_start(BtContext *ctx, const BtLearn *learn) {
   BtRegularizer regularizer;
   BtStatus st = BT_OK;
@@ -79,7 +77,8 @@ static BtStatus check_start(BtContext *ctx, const BtLearn *learn) {
   BT_TRY(bt_learn_regularizer(ctx, learn, &regularizer));
   theta = calloc(regularizer.parameters, sizeof *theta);
   if (!theta) BT_TRY(bt_fail_memory(ctx, "parameters", 8.0 * (double)regularizer.parameters));
-  st = bt_learn_start(ctx, learn, &regularizer, theta);
+  BT_TRY(bt_learn_start(ctx, learn, &regularizer, theta));
+  st = bt_method_check(ctx, &learn->methods, bt_learn_method(learn), regularizer.parameters);
 done:
   free(theta);
   return st;
@@ -94,15 +93,9 @@ static BtStatus learn_check(BtApp *app, const void *settings) {
   BT_TRY(bt_app_require(app, learn->sigma > 0, "sigma"));
   BT_TRY(bt_app_require(app, learn->output != NULL, "output"));
   BT_TRY(bt_learn_window(ctx, learn, &window));
-  if (learn->crops > 0 && bt_learn_method(learn) == BT_LEARN_ISGD)
+  if (learn->crops > 0 && bt_method_is_stochastic(bt_learn_method(learn)))
     BT_TRY(bt_fail(ctx, BT_ERR_ARG,
                    "--crops is for --method maid; isgd draws --batch windows at each iteration"));
-  if (!(learn->maid.lambda < learn->maid.eta))
-    BT_TRY(bt_fail(ctx, BT_ERR_ARG, "--lambda must be less than --eta, got %g and %g", learn->maid.lambda,
-                   learn->maid.eta));
-  if (!(learn->maid.eps0 > learn->maid.eps_floor && learn->maid.delta0 > learn->maid.eps_floor))
-    BT_TRY(
-        bt_fail(ctx, BT_ERR_ARG, "--eps0 and --delta0 must exceed --eps-floor (%g)", learn->maid.eps_floor));
   BT_TRY(bt_observing_check(ctx, &learn->observing));
   if (learn->valid && bt_observing(&learn->observing))
     BT_TRY(bt_fail(ctx, BT_ERR_ARG, "--valid denoises; evaluate with bitune restore --reference instead"));
@@ -116,7 +109,7 @@ static size_t learn_items(BtApp *app, const void *settings) {
   const BtLearn *learn = settings;
   BtImageSet set = {0};
   size_t count = 0;
-  if (bt_learn_method(learn) == BT_LEARN_ISGD) return (size_t)learn->batch;
+  if (bt_method_is_stochastic(bt_learn_method(learn))) return (size_t)learn->batch;
   if (learn->crops > 0) return (size_t)learn->crops;
   if (bt_image_set_list(&app->ctx, &learn->train, 1, &set) >= 0) count = set.count;
   bt_image_set_clear(&set);
@@ -169,21 +162,15 @@ static void set_isgd_units(const BtLearnRun *run, BtIsgdSettings *isgd) {
   run->problem.ops->constants(&run->problem, 0, run->model.theta, &constants);
   isgd->eps0 *= constants.mu > 0 ? root / constants.mu : root;
   isgd->delta0 *= run->set->loss == BT_LEARN_PSNR ? 20 / log(10) / distance : distance;
-  isgd->lo = run->lo;
-  isgd->hi = run->hi;
 }
 
 static void choose_method(BtLearnRun *run) {
-  const int method = bt_learn_method(run->set);
-  run->method.ops = method == BT_LEARN_ISGD ? &bt_method_isgd : &bt_method_maid;
-  run->method.maid_settings = run->set->maid;
-  run->method.maid_settings.accelerated = method != BT_LEARN_MAID_PLAIN;
-  run->method.maid_settings.fixed = method == BT_LEARN_FIXED;
+  const BtMethodProblem problem = {.lo = run->lo, .hi = run->hi, .seed = (uint64_t)run->set->seed};
+  bt_method_choose(&run->set->methods, bt_learn_method(run->set), &problem, &run->method);
   /* Proven errors of the hypergradient grow with 1/μ²; the ridge's μ leaves nothing of them. */
-  if (run->observed.count && run->set->maid.direction_test == BT_MAID_AUTO)
-    run->method.maid_settings.direction_test = BT_MAID_ESTIMATED;
-  run->method.isgd_settings = run->set->isgd;
-  if (run->method.ops->stochastic) set_isgd_units(run, &run->method.isgd_settings);
+  if (run->observed.count && run->method.set.maid.direction_test == BT_MAID_AUTO)
+    run->method.set.maid.direction_test = BT_MAID_ESTIMATED;
+  if (run->method.ops->stochastic) set_isgd_units(run, &run->method.set.isgd);
 }
 
 /* Deblurring or inpainting, at the strength that `bitune restore` gives a model at its own noise level. */

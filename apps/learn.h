@@ -14,8 +14,6 @@
 #include "validation.h"
 #include "windows.h"
 
-enum { BT_LEARN_AUTO, BT_LEARN_MAID, BT_LEARN_MAID_PLAIN, BT_LEARN_ISGD, BT_LEARN_FIXED };
-#define BT_METHOD_CHOICES "auto|maid|maid-plain|isgd|fixed"
 enum { BT_LEARN_PSNR, BT_LEARN_SQUARED };
 enum { BT_LEARN_REGULAR, BT_LEARN_RANDOM };
 
@@ -25,14 +23,13 @@ typedef struct {
   int regularizer, variant, init, loss, method;
   double sigma, white, max_seconds;
   int64_t images, seed, filters, filter_size, crops, batch, valid_every;
-  BtMaidSettings maid;
-  BtIsgdSettings isgd;
+  BtMethodSettings methods;
   BtLowerSettings lower;
   BtObserving observing;
 } BtLearn;
 
 /* The method, "auto" resolved: ISGD for fields of experts, MAID for what has few parameters. */
-int bt_learn_method(const BtLearn *set);
+BtMethodKind bt_learn_method(const BtLearn *set);
 
 /* One run. */
 typedef struct {

@@ -12,7 +12,7 @@ BtStatus bt_learn_window(BtContext *ctx, const BtLearn *set, BtShape *window) {
 
 static BtStatus load_windows(BtApp *app, BtLearnRun *run) {
   const BtLearn *set = run->set;
-  const int stochastic = bt_learn_method(set) == BT_LEARN_ISGD;
+  const int stochastic = bt_method_is_stochastic(bt_learn_method(set));
   const BtTrainingSpec spec = {
       .folder = set->train, .limit = (size_t)set->images, .white = set->white, .seed = set->seed};
   const size_t count = (size_t)(stochastic ? set->batch : set->crops);
@@ -66,7 +66,7 @@ static BtStatus observe(BtApp *app, BtLearnRun *run) {
 }
 
 BtStatus bt_learn_data(BtApp *app, BtLearnRun *run) {
-  const int windows = run->set->crops > 0 || bt_learn_method(run->set) == BT_LEARN_ISGD;
+  const int windows = run->set->crops > 0 || bt_method_is_stochastic(bt_learn_method(run->set));
   const BtStatus st = windows ? load_windows(app, run) : load_images(app, run);
   return st == BT_OK ? observe(app, run) : st;
 }

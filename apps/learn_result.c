@@ -32,12 +32,13 @@ static double mean_psnr(const BtLearnRun *run, double value, double *losses) {
   return sum / (double)run->count;
 }
 
-/* The losses kept are those of the last trial; asking again for the result's costs no solve. */
+/* The losses kept are those of the last trial; asking again for the result's costs no solve, unless the
+ * result is an earlier iterate whose solutions are gone. */
 static BtStatus judge_images(BtApp *app, BtLearnRun *run, Verdict *verdict, double *losses) {
   BtOracle *oracle = &run->oracle;
+  const double reached = verdict->state.value.eps, eps = reached > 0 ? reached : (double)INFINITY;
   BtInexactValue value;
-  const BtStatus st =
-      oracle->value(oracle->self, &app->ctx, verdict->state.theta, (double)INFINITY, (double)NAN, &value);
+  const BtStatus st = oracle->value(oracle->self, &app->ctx, verdict->state.theta, eps, (double)NAN, &value);
   if (st < 0 || st == BT_STOPPED) return st;
   verdict->psnr = mean_psnr(run, verdict->state.value.value, losses);
   return BT_OK;
@@ -53,7 +54,7 @@ static BtStatus judge_windows(BtApp *app, BtLearnRun *run, Verdict *verdict, dou
     BtInexactValue value;
     BtStatus st = oracle->draw(oracle->self, &app->ctx, BT_DRAW_ASSESS + k);
     if (st >= 0 && st != BT_STOPPED)
-      st = oracle->value(oracle->self, &app->ctx, verdict->state.theta, run->method.isgd_settings.eps0,
+      st = oracle->value(oracle->self, &app->ctx, verdict->state.theta, run->method.set.isgd.eps0,
                          (double)NAN, &value);
     if (st < 0 || st == BT_STOPPED) return st;
     sum.value += share * value.value;
@@ -140,8 +141,10 @@ static void report(BtApp *app, const BtLearnRun *run, const Verdict *v) {
     bt_app_print(app, "loss %.8g in [%.8g, %.8g] (%s), %s PSNR %.2f dB\n", v->value.value, v->value.lower,
                  v->value.upper, bt_proof_name(v->value.proof),
                  run->method.ops->stochastic ? "new windows'" : "training", v->psnr);
-  if (!run->method.ops->stochastic)
+  if (!run->method.ops->stochastic && isfinite(s->gradient->bound))
     bt_app_print(app, "hypergradient %.2e, error at most %.1e\n", s->gradient->norm, s->gradient->bound);
+  else if (!run->method.ops->stochastic && isfinite(s->gradient->norm))
+    bt_app_print(app, "hypergradient %.2e\n", s->gradient->norm);
   report_theta(app, run);
   bt_app_print(app, "model written to %s\n", run->set->output);
 }

@@ -153,9 +153,13 @@ BtStatus bt_log_open(BtContext *ctx, const char *path, const BtLogSpec *spec, in
     free(copy);
     return bt_fail_memory(ctx, "a log", sizeof *l);
   }
-  *l =
-      (BtLog){.path = copy, .fd = -1, .spec = *spec, .last = -1, .parameters = spec->regularizer->parameters};
-  l->group_count = bt_parameter_groups(spec->regularizer, l->groups);
+  *l = (BtLog){.path = copy, .fd = -1, .spec = *spec, .last = -1, .parameters = spec->parameters};
+  if (spec->regularizer) {
+    l->parameters = spec->regularizer->parameters;
+    l->group_count = bt_parameter_groups(spec->regularizer, l->groups);
+  }
+  for (size_t g = 0; !spec->regularizer && g < spec->group_count && g < BT_MAX_GROUPS; g++)
+    l->groups[l->group_count++] = spec->groups[g];
   l->theta = calloc(l->parameters, sizeof *l->theta);
   if (!l->theta) {
     (void)bt_log_close(NULL, l);
@@ -173,7 +177,10 @@ int bt_log_event(void *user, const BtEvent *event) {
   BtLog *log = user;
   char line[LINE_LIMIT];
   if (event->type != BT_EVENT_OUTER || log->error || event->as.outer.iteration <= log->last) return 0;
-  bt_chart_apply(log->spec.regularizer, event->as.outer.theta, log->theta);
+  if (log->spec.regularizer)
+    bt_chart_apply(log->spec.regularizer, event->as.outer.theta, log->theta);
+  else
+    memcpy(log->theta, event->as.outer.theta, log->parameters * sizeof *log->theta);
   /* One write a row: a kill tears at most the last one. */
   log->error = write_all(log->fd, line, format_row(log, &event->as.outer, line));
   log->last = event->as.outer.iteration;

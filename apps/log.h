@@ -8,6 +8,7 @@
 #define BITUNE_APPS_LOG_H
 
 #include "core/context.h"
+#include "groups.h"
 #include "regularizers/regularizer.h"
 
 #define BT_LOG_MAX_THETA 16
@@ -16,6 +17,8 @@ typedef struct BtLog BtLog;
 
 typedef struct {
   const BtRegularizer *regularizer; /* borrowed; its chart takes the method's parameters to those logged */
+  const BtGroup *groups;            /* [group_count] where there is no regularizer (NULL): what is logged are the */
+  size_t group_count, parameters;   /* method's parameters, in these groups                                 */
   int stochastic;
   const double *psnr_valid; /* stochastic: NAN where there is no new figure, borrowed; NULL: none */
 } BtLogSpec;

@@ -9,7 +9,7 @@ const char *bt_option_argument(const BtOption *option) {
     case BT_OPT_KIND_REAL: return option->metavar ? option->metavar : "X";
     case BT_OPT_KIND_INT: return option->metavar ? option->metavar : "N";
     case BT_OPT_KIND_TEXT: return option->metavar ? option->metavar : "TEXT";
-    case BT_OPT_KIND_CHOICE: return option->text;
+    case BT_OPT_KIND_CHOICE: return option->metavar ? option->metavar : option->text;
     case BT_OPT_KIND_FLAG:
     case BT_OPT_KIND_END: break;
   }

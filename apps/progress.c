@@ -78,13 +78,13 @@ static void format_bar(const BtProgress *p, double now, size_t width, char *line
  * what matters least stands last, where a narrow terminal cuts it off. */
 static void format_outer(const BtProgress *p, double now, char *line, size_t size) {
   const BtOuterEvent *e = &p->outer;
-  char time[24], left[48] = "", left_time[24];
+  char time[24], left[48] = "", left_time[24], norm[24] = "";
+  if (!isnan(e->gradient_norm)) snprintf(norm, sizeof norm, "  |z| %.1e", e->gradient_norm);
   const double seconds = p->has_progress && p->progress.total > 0 ? time_left(p, now) : -1;
   if (seconds >= 0)
     snprintf(left, sizeof left, ", at most %s left", duration_text(seconds, left_time, sizeof left_time));
-  snprintf(line, size,
-           "iteration %lld  loss %.6g in [%.6g, %.6g]  |z| %.1e  %s%s  work %lld  eps %.1e  delta %.1e",
-           (long long)e->iteration, e->value, e->lower, e->upper, e->gradient_norm,
+  snprintf(line, size, "iteration %lld  loss %.6g in [%.6g, %.6g]%s  %s%s  work %lld  eps %.1e  delta %.1e",
+           (long long)e->iteration, e->value, e->lower, e->upper, norm,
            duration_text(e->seconds, time, sizeof time), left, (long long)bt_work_total(&e->work), e->eps,
            e->delta);
 }

@@ -103,7 +103,7 @@ BtStatus bt_app_start(BtApp *app) {
   catch_signals(app);
   if (bt_context_observe(&app->ctx, show_warning, app) < 0) return BT_ERR_ARG;
   /* A command for one process that was started on many: the first does it. */
-  if (launched && !(flags & BT_USES_TEAM) && rank > 0) exit(0);
+  if (launched && !(flags & (BT_USES_TEAM | BT_USES_LAUNCHER)) && rank > 0) exit(0);
   if (!launched) {
     /* Otherwise each process that starts Open MPI by itself would start a daemon besides. */
     (void)setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);

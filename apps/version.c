@@ -20,6 +20,8 @@ static size_t version_options(void *settings, BtOptionSet *sets) {
 
 const char *bt_version_text(void) { return BT_BUILD_VERSION; }
 
+const char *bt_version_git(void) { return *BT_BUILD_GIT ? BT_BUILD_GIT : BT_BUILD_VERSION; }
+
 /* The widest vector instructions that the processor has and the kernels are compiled for. */
 static const char *simd_level(void) {
 #if defined(__x86_64__) && defined(__GNUC__)

@@ -43,7 +43,10 @@ step() { printf '\n%s\n' "== $*"; }
 # expect WHAT VALUE WANTED: a build that is not what this script asked for must not pass for it.
 expect() { [ "$2" = "$3" ] || bitune_stop "the build's $1 is \"$2\" instead of \"$3\""; }
 cached() { sed -n "s/^$1:[A-Z]*=//p" "$bitune_build_folder/CMakeCache.txt"; }
-built() { "$bitune_build_folder/bin/bitune" version --json | sed -n "s/^ *\"$1\": \"\{0,1\}\([^\",]*\)\"\{0,1\},\{0,1\}$/\1/p"; }
+built() {
+  "$bitune_build_folder/bin/bitune" version --json |
+    sed -n "s/^ *\"$1\": \"\(.*\)\",\{0,1\}$/\1/p; s/^ *\"$1\": \([a-z]*\),\{0,1\}$/\1/p"
+}
 
 # make_build FOLDER IMAGING SANITIZERS TYPE
 make_build() {

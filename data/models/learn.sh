@@ -13,7 +13,8 @@ bitune=${BITUNE:-$here/../../build/bin/bitune}
 output=${BITUNE_OUTPUT:-$here}
 levels='25 5 15 50'
 
-# learn NAME SIGMA OPTIONS …: with the log beside the model and a checkpoint that is removed at the end.
+# learn NAME SIGMA OPTIONS …: with the log beside the model (of many iterations every tenth) and a checkpoint that is removed
+# at the end.
 learn() {
   stem=$output/$1-$2
   sigma=$2
@@ -22,6 +23,8 @@ learn() {
   [ ! -e "$stem.ckpt" ] || resume=--resume
   "$bitune" learn --sigma "$sigma" --train "$train" --jobs "${BITUNE_JOBS:-0}" --log "$stem.log.csv" \
     ${resume:---checkpoint} "$stem.ckpt" "$@" -o "$stem.json"
+  awk 'NR < 200 || NR % 10 == 2' "$stem.log.csv" >"$stem.log.part"
+  mv "$stem.log.part" "$stem.log.csv"
   rm -f "$stem.ckpt"
 }
 

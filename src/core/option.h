@@ -43,6 +43,9 @@ typedef struct {
   { name, letter, BT_OPT_KIND_TEXT, offsetof(Type, field), 0, initial, BT_ANY, metavar, help }
 #define BT_OPT_CHOICE(name, Type, field, initial, choices, help) \
   { name, 0, BT_OPT_KIND_CHOICE, offsetof(Type, field), initial, choices, BT_ANY, NULL, help }
+/* Many choices: help shows the metavar, and its sentence names them. */
+#define BT_OPT_CHOICE_OF(name, Type, field, initial, choices, metavar, help) \
+  { name, 0, BT_OPT_KIND_CHOICE, offsetof(Type, field), initial, choices, BT_ANY, metavar, help }
 #define BT_OPT_END \
   { NULL, 0, BT_OPT_KIND_END, 0, 0, NULL, BT_ANY, NULL, NULL }
 

@@ -131,6 +131,14 @@ static BtSlot *slot_for(BtBilevel *b, const double *theta) {
   return slot;
 }
 
+const double *bt_bilevel_solution(const BtBilevel *b, size_t i, const double *theta) {
+  for (int s = 0; s < 2; s++)
+    if (owns(b, i) && b->slots[s].used &&
+        memcmp(b->slots[s].theta, theta, b->problem->parameters * sizeof *theta) == 0)
+      return b->slots[s].points[i].x;
+  return NULL;
+}
+
 static void accept(void *self, const double *theta) {
   BtBilevel *b = self;
   for (int s = 0; s < 2; s++)
@@ -154,9 +162,14 @@ static void value_row(BtBilevel *b, size_t i, const BtSlot *slot) {
   out[BT_ROW_PROOF] = (double)slot->certificates[i].proof;
 }
 
+BtStatus bt_bilevel_join(BtBilevel *b, BtContext *ctx) {
+  return b->problem->ops->join ? b->problem->ops->join(b->problem, ctx) : BT_OK;
+}
+
 /* Sums rows over the team, agrees on the status, and brings the work counters up to date. */
 static BtStatus gather(BtBilevel *b, BtContext *ctx, size_t vectors, BtStatus local) {
-  BtStatus st = bt_team_agree(b->team, ctx, local);
+  const BtStatus joined = bt_bilevel_join(b, ctx);
+  BtStatus st = bt_team_agree(b->team, ctx, joined < 0 ? joined : local);
   if (st < 0 || st == BT_STOPPED) return st;
   const BtWork work = bt_lower_work(b->lower);
   double *counters = b->rows + b->problem->count * BT_ROW_LENGTH;

@@ -52,6 +52,10 @@ BtStatus bt_hypergradient(BtBilevel *bilevel, BtContext *ctx, size_t i, const do
 /* losses[count] ← g_i at the solutions of the last value() or gradient() call; the same on every rank. */
 void bt_bilevel_losses(const BtBilevel *bilevel, double *losses);
 
+/* The last inexact solution x̃_i(θ), [dimension(i)], borrowed until the next call of the oracle; NULL on ranks that do
+ * not own problem i and where θ is neither the accepted iterate nor the last trial. */
+const double *bt_bilevel_solution(const BtBilevel *bilevel, size_t i, const double *theta);
+
 /* Warm starts (not of samples, which are drawn anew) and work counters as tensors "warm.*", for exact resumption. declare() and save() on a writer that only
  * rank 0 has (NULL elsewhere); load() on a reader that every rank has. Collective. */
 BtStatus bt_bilevel_declare(BtBilevel *bilevel, BtContext *ctx, BtTensorWriter *writer);

@@ -36,6 +36,9 @@ struct BtBilevel {
   BtWork total;        /* team total at the last collective call                 */
 };
 
+/* Own problems are done: where the problem shares its sums over the team, owners release the others. Collective. */
+BtStatus bt_bilevel_join(BtBilevel *bilevel, BtContext *ctx);
+
 /* What each image contributes besides its hypergradient. */
 enum { BT_ROW_VALUE, BT_ROW_LOWER, BT_ROW_UPPER, BT_ROW_EPS, BT_ROW_PROOF, BT_ROW_RESIDUAL, BT_ROW_BOUND,
        BT_ROW_ADJOINT, BT_ROW_LENGTH };

@@ -123,7 +123,7 @@ done:
   return st;
 }
 
-BtStatus bt_bilevel_load(BtBilevel *b, BtContext *ctx, BtTensorReader *reader) {
+static BtStatus load(BtBilevel *b, BtContext *ctx, BtTensorReader *reader) {
   BtStatus st = BT_OK;
   BtSlot *slot = &b->slots[b->accepted];
   const size_t count = b->problem->count;
@@ -155,4 +155,9 @@ counted:
 done:
   free(certificates);
   return st;
+}
+
+BtStatus bt_bilevel_load(BtBilevel *b, BtContext *ctx, BtTensorReader *reader) {
+  const BtStatus st = load(b, ctx, reader), joined = bt_bilevel_join(b, ctx);
+  return st < 0 ? st : joined;
 }

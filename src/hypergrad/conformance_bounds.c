@@ -21,6 +21,12 @@ static void shifted(double *out, const double *x, double scale, const double *e,
   for (size_t j = 0; j < n; j++) out[j] = x[j] + scale * e[j];
 }
 
+/* ‖e‖ over the step that was taken, where rounding of x + e has made it longer; else 1. */
+static double step_share(const double *x, const double *moved, const double *e, size_t n) {
+  const double length = bt_norm(e, n), taken = bt_distance(moved, x, n);
+  return taken > length ? length / taken : 1;
+}
+
 /* m ← (H(x+e) − H(x)) q by way of hq = H(x) q; returns its length, 0 if rounding may have made it. */
 static double hessian_change(BtConformWork *w, const double *x, const double *e, const double *q, const double *hq,
                              double *moved, double *m) {
@@ -28,17 +34,19 @@ static double hessian_change(BtConformWork *w, const double *x, const double *e,
   bt_conform_hessian(w, moved, q, m);
   const double rounding = 4 * BT_ROUNDOFF * (bt_norm(m, w->n) + bt_norm(hq, w->n));
   for (size_t j = 0; j < w->n; j++) m[j] -= hq[j];
-  return without_rounding(bt_norm(m, w->n), rounding);
+  return step_share(x, moved, e, w->n) * without_rounding(bt_norm(m, w->n), rounding);
 }
 
-/* The same for (J(x+e) − J(x))ᵀ q, jq = J(x)ᵀq, of length p. */
+/* The same for (J(x+e) − J(x))ᵀ q, jq = J(x)ᵀq, of length p. Where J is linear in x, sums of products x_j q_j may have
+ * cancelled: `linear` is L_J, or 0. */
 static double cross_change(BtConformWork *w, const double *x, const double *e, const double *q, const double *jq,
-                           double *moved, double *m) {
+                           double linear, double *moved, double *m) {
   shifted(moved, x, 1, e, w->n);
   w->problem->ops->cross_adjoint(w->problem, w->i, w->theta, moved, q, m);
-  const double rounding = 4 * BT_ROUNDOFF * (bt_norm(m, w->p) + bt_norm(jq, w->p));
+  const double rounding = 4 * BT_ROUNDOFF * (bt_norm(m, w->p) + bt_norm(jq, w->p) +
+                                             linear * bt_norm(moved, w->n) * bt_norm(q, w->n));
   for (size_t j = 0; j < w->p; j++) m[j] -= jq[j];
-  return without_rounding(bt_norm(m, w->p), rounding);
+  return step_share(x, moved, e, w->n) * without_rounding(bt_norm(m, w->p), rounding);
 }
 
 /* e ← eps·normalised (H(x+e+h m) − H(x+e)) q: uphill for ‖(H(x+e) − H(x)) q‖. */
@@ -102,11 +110,14 @@ static double worst_hessian(BtConformWork *w, const double *x, const double *q, 
 static double worst_cross(BtConformWork *w, const double *x, const double *q, double eps, int climbs) {
   double *jq = w->t[0], *m = w->t[1], *e = w->v[3], *moved = w->v[5], *out = w->v[6], worst = 0;
   const double norm_q = bt_norm(q, w->n);
+  BtProblemConstants constants;
+  w->problem->ops->constants(w->problem, w->i, w->theta, &constants);
+  const double linear = isfinite(constants.cross_lipschitz) ? constants.cross_lipschitz : 0;
   w->problem->ops->cross_adjoint(w->problem, w->i, w->theta, x, q, jq);
   for (int kind = 0; kind < STARTS; kind++) {
     start_from(w, kind, x, eps, e);
     for (int k = 0; k <= climbs; k++) {
-      const double size = cross_change(w, x, e, q, jq, moved, m);
+      const double size = cross_change(w, x, e, q, jq, linear, moved, m);
       worst = bt_conform_larger(worst, size);
       if (size == 0 || k == climbs) break;
       climb_cross(w, x, q, norm_q, eps, e, m, moved, out);
@@ -145,7 +156,7 @@ static double worst_change(BtConformWork *w, const double *x, double eps, int cl
     bt_conform_random_unit(w, w->p, v);
     for (int k = 0; k <= climbs; k++) {
       shifted(moved, x, 1, e, w->n);
-      const double norm = change_norm(w, x, moved, v, back, jv, out);
+      const double norm = step_share(x, moved, e, w->n) * change_norm(w, x, moved, v, back, jv, out);
       worst = bt_conform_larger(worst, norm);
       const double norm_q = bt_norm(jv, w->n);
       if (!(norm > 0 && norm_q > 0) || k == climbs) break;

@@ -53,9 +53,10 @@ static void bound_error(BtBilevel *b, size_t i, const double *theta, const doubl
   BtErrorTerms terms = {.eps = part->certificate.bound,
                         .residual = part->residual * (1 + bt_sum_rounding(n)) +
                                     40 * BT_ROUNDOFF * constants.lipschitz * norm_q +
-                                    (4 * BT_ROUNDOFF + 2 * bt_sum_rounding(n)) * at.slope,
+                                    (4 * BT_ROUNDOFF + 2 * bt_sum_rounding(n)) * at.slope +
+                                    at.gradient_rounding,
                         .cross_norm = p->ops->cross_norm(p, i, theta, x, norm_work),
-                        .upper_gradient = at.slope * (1 + 2 * bt_sum_rounding(n)),
+                        .upper_gradient = at.slope * (1 + 2 * bt_sum_rounding(n)) + at.gradient_rounding,
                         .upper_lipschitz = b->loss->ops->lipschitz(at, part->certificate.bound)};
   p->ops->variation(p, i, theta, x, q, terms.eps, &terms.variation);
   terms.residual += terms.variation.hessian_rounding;

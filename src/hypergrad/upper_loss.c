@@ -18,7 +18,7 @@ static double difference(const BtUpperLoss *loss, size_t i, size_t n, const doub
 static BtUpperPoint squared_evaluate(const BtUpperLoss *loss, size_t i, size_t n, const double *x,
                                      double *gradient) {
   const double square = difference(loss, i, n, x, gradient);
-  return (BtUpperPoint){0.5 * square, sqrt(square)};
+  return (BtUpperPoint){.value = 0.5 * square, .slope = sqrt(square)};
 }
 
 static void squared_bounds(BtUpperPoint at, size_t n, double eps, double *lower, double *upper) {
@@ -39,7 +39,7 @@ static BtUpperPoint psnr_evaluate(const BtUpperLoss *loss, size_t i, size_t n, c
   const double square = fmax(difference(loss, i, n, x, gradient), 1e-30 * (double)n),
                scale = decibel / square;
   for (size_t j = 0; j < n; j++) gradient[j] *= scale;
-  return (BtUpperPoint){10 * log10(square / (double)n), decibel / sqrt(square)};
+  return (BtUpperPoint){.value = 10 * log10(square / (double)n), .slope = decibel / sqrt(square)};
 }
 
 static void psnr_bounds(BtUpperPoint at, size_t n, double eps, double *lower, double *upper) {

@@ -10,6 +10,10 @@ typedef struct BtUpperLoss BtUpperLoss;
 typedef struct {
   double value; /* g_i(x)                   */
   double slope; /* ‖∇g_i(x)‖₂                */
+  /* Optional (0): for losses whose sums are not of one sign. */
+  double rounding;          /* of value, absolute                             */
+  double gradient_rounding; /* ‖computed ∇g_i − ∇g_i‖₂ beyond that of `slope`  */
+  double curvature;         /* Lipschitz constant of ∇g_i, for losses that have their own */
 } BtUpperPoint;
 
 typedef struct {

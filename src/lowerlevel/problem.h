@@ -61,6 +61,11 @@ typedef struct {
                          const double *dual, double *curvature);
   void (*dual_update)(const BtProblem *problem, size_t i, const double *theta, const double *x, const double *dx,
                       double *dual);
+
+  /* Optional: for a problem whose own sums are shared by a team (hypergrad/bilevel.h calls it on every rank). While a
+   * problem's owner computes, all other ranks are inside join() and take part; it returns on all of them, with BT_OK or
+   * the team's error, when the owner calls it. */
+  BtStatus (*join)(const BtProblem *problem, BtContext *ctx);
 } BtProblemOps;
 
 struct BtProblem {

@@ -22,6 +22,7 @@ typedef struct {
 static const double decrease = 1e-4, flattening = 0.9; /* of the Wolfe conditions */
 static const double value_rounding = 1e-6;             /* relative; values may come from single precision */
 static const int max_trials = 20;
+static const int patient_trials = 4; /* after which a step that is still too long is cut tenfold each time */
 
 static PetscErrorCode set_up(Tao tao) {
   Lbfgs *lbfgs = (Lbfgs *)tao->data;
@@ -110,6 +111,8 @@ static PetscErrorCode line_search(Tao tao, const LinePoint *from, LinePoint *to,
     else
       high = *to;
     t = next_trial(descending && high.t == 0 ? &last : &low, &high, to);
+    /* Slopes of functions that grow linearly say little of where, by orders of magnitude, the minimum is. */
+    if (low.t == 0 && trial >= patient_trials) t = fmin(t, 0.1 * high.t);
   }
   return 0;
 }

@@ -16,5 +16,9 @@ void quadratic_is_certified(void);
 void two_pixels_are_certified(void);
 void maid_learns_the_quadratic(void);     /* learning.c      */
 void maid_truly_decreases_tv(void);
+void logistic_is_its_definition(void);    /* logistic.c      */
+void logistic_conforms(void);
+void logistic_loss_conforms(void);
+void logistic_hypergradients(void);
 
 #endif

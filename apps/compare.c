@@ -1,0 +1,280 @@
+#define _XOPEN_SOURCE 700 /* realpath */
+#include "compare.h"
+
+#include <limits.h>
+#include <math.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/file.h"
+#include "core/json.h"
+
+typedef struct {
+  const char *output, *set;
+  int plan, again;
+} Compare;
+
+static const BtOption options[] = {
+    BT_OPT_TEXT("output", 'o', Compare, output, NULL, "DIR", "folder to write to, made if missing"),
+    BT_OPT_TEXT(
+        "set", 0, Compare, set, NULL, "PATH=VALUE",
+        "set a field of the specification, such as task.options.train=photos; more of them as operands"),
+    BT_OPT_FLAG("plan", Compare, plan, "print the runs' command lines and end"),
+    BT_OPT_FLAG("again", Compare, again, "repeat the runs that are finished, too"), BT_OPT_END};
+
+static size_t compare_options(void *settings, BtOptionSet *sets) {
+  sets[0] = (BtOptionSet){options, settings, NULL};
+  return 1;
+}
+
+static BtStatus compare_check(BtApp *app, const void *settings) {
+  const Compare *compare = settings;
+  return compare->plan ? BT_OK : bt_app_require(app, compare->output != NULL, "output");
+}
+
+/* Which of a launcher's processes this is, and of how many. */
+static int launcher_size(void) {
+  static const char *const sizes[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE",
+                                      "SLURM_STEP_NUM_TASKS"};
+  for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+    const char *size = getenv(sizes[i]);
+    if (size && atoi(size) > 0) return atoi(size);
+  }
+  return 1;
+}
+
+static BtStatus find_program(BtContext *ctx, BtCompare *all) {
+  char *path = realpath("/proc/self/exe", NULL);
+  if (!path)
+    return bt_fail(ctx, BT_ERR_IO, "the program's own path is unknown: /proc/self/exe cannot be read");
+  all->program = path;
+  return BT_OK;
+}
+
+/* As many processes at a time as there are cores for them. */
+static size_t pool_size(const BtApp *app, const BtCompareSpec *spec, int size) {
+  const json_t *jobs = json_object_get(spec->options, "jobs");
+  const long each =
+      json_is_integer(jobs) && json_integer_value(jobs) > 0 ? (long)json_integer_value(jobs) : 1;
+  long cores = sysconf(_SC_NPROCESSORS_ONLN);
+  if (app->common.jobs > 0) return (size_t)app->common.jobs;
+  if (size > 1) return 1;
+  cores /= each;
+  return cores < 1 ? 1 : (size_t)cores;
+}
+
+/* Absolute, so that command lines can be repeated from anywhere; made only once all is checked. */
+static char *absolute_output(const char *output) {
+  char here[PATH_MAX];
+  if (*output == '/') return bt_copy_text(output);
+  return getcwd(here, sizeof here) ? bt_path_join(here, output) : bt_copy_text(output);
+}
+
+static BtStatus load(BtApp *app, const Compare *set, BtCompare *all) {
+  BtContext *ctx = &app->ctx;
+  BtStatus st = BT_OK;
+  const char **sets = calloc(app->operand_count + 1, sizeof *sets);
+  size_t count = 0;
+  if (!sets) return bt_fail_memory(ctx, "the command line", 0);
+  if (set->set) sets[count++] = set->set;
+  for (size_t i = 1; i < app->operand_count; i++) sets[count++] = app->operands[i];
+  BT_TRY(bt_compare_spec_load(ctx, app->operands[0], sets, count, &all->spec));
+  BT_TRY(find_program(ctx, all));
+  all->output = set->output ? absolute_output(set->output) : bt_copy_text("DIR");
+  if (!all->output) BT_TRY(bt_fail_memory(ctx, "the output", 0));
+  all->jobs = pool_size(app, &all->spec, all->size);
+  BT_TRY(bt_compare_expand(ctx, all));
+  if (!set->plan) BT_TRY(bt_make_folder(ctx, all->output));
+done:
+  app->usage_error = st == BT_ERR_ARG;
+  free(sets);
+  return st;
+}
+
+static BtStatus print_plan(BtApp *app, const BtCompare *all) {
+  json_t *list = json_array();
+  for (size_t i = 0; i < all->run_count; i++) {
+    char **words = bt_compare_run_words(all, &all->runs[i]);
+    char *line = words ? bt_compare_shell_line((const char *const *)words) : NULL;
+    if (line) {
+      bt_app_print(app, "# %s\n%s\n", all->runs[i].name, line);
+      (void)json_array_append_new(
+          list, json_pack("{s:o, s:o, s:o}", "name", bt_app_text_json(all->runs[i].name), "command",
+                          bt_app_text_json(line), "folder", bt_app_text_json(all->runs[i].folder)));
+    }
+    bt_compare_words_free(words);
+    free(line);
+    if (!line) return bt_fail_memory(&app->ctx, "a plan", 0);
+  }
+  bt_app_put(app, "runs", list);
+  return BT_OK;
+}
+
+/* What is finished already, and which runs are other processes'. */
+static BtStatus look(BtContext *ctx, BtCompare *all, size_t *finished) {
+  BtStatus st = BT_OK;
+  *finished = 0;
+  for (size_t i = 0; i < all->run_count && st >= 0; i++) {
+    BtCompareRun *run = &all->runs[i];
+    const int own = (int)(i % (size_t)all->size) == all->rank;
+    if (!all->again && own) st = bt_compare_run_look(ctx, all, run);
+    run->reused = run->state == BT_RUN_FINISHED;
+    *finished += (size_t)run->reused;
+    if (!own) run->state = BT_RUN_ELSEWHERE;
+  }
+  return st;
+}
+
+static void put_spread(json_t *object, const char *name, BtSpread s) {
+  (void)json_object_set_new(
+      object, name,
+      json_pack("{s:i, s:o, s:o, s:o}", "runs", (int)s.n, "least", bt_json_real(s.least), "median",
+                bt_json_real(s.median), "greatest", bt_json_real(s.greatest)));
+}
+
+static void tell(BtApp *app, const BtCompare *all, size_t reused, size_t finished, size_t failed) {
+  json_t *methods = json_array();
+  bt_app_print(app, "%-24s %5s  %-22s %-22s %s\n", "method", "runs", "distance to the best", "work to 1 %",
+               "work to 0.1 %");
+  for (size_t m = 0; m < all->spec.method_count; m++) {
+    const BtSpread d = bt_compare_spread(all, m, bt_compare_distance_of);
+    const BtSpread r1 = bt_compare_spread(all, m, bt_compare_reach_1_of);
+    const BtSpread r01 = bt_compare_spread(all, m, bt_compare_reach_01_of);
+    json_t *one = json_pack("{s:o}", "name", bt_app_text_json(all->spec.methods[m].name));
+    put_spread(one, "distance", d);
+    put_spread(one, "work_to_1_percent", r1);
+    put_spread(one, "work_to_0.1_percent", r01);
+    (void)json_array_append_new(methods, one);
+    char first[48], second[48];
+    snprintf(first, sizeof first, r1.n ? "%.4g (%zu of %zu)" : "not reached", r1.median, r1.n, d.n);
+    snprintf(second, sizeof second, r01.n ? "%.4g (%zu of %zu)" : "not reached", r01.median, r01.n, d.n);
+    bt_app_print(app, "%-24s %5zu  %-22.3g %-22s %s\n", all->spec.methods[m].name, d.n, d.median, first,
+                 second);
+  }
+  bt_app_print(app, "%zu of %zu runs finished%s, %zu failed; report in %s/report.html\n", finished,
+               all->run_count, reused ? " (some before)" : "", failed, all->output);
+  bt_app_put(app, "methods", methods);
+}
+
+static BtStatus report(BtApp *app, BtCompare *all, size_t reused) {
+  BtContext *ctx = &app->ctx;
+  BtComparePlot plots[BT_PLOT_COUNT] = {0};
+  BtCompareSample samples[BT_SAMPLE_COUNT] = {0};
+  size_t finished = 0, failed = 0, sample_count = 0;
+  char *why = NULL;
+  json_t *failures = json_array();
+  BtStatus st = BT_OK;
+  for (size_t i = 0; i < all->run_count; i++) {
+    const BtCompareRun *run = &all->runs[i];
+    finished += run->state == BT_RUN_FINISHED;
+    failed += run->state == BT_RUN_FAILED;
+    if (run->state == BT_RUN_FAILED)
+      (void)json_array_append_new(failures,
+                                  json_pack("{s:o, s:o}", "name", bt_app_text_json(run->name), "error",
+                                            bt_app_text_json(run->error ? run->error : "")));
+  }
+  app->failures = failed;
+  bt_app_put(app, "failed", failures);
+  bt_app_put_int(app, "runs", (int64_t)all->run_count);
+  bt_app_put_int(app, "finished", (int64_t)finished);
+  bt_app_put_int(app, "reused", (int64_t)reused);
+  bt_app_put_text(app, "output", all->output);
+  BT_TRY(bt_compare_collect(ctx, all));
+  BT_TRY(bt_compare_tables(ctx, all));
+  if (finished) {
+    const BtStatus drawn = bt_compare_plots(ctx, all, plots);
+    /* The tables and the page are of use without pictures. */
+    if (drawn == BT_ERR_LIBRARY) bt_warn(ctx, "the report has no plots: %.900s", ctx->error);
+    if (drawn != BT_ERR_LIBRARY) BT_TRY(drawn);
+    BT_TRY(bt_compare_samples(ctx, all, samples, &sample_count, &why));
+    if (st == BT_STOPPED) goto done;
+  }
+  BT_TRY(bt_compare_html(ctx, all, plots, samples, sample_count, why));
+  tell(app, all, reused, finished, failed);
+  bt_app_put_text(app, "report", "report.html");
+done:
+  bt_compare_plots_clear(plots);
+  bt_compare_samples_clear(samples);
+  free(why);
+  return st;
+}
+
+static void clear(BtCompare *all) {
+  bt_compare_runs_clear(all);
+  bt_compare_spec_clear(&all->spec);
+  free((char *)all->output);
+  free(all->program);
+}
+
+static BtStatus compare_run(BtApp *app, void *settings) {
+  const Compare *set = settings;
+  BtContext *ctx = &app->ctx;
+  const int rank = bt_app_launcher_rank();
+  BtCompare all = {.app = app, .again = set->again, .rank = rank < 0 ? 0 : rank, .since = time(NULL)};
+  BtStatus st = BT_OK;
+  size_t reused = 0;
+  all.size = rank < 0 ? 1 : launcher_size();
+  if (all.rank >= all.size) all.size = all.rank + 1;
+  /* One process of a launcher speaks for all. */
+  if (all.rank > 0) app->common.quiet = 1, app->common.json = 0;
+  BT_TRY(load(app, set, &all));
+  if (set->plan) {
+    st = all.rank == 0 ? print_plan(app, &all) : BT_OK;
+    goto done;
+  }
+  BT_TRY(look(ctx, &all, &reused));
+  if (reused) bt_app_print(app, "%zu of %zu runs are finished already\n", reused, all.run_count);
+  BT_TRY(bt_compare_pool(ctx, &all));
+  if (st == BT_STOPPED) {
+    bt_warn(ctx, "stopped; the same command goes on where it was");
+    goto done;
+  }
+  if (all.rank == 0) BT_TRY(report(app, &all, reused));
+done:
+  clear(&all);
+  return st;
+}
+
+const BtCommand bt_cmd_compare = {
+    .name = "compare",
+    .group = BT_GROUP_LEARNING,
+    .summary = "run several methods on one task and report on them",
+    .usage = "SPEC.json -o DIR [options] [PATH=VALUE ...]",
+    .help =
+        "The specification names a task (a learning command with its options), methods, starts, swept "
+        "options, seeds "
+        "and a budget of work or seconds that is the same for all. Every combination is a run: a process of "
+        "its own, "
+        "so that one that crashes does not touch the others. docs/compare.md describes the fields, "
+        "data/experiments "
+        "holds specifications.\n\n"
+        "--jobs processes run at a time, by default one a core; under mpirun every rank takes its share of "
+        "the runs. "
+        "Stopped or killed, the same command goes on: finished runs, recognised by their command lines, are "
+        "not "
+        "repeated, the others resume from their checkpoints. Delete DIR after images have been changed.\n\n"
+        "DIR holds report.html (tables, plots, sample images, machine and command lines in one file), "
+        "trajectories.csv (every outer iteration of every run), summary.csv (one line a run), methods.csv "
+        "(one line a "
+        "method), plots and a folder of each run. A loss counts as reached from where on a run's logged "
+        "losses stay "
+        "within 1 % or 0.1 % of the best final loss of all runs with its seed. A run that fails is reported, "
+        "the "
+        "others go on, and the exit code is 1.\n\n"
+        "Paths in a specification are relative to its file, those set by PATH=VALUE to the present folder.",
+    .examples = {{"bitune compare data/experiments/tv.json -o tv-runs", "The experiment on total variation"},
+                 {"bitune compare tv.json -o tv-runs --jobs 2 task.options.train=photos budget.work=20000",
+                  "With other images and a smaller budget, two runs at a time"},
+                 {"bitune compare tv.json --plan", "What would be run"}},
+    .flags = BT_USES_LAUNCHER,
+    .min_operands = 1,
+    .max_operands = BT_ANY_NUMBER,
+    .operands = "files",
+    .settings_size = sizeof(Compare),
+    .options = compare_options,
+    .check = compare_check,
+    .run = compare_run,
+};

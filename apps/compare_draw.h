@@ -1,0 +1,55 @@
+/* apps/compare_draw.h: what the plots of a comparison share: axes, legend and the look of a method. Each function
+ * prints a part of a gnuplot script. */
+#ifndef BITUNE_APPS_COMPARE_DRAW_H
+#define BITUNE_APPS_COMPARE_DRAW_H
+
+#include <stdio.h>
+
+#include "compare.h"
+
+#define BT_DRAW_WIDTH 820  /* of a picture, px          */
+#define BT_DRAW_LETTER 7.4 /* mean width of a letter, px */
+
+typedef struct {
+  const BtCompare *all;
+  FILE *out;
+  double lo, hi; /* of the distance axis                      */
+  int crowded;   /* many runs a method                        */
+  int height;    /* of the picture, px; grows with the legend */
+  double bottom; /* of the panels, as a share of the height   */
+} BtDraw;
+
+enum { BT_AT_EPS = 2, BT_AT_DELTA = 3, BT_AT_WORK = 4, BT_AT_SECONDS = 5 }; /* columns of a course */
+
+/* Whether a run has something to draw. */
+int bt_draw_has(const BtCompareRun *run);
+/* A distance, or NAN; not below what can be told apart. */
+double bt_draw_clipped(const BtDraw *p, double distance);
+/* That of a row of a run's course. */
+double bt_draw_distance(const BtDraw *p, const BtCompareRun *run, size_t row);
+/* Least and greatest positive value of a column where there is a distance to draw; 0 if there is none. */
+int bt_draw_range(const BtDraw *p, size_t column, double *lo, double *hi);
+
+/* " 0.1", " NaN" of what is not finite. */
+void bt_draw_number(FILE *out, double x);
+/* "linecolor … dashtype … linewidth …" */
+void bt_draw_look(FILE *out, size_t method, double width);
+/* Terminal, legend and what all panels share; `height` without the legend. */
+void bt_draw_style(BtDraw *p, const char *name, int height);
+/* Later panels of a picture must not draw the legend again. */
+void bt_draw_drop_legend(const BtDraw *p);
+/* The next panel's left and right end, as shares of the width. */
+void bt_draw_panel(const BtDraw *p, double left, double right);
+void bt_draw_title(FILE *out, const char *title);
+void bt_draw_x_label(FILE *out, const char *text);
+/* A logarithmic axis from lo to hi with some air; tics at 1, 2, 5 where there are few decades. */
+void bt_draw_log_axis(FILE *out, const char *axis, double lo, double hi);
+/* The axis of distances with lines at 1 % and 0.1 %, and these off again. */
+void bt_draw_distance_axis(const BtDraw *p);
+void bt_draw_drop_levels(FILE *out);
+
+/* compare_spread.c: 0 if there is nothing to draw. */
+int bt_draw_spread(BtDraw *p);
+int bt_draw_sweep(BtDraw *p);
+
+#endif

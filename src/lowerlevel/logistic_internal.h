@@ -1,0 +1,58 @@
+/* lowerlevel/logistic_internal.h: the rows of a logistic regression, dealt over a team. */
+#ifndef BITUNE_LOWERLEVEL_LOGISTIC_INTERNAL_H
+#define BITUNE_LOWERLEVEL_LOGISTIC_INTERNAL_H
+
+#include "lowerlevel/logistic.h"
+#include "lowerlevel/softmax.h"
+
+/* Points whose probabilities are kept at the same time: a solver's, the adjoint's and its twin's. */
+#define BT_LOGISTIC_SLOTS 3
+
+typedef struct {
+  double serial; /* of the prepare() that filled it, 0 if empty */
+  int single;
+  void *p; /* [own rows · classes] in that precision */
+} BtLogisticSlot;
+
+/* Sums over all rows, and what their rounding depends on. */
+typedef struct {
+  double gram;   /* ≥ ‖XᵀX‖      */
+  double row;    /* ≥ max ‖x_i‖  */
+  double square; /* ≥ Σ ‖x_i‖²   */
+  size_t terms;  /* additions that an entry of a sum over rows passes through, at most */
+} BtRowNorms;
+
+typedef struct {
+  BtTeam *team;
+  BtContext ctx;    /* of calls that have none */
+  BtStatus failed;  /* the team's error, for good */
+  size_t rows, features, classes;
+  BtSoftmaxRows chunk[BT_LOGISTIC_CHUNKS]; /* without rows where another rank has them */
+  double *x;
+  float *x_single;
+  int32_t *label;
+  BtRowNorms norms;
+  BtLogisticSlot slot[BT_LOGISTIC_SLOTS];
+  double serial; /* of the last prepare() */
+  double *request; /* head and two vectors       */
+  double *sums;    /* [chunks][K·d + 1]          */
+  double *work;
+} BtLogisticRows;
+
+/* Copies own rows; collective. clear() takes a zeroed struct too. */
+BtStatus bt_logistic_rows_create(BtContext *ctx, const BtLogisticSpec *spec, BtTeam *team, BtLogisticRows *rows);
+void bt_logistic_rows_clear(BtLogisticRows *rows);
+
+/* Sums over all rows, see lowerlevel/softmax.h. Rank 0 calls them; the others take part inside join(). After a failure of
+ * the team results are NaN and rows->failed says why. */
+double bt_logistic_rows_value_grad(BtLogisticRows *rows, int single, const double *w, double *gradient);
+/* Fills a slot and returns its serial number. */
+double bt_logistic_rows_prepare(BtLogisticRows *rows, int single, const double *w, size_t slot);
+void bt_logistic_rows_hess_mult(BtLogisticRows *rows, size_t slot, const double *v, double *product);
+void bt_logistic_rows_hess_diagonal(BtLogisticRows *rows, size_t slot, double *diagonal);
+BtSoftmaxSpread bt_logistic_rows_spread(BtLogisticRows *rows, const double *w, const double *q);
+
+/* Rank 0: lets the others go. The others: take part until then. */
+BtStatus bt_logistic_rows_join(BtLogisticRows *rows, BtContext *ctx);
+
+#endif
