@@ -23,7 +23,7 @@ module:libpng libpng-dev
 module:libtiff-4 libtiff-dev
 module:jansson libjansson-dev
 module:zlib zlib1g-dev
-module:openblas|cblas libopenblas-dev
+module:openblas libopenblas-dev
 module:nlopt libnlopt-dev
 module:lapack liblapack-dev
 module:cunit libcunit1-dev

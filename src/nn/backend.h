@@ -1,0 +1,37 @@
+/* nn/backend.h: where networks are computed: a table of kernels and the memory that they work on.
+ *
+ * Chosen when the program runs: "cpu", or "cuda" and "cuda:1" where that is built in. A backend belongs to
+ * one thread. Graphs allocate their memory once, when they are closed; no step allocates. */
+#ifndef BITUNE_NN_BACKEND_H
+#define BITUNE_NN_BACKEND_H
+
+#include "core/context.h"
+#include "nn/kernels.h"
+
+struct NnBackend {
+  const NnKernels *kernels;
+  char name[32]; /* "cpu", "cuda:0"                            */
+  int threads;   /* of the CPU backend; 1 elsewhere            */
+
+  /* Zeroed memory, aligned to 256 bytes. BT_ERR_MEMORY tells how much was needed. */
+  BtStatus (*allocate)(BtContext *ctx, NnBackend *b, size_t bytes, void **memory);
+  void (*release)(NnBackend *b, void *memory);
+  BtStatus (*upload)(BtContext *ctx, NnBackend *b, void *device, const void *host, size_t bytes);
+  /* Waits for what was started before it. */
+  BtStatus (*download)(BtContext *ctx, NnBackend *b, void *host, const void *device, size_t bytes);
+  /* Waits for all that was started; reports an error of any kernel since the last call. */
+  BtStatus (*finish)(BtContext *ctx, NnBackend *b);
+  void (*destroy)(NnBackend *b);
+  void *data;
+};
+
+/* Opens "cpu", "cuda" or "cuda:K". threads: of the CPU backend, 0 for all cores (or OMP_NUM_THREADS).
+ * The CPU backend shares its products out over its own threads and therefore sets OpenBLAS to one thread for
+ * the whole process. Errors: BT_ERR_ARG (no such name), BT_ERR_UNSUPPORTED (not built in, or no such device),
+ * BT_ERR_MEMORY. */
+BtStatus nn_backend_open(BtContext *ctx, const char *device, int threads, NnBackend **backend);
+
+/* NULL is allowed. Graphs on it must be destroyed before. */
+void nn_backend_close(NnBackend *backend);
+
+#endif
