@@ -107,6 +107,8 @@ BtStatus bt_app_start(BtApp *app) {
   if (!launched) {
     /* Otherwise each process that starts Open MPI by itself would start a daemon besides. */
     (void)setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
+    /* And all such processes would share one folder in /tmp, which the first to end removes under the others. */
+    (void)setenv("OMPI_MCA_orte_create_session_dirs", "0", 0);
     if (flags & BT_USES_TEAM) st = bt_team_fork(&app->ctx, process_count(app), &app->team);
   }
   if (st >= 0 && ((flags & BT_USES_PETSC) || (launched && (flags & BT_USES_TEAM))))
