@@ -91,9 +91,14 @@ int bt_compare_stochastic(const BtCompare *all, size_t method) {
 }
 
 /* A stochastic run's own loss is of other samples; without certificate the loss is of inexact solutions. */
+/* Bounds wider than this, relative to the loss, say too little for a loss to be what others are measured by.
+ */
+static const double largest_width = 0.05;
+
 static int is_sound(const BtCompareRun *run) {
   return strcmp(run->certificate, bt_proof_name(BT_PROOF_NONE)) != 0 &&
-         (run->judged || !run->course.stochastic);
+         (run->judged || !run->course.stochastic) &&
+         run->upper - run->lower <= largest_width * fabs(run->loss);
 }
 
 static int same_task(const BtCompareRun *a, const BtCompareRun *b) { return a->seed == b->seed; }

@@ -470,6 +470,8 @@ static BtStatus take_method(Check *c, size_t i, const json_t *value) {
   m->name = json_string_value(json_object_get(value, "name"));
   if (!m->name || !*m->name) return wrong(c, "\"name\" must be a text: it stands in legends and tables");
   if (strlen(m->name) > 60) return wrong(c, "\"name\" has more than 60 bytes");
+  for (const char *at = m->name; *at; at++)
+    if ((unsigned char)*at < 0x20 || *at == 0x7f) return wrong(c, "\"name\" has a control character");
   for (size_t j = 0; j < i; j++)
     if (strcmp(s->methods[j].name, m->name) == 0)
       return wrong(c, "another method is named \"%s\" already", m->name);

@@ -136,10 +136,8 @@ static json_t *make_identity(const BtLearnRun *run) {
   bad |= json_object_set_new(id, "seed", json_sprintf("%lld", (long long)set->seed));
   bad |= json_object_set_new(id, "images", json_sprintf("%d", (int)run->images));
   bad |= json_object_set_new(id, "training data", json_sprintf("%.17g", run->training.fingerprint));
-  if (set->observing.missing > 0)
-    bad |= json_object_set_new(id, "missing", json_real(set->observing.missing));
-  if (set->observing.degradation.blur)
-    bad |= json_object_set_new(id, "blur", json_string(set->observing.degradation.blur));
+  bad |= json_object_set_new(id, "observation",
+                             json_sprintf("%s %.17g", run->observed.text, run->observed.ridge));
   if (reg->filters)
     bad |= json_object_set_new(
         id, "filters", json_sprintf("%d of %dx%d", (int)reg->filters, (int)reg->size, (int)reg->size));

@@ -11,6 +11,7 @@
 #include "log.h"
 #include "logreg.h"
 #include "method.h"
+#include "outputs.h"
 #include "time_limit.h"
 #include "version.h"
 
@@ -299,15 +300,9 @@ static BtStatus end_stopped(BtApp *app, Run *run) {
 
 /* Outputs must be neither inputs nor one another. */
 static BtStatus check_outputs(BtContext *ctx, const BtLogreg *set) {
-  const char *const files[] = {set->output, set->log, set->checkpoint ? set->checkpoint : set->resume,
-                               set->data, set->test};
-  enum { OUTPUTS = 3, FILES = 5 };
-  for (int a = 0; a < OUTPUTS; a++)
-    for (int b = a + 1; b < FILES; b++)
-      if (files[a] && files[b] && strcmp(files[a], files[b]) == 0)
-        return bt_fail(ctx, BT_ERR_ARG, "%s would be %s", files[a],
-                       b < OUTPUTS ? "two outputs at once" : "overwritten");
-  return BT_OK;
+  const char *const outputs[] = {set->output, set->log, set->checkpoint ? set->checkpoint : set->resume};
+  char *inputs[] = {(char *)set->data, (char *)set->test};
+  return bt_outputs_apart(ctx, outputs, 3, &(BtImageSet){.paths = inputs, .count = set->test ? 2 : 1});
 }
 
 static void clear(Run *run) {

@@ -7,6 +7,7 @@
 #include "core/json.h"
 #include "logreg.h"
 #include "lowerlevel/softmax.h"
+#include "outputs.h"
 
 /* Rows scored at a time. */
 enum { PIECE = 4096 };
@@ -78,14 +79,15 @@ done:
 BtStatus bt_logreg_predict(BtApp *app, const BtLogreg *set) {
   BtContext *ctx = &app->ctx;
   const char *path = app->operands[2];
+  char *inputs[] = {(char *)app->operands[1], (char *)path};
   BtStatus st = BT_OK;
   BtLogregModel model = {0};
   BtDataset rows = {0};
   BtLogregScore score;
   double *p = NULL, fingerprint;
   BT_TRY(bt_logreg_model_load(ctx, app->operands[1], &model, NULL));
-  if (strcmp(set->output, app->operands[1]) == 0 || strcmp(set->output, path) == 0)
-    BT_TRY(bt_fail(ctx, BT_ERR_ARG, "--output %s is an input", set->output));
+  BT_TRY(bt_outputs_apart(ctx, (const char *const[]){set->output}, 1,
+                          &(BtImageSet){.paths = inputs, .count = 2}));
   BT_TRY(bt_logreg_data_read(ctx, set, path, bt_logreg_part(path), &model, &rows, &fingerprint));
   p = malloc(rows.rows * model.classes * sizeof *p);
   if (!p) BT_TRY(bt_fail_memory(ctx, "predictions", 8.0 * (double)(rows.rows * model.classes)));

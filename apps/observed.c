@@ -1,6 +1,7 @@
 #include "observed.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,6 +30,9 @@ int bt_observing(const BtObserving *set) {
 BtStatus bt_observing_check(BtContext *ctx, const BtObserving *set) {
   if ((set->degradation.blur || set->degradation.kernel) && set->missing > 0)
     return bt_fail(ctx, BT_ERR_ARG, "give a blur or --drop, not both");
+  if (!bt_observing(set) &&
+      (set->ridge != BT_RESTORE_RIDGE || set->degradation.boundary != BT_BOUNDARY_REFLECT))
+    return bt_fail(ctx, BT_ERR_ARG, "--ridge and --boundary are for --blur, --kernel or --drop");
   return bt_degradation_check(ctx, &set->degradation, 0);
 }
 
@@ -63,6 +67,16 @@ static BtStatus find_blur(BtContext *ctx, const BtObserving *set, const BtKernel
   return st;
 }
 
+static void describe(const BtObserving *set, const BtKernel *kernel, char *text, size_t size) {
+  double sum = 0;
+  for (size_t k = 0; k < kernel->height * kernel->width; k++) sum += (double)(k + 1) * kernel->taps[k];
+  if (kernel->taps)
+    snprintf(text, size, "blur %zux%zu %.17g %d", kernel->height, kernel->width, sum,
+             set->degradation.boundary);
+  else
+    snprintf(text, size, "missing %.17g", set->missing);
+}
+
 BtStatus bt_observed_create(BtApp *app, const BtObserving *set, int64_t seed, size_t count,
                             BtNoisyImage *noisy, double *const *truth, BtObserved *o) {
   BtContext *ctx = &app->ctx;
@@ -82,6 +96,7 @@ BtStatus bt_observed_create(BtApp *app, const BtObserving *set, int64_t seed, si
   if (!o->operators || !o->observations || !o->centres || !o->work)
     BT_TRY(bt_fail_memory(ctx, "observations", 16.0 * (double)largest));
   BT_TRY(bt_degradation_kernel(ctx, &set->degradation, &kernel));
+  describe(set, &kernel, o->text, sizeof o->text);
   for (size_t i = 0; i < count; i++) {
     const BtShape shape = noisy[i].shape;
     const BtOperator *op = &o->operators[i];

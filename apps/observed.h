@@ -30,6 +30,7 @@ typedef struct {
   double **centres;           /* [count] of own masked images, owned                             */
   double *work;               /* [2 · largest image], owned                                      */
   double ridge;
+  char text[120];             /* what A is, for a checkpoint to know: "" without              */
 } BtObserved;
 
 /* Operators for images of the shapes of noisy[count]. A blur serves all images of its shape; masks are those of (seed,

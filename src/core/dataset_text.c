@@ -15,6 +15,8 @@ BtStatus bt_lines_open(BtContext *ctx, const char *path, BtLines *lines) {
   const BtStatus st = bt_gzip_read(ctx, path, BT_DATASET_TEXT_LIMIT, &lines->text, &size);
   if (st < 0) return st;
   lines->end = lines->text + size;
+  /* A byte order mark, which some spreadsheets write. */
+  if (size >= 3 && memcmp(lines->text, "\xEF\xBB\xBF", 3) == 0) memset(lines->text, ' ', 3);
   lines->next = lines->text;
   const char *zero = memchr(lines->text, '\0', size);
   if (size > 0 && !zero) return BT_OK;

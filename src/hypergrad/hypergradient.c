@@ -81,11 +81,17 @@ BtStatus bt_hypergradient(BtBilevel *b, BtContext *ctx, size_t i, const double *
 
   const BtUpperPoint at = b->loss->ops->evaluate(b->loss, i, n, point.x, upper);
   if (!isfinite(at.slope)) {
-    st = bt_fail(ctx, BT_ERR_NUMERIC, "the loss of image %zu has no gradient: its solution equals the truth",
-                 i);
+    st = bt_fail(
+        ctx, BT_ERR_NUMERIC,
+        "the upper-level loss of problem %zu has no finite gradient: its solution equals the truth, or "
+        "the data are of extreme size",
+        i);
     goto done;
   }
   BT_TRY(bt_adjoint_prepare(b->adjoint, ctx, i, theta, point.x));
+  /* A residual as large as the right-hand side would be met by q = 0, which says nothing and looks like z =
+   * 0. */
+  if (at.slope > 0) delta = fmin(delta, 0.5 * at.slope);
   BT_TRY(bt_adjoint_solve(b->adjoint, ctx, upper, delta, 0, q, want ? residual : NULL, &part->residual));
   const BtProblem *product = p->fast && !(want & BT_WANT_BOUND) ? p->fast : p;
   product->ops->cross_adjoint(product, i, theta, point.x, q, z);

@@ -15,7 +15,7 @@ const BtOption bt_bayes_options[] = {
     BT_SEARCH_OPTION_WIDTH(BtBayesSettings),
     BT_OPT_INT("initial-points", BtBayesSettings, initial, 0, BT_NONNEGATIVE, "N",
                "bayes: points of a Latin hypercube that come before the first model; 0: 2p + 2"),
-    BT_OPT_CHOICE("kernel", BtBayesSettings, kernel, 0, "matern52|squared-exponential",
+    BT_OPT_CHOICE("covariance", BtBayesSettings, kernel, 0, "matern52|squared-exponential",
                   "bayes: covariance of the Gaussian process"),
     BT_OPT_END};
 

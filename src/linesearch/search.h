@@ -26,7 +26,7 @@ typedef struct {
 
 #define BT_SEARCH_OPTION_BUDGETS(Type)                                                         \
   BT_OPT_INT("max-evaluations", Type, search.max_evaluations, 100, BT_WITHIN(1, 1000000), "N", \
-             "searches: values of the loss computed at most"),                                 \
+             "searches: values of the loss computed at most, in place of --max-outer"),        \
       BT_OPT_INT("max-work", Type, search.max_work, 0, BT_NONNEGATIVE, "N",                    \
                  "lower-level gradients and Hessian products at most, over all problems; 0: no limit")
 #define BT_SEARCH_OPTION_EPS(Type)                                      \

@@ -177,44 +177,50 @@ static double quotient_bound(size_t d, const double *g, double *v, double *next)
 
 /* Adds chunk c's Gram matrix, its largest row and its sum of squares to gram[d² + 2]; part is as long.
  * Collective. */
+/* The Gram matrix of very many features is not formed; its trace bounds its norm then. */
+static size_t gram_entries(size_t d) { return d <= 2048 ? d * d : 0; }
+
 static BtStatus add_gram(BtLogisticRows *r, size_t c, double *part, double *gram) {
-  const size_t d = r->features;
+  const size_t d = r->features, entries = gram_entries(d);
   const BtSoftmaxRows *rows = &r->chunk[c];
-  memset(part, 0, (d * d + 2) * sizeof *part);
-  if (rows->rows > 0)
+  memset(part, 0, (entries + 2) * sizeof *part);
+  if (rows->rows > 0 && entries > 0)
     cblas_dsyrk(CblasRowMajor, CblasUpper, CblasTrans, (int)d, (int)rows->rows, 1, rows->x, (int)d, 0, part,
                 (int)d);
   for (size_t i = 0; i < rows->rows; i++) {
     const double square = bt_dot(rows->x + i * d, rows->x + i * d, d);
-    part[d * d] = fmax(part[d * d], sqrt(square));
-    part[d * d + 1] += square;
+    part[entries] = fmax(part[entries], sqrt(square));
+    part[entries + 1] += square;
   }
-  if (team_sum(r, part, d * d + 2) < 0) return r->failed;
-  for (size_t j = 0; j < d * d; j++) gram[j] += part[j];
-  gram[d * d] = fmax(gram[d * d], part[d * d]);
-  gram[d * d + 1] += part[d * d + 1];
+  if (team_sum(r, part, entries + 2) < 0) return r->failed;
+  for (size_t j = 0; j < entries; j++) gram[j] += part[j];
+  gram[entries] = fmax(gram[entries], part[entries]);
+  gram[entries + 1] += part[entries + 1];
   return BT_OK;
 }
 
 /* Entries of the Gram matrix are sums of all rows' products, each within γ of the sum of absolute values: the
  * matrix is within γ Σ‖x_i‖² of the exact one. */
 static BtStatus measure(BtContext *ctx, BtLogisticRows *r) {
-  const size_t d = r->features;
+  const size_t d = r->features, entries = gram_entries(d);
   BtStatus st = BT_OK;
-  double *gram = calloc(d * d + 2, sizeof *gram), *part = calloc(d * d + 2, sizeof *part),
+  double *gram = calloc(entries + 2, sizeof *gram), *part = calloc(entries + 2, sizeof *part),
          *v = calloc(2 * d, sizeof *v);
-  st = gram && part && v ? BT_OK : bt_fail_memory(ctx, "norms of the data", 16.0 * (double)d * (double)d);
+  st = gram && part && v ? BT_OK : bt_fail_memory(ctx, "norms of the data", 16.0 * (double)(entries + d));
   st = bt_team_agree(r->team, ctx, st);
   for (size_t c = 0; st >= 0 && c < BT_LOGISTIC_CHUNKS; c++) st = add_gram(r, c, part, gram);
   if (st < 0) goto done;
-  for (size_t j = 0; j < d; j++)
+  for (size_t j = 0; entries > 0 && j < d; j++)
     for (size_t i = 0; i < j; i++) gram[j * d + i] = gram[i * d + j];
   const double gamma = bt_sum_rounding(d + chunk_rows(r->rows, 0) + BT_LOGISTIC_CHUNKS);
-  r->norms.row = gram[d * d] * (1 + bt_sum_rounding(d));
-  r->norms.square = gram[d * d + 1] * (1 + 2 * gamma);
-  const double quotient = quotient_bound(d, gram, v, v + d);
-  const double norm = fmin(quotient, bt_gram_norm(d, gram, part));
-  r->norms.gram = fmin(r->norms.square, norm + 2 * gamma * r->norms.square);
+  r->norms.row = gram[entries] * (1 + bt_sum_rounding(d));
+  r->norms.square = gram[entries + 1] * (1 + 2 * gamma);
+  r->norms.gram = r->norms.square;
+  if (entries > 0) {
+    const double quotient = quotient_bound(d, gram, v, v + d);
+    const double norm = fmin(quotient, bt_gram_norm(d, gram, part));
+    r->norms.gram = fmin(r->norms.square, norm + 2 * gamma * r->norms.square);
+  }
   r->norms.terms =
       bt_softmax_block(d) + chunk_rows(r->rows, 0) / bt_softmax_block(d) + BT_LOGISTIC_CHUNKS + 2;
 done:

@@ -2,7 +2,7 @@
  *
  * The direction is a combination of the stored s and y and of the gradient, whose coefficients follow from their inner
  * products (Chen, Wang, Zhou 2014): an iteration is one pass that updates the products and one that forms the sum. Pairs and
- * gradient are kept in single precision, products are summed in double: any pairs with sᵀy > 0 make a positive definite
+ * gradient are kept in single precision, products are summed in single within blocks and in double over them: any pairs with sᵀy > 0 make a positive definite
  * matrix, and points and gradients of the caller stay double. */
 #ifndef BITUNE_LOWERLEVEL_QUASI_NEWTON_H
 #define BITUNE_LOWERLEVEL_QUASI_NEWTON_H

@@ -134,7 +134,7 @@ refuses 1 "not up" learn --data digits --resize 9x9 -o never.json
 refuses 1 "too few" learn --data points.csv --train 290 -o never.json
 refuses 1 "nowhere" learn --data nowhere -o never.json
 refuses 1 "overwritten" learn --data points.csv -o points.csv
-refuses 1 "two outputs at once" learn --data points.csv -o same.json --log same.json
+refuses 1 "would be written twice" learn --data points.csv -o same.json --log same.json
 printf '1,2,0\n1,2\n' >ragged.csv
 refuses 1 "ragged.csv: line 2 has 2 columns instead of 3" learn --data ragged.csv -o never.json
 printf '1,2,0\n1,b,1\n' >text.csv

@@ -15,7 +15,7 @@ options() {
   case $1 in
     fixed | fixed-gradient) echo "--eps0 1e-4 --delta0 1e-4" ;;
     fixed-step) echo "--eps0 1e-2 --delta0 1e-2 --alpha0 1 --max-outer 30" ;;
-    hoag) echo "--max-outer 40" ;;
+    hoag) echo "--max-outer 40 --first-step 0.05" ;;
     isgd) echo "--iterations 100 --crop 32 --batch 2" ;;
     nelder-mead | bobyqa) echo "--search-eps 1e-2" ;;
     grid) echo "--search-eps 1e-1 --grid-points 9 --width 1" ;;

@@ -20,9 +20,21 @@ holds "($loss + $deblurring)^2 < 0.3^2"
 run 0 "$bitune" learn --sigma 2 --blur gaussian:1.5 --train clean --jobs 3 --json -o three.json
 holds "($(field out loss) - $loss)^2 < 1e-16"
 
+# A kernel from a file.
+printf '1,1,1\n1,1,1\n1,1,1\n' >box.csv
+run 0 "$bitune" learn --sigma 2 --kernel box.csv --train clean --max-outer 2 --json -o file.json
+loss=$(field out loss)
+run 0 "$bitune" learn --sigma 2 --blur box:3 --train clean --max-outer 2 --json -o box.json
+holds "($(field out loss) - $loss)^2 < 1e-20"
+
 # Missing pixels.
 run 0 "$bitune" learn --sigma 4 --drop 0.5 --train clean --json -o filling.json
 equal "$(field out certificate)" proven
+run 0 "$bitune" learn --sigma 4 --drop 0.5 --train clean --max-outer 2 --checkpoint drop.ckpt --quiet -o part.json
+run 0 "$bitune" learn --sigma 4 --drop 0.5 --train clean --resume drop.ckpt --quiet -o whole.json
+same_answer filling.json whole.json
+refuses 1 "drop.ckpt" "$bitune" learn --sigma 4 --drop 0.4 --train clean --resume drop.ckpt -o whole.json
+refuses 1 "drop.ckpt" "$bitune" learn --sigma 4 --train clean --resume drop.ckpt -o whole.json
 run 0 "$bitune" blur --drop 0.5 --seed 2 --masks holes --quiet -o damaged clean
 run 0 "$bitune" restore --model filling.json --mask holes --sigma 1 --reference clean --json -o filled damaged
 holds "$(field out psnr_mean) > $(field out psnr_degraded_mean) + 12"
@@ -36,6 +48,7 @@ refuses 1 "run.ckpt" "$bitune" learn --regularizer foe --variant convex --filter
 
 refuses 2 "give a blur or --drop, not both" "$bitune" learn --sigma 2 --blur box:3 --drop 0.5 --train clean -o never.json
 refuses 2 "bitune restore --reference" "$bitune" learn --sigma 2 --blur box:3 --valid clean --train clean -o never.json
+refuses 2 "are for --blur" "$bitune" learn --sigma 2 --ridge 0.1 --train clean -o never.json
 refuses 2 "there are gaussian:SIGMA" "$bitune" learn --sigma 2 --blur fog --train clean -o never.json
 refuses 1 "larger than the image" "$bitune" learn --sigma 2 --blur box:65 --train clean -o never.json
 absent never.json
