@@ -58,7 +58,7 @@ static double order_of(Taylor *s, Remainder *remainder) {
  * that count, but a wrong derivative is wrong along almost every one. */
 static double order_along_random(Taylor *s, Remainder *remainder, size_t n) {
   enum { ATTEMPTS = 3 };
-  static const double good = 1.9;
+  static const double good = 1.85;
   double best = -(double)INFINITY;
   for (int k = 0; k < ATTEMPTS && !(best >= good); k++) {
     bt_conform_random(s->w, n, s->d);
