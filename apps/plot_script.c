@@ -226,7 +226,7 @@ static void work_panel(const Plot *p) {
   put_axis(p->out, "y", r);
   (void)fprintf(
       p->out,
-      "set format y '%%.0s%%c'\nplot $run using 1:%d with filledcurves y1=0 fillcolor rgb '%s' title "
+      "set format y '%%.1s%%c'\nplot $run using 1:%d with filledcurves y1=0 fillcolor rgb '%s' title "
       "'Hessian products'",
       WORK + 1, LIGHT_ORANGE);
   if (drawable(p, GRADIENTS, 0))
