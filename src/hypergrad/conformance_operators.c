@@ -57,8 +57,8 @@ static double order_of(Taylor *s, Remainder *remainder) {
 /* Order along random directions d[n]: where h has kinks of all sizes one direction may meet them at just the steps
  * that count, but a wrong derivative is wrong along almost every one. */
 static double order_along_random(Taylor *s, Remainder *remainder, size_t n) {
-  enum { ATTEMPTS = 3 };
-  static const double good = 1.85;
+  enum { ATTEMPTS = 6 };
+  static const double good = 1.9;
   double best = -(double)INFINITY;
   for (int k = 0; k < ATTEMPTS && !(best >= good); k++) {
     bt_conform_random(s->w, n, s->d);

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "lowerlevel/vector.h"
-#include "regularizers/simd.h"
+#include "core/simd.h"
 
 static const BtDenoising *denoising(const BtProblem *problem) { return problem->data; }
 static const BtRegularizer *regularizer(const BtProblem *problem) { return denoising(problem)->regularizer; }

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "regularizers/simd.h"
+#include "core/simd.h"
 
 enum { chunk = 2048 }; /* floats of each vector that stay in the first-level cache */
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "lowerlevel/vector.h"
-#include "regularizers/simd.h"
+#include "core/simd.h"
 
 static const BtRestoration *restoration(const BtProblem *problem) { return problem->data; }
 static const BtObservation *observed(const BtProblem *problem, size_t i) {

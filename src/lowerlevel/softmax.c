@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "lowerlevel/vector.h"
-#include "regularizers/simd.h"
+#include "core/simd.h"
 
 /* A block's rows fill about half a mebibyte, but no fewer than 64 and no more than 512. */
 size_t bt_softmax_block(size_t features) {

@@ -5,7 +5,7 @@
 #include <petsc/private/taoimpl.h>
 
 #include "lowerlevel/tao_types.h"
-#include "regularizers/simd.h"
+#include "core/simd.h"
 
 typedef struct {
   Vec previous; /* x_k, the last point before extrapolation */

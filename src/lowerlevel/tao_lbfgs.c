@@ -5,7 +5,7 @@
 
 #include "lowerlevel/quasi_newton.h"
 #include "lowerlevel/tao_types.h"
-#include "regularizers/simd.h"
+#include "core/simd.h"
 
 typedef struct {
   BtQuasiNewton qn;

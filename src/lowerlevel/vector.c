@@ -1,6 +1,6 @@
 #include "lowerlevel/vector.h"
 
-#include "regularizers/simd.h"
+#include "core/simd.h"
 
 BT_SIMD double bt_dot(const double *a, const double *b, size_t n) {
   double sum = 0;

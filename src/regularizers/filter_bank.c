@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "regularizers/filter_bank_internal.h"
-#include "regularizers/simd.h"
+#include "core/simd.h"
 
 /* A batch is as many rows as fit into so many bytes for each filter: enough for the vectors' remainder not to
  * count, few enough for the responses of some 50 filters to stay in the second-level cache. */

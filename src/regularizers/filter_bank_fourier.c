@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "regularizers/filter_bank_internal.h"
-#include "regularizers/simd.h"
+#include "core/simd.h"
 
 #define MOST_BYTES ((size_t)1 << 30)
 #define CACHE_BYTES ((size_t)4000000)

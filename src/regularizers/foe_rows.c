@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-#include "regularizers/simd.h"
+#include "core/simd.h"
 
 #ifdef BT_SIMD_CHOICE
 #include <immintrin.h>

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "regularizers/simd.h"
+#include "core/simd.h"
 #include "regularizers/tv_start.h"
 
 #define TILE 256

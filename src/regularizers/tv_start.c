@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "regularizers/simd.h"
+#include "core/simd.h"
 
 /* u = y − Dᵀr for one row; above is r_y of the row before. */
 BT_SIMD static void primal_row(size_t n, const float *restrict y, const float *restrict rx,
