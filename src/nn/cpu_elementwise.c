@@ -43,10 +43,8 @@ static void copy_rows(NnBackend *b, size_t rows, size_t columns, NnReal alpha, c
     axpby_chunk(columns, alpha, src + r * src_stride, beta, dst + r * dst_stride);
 }
 
-static NnReal softplus(NnReal x) { return (x > 0 ? x : 0) + NN_MATH(log1p)(NN_MATH(exp)(x < 0 ? x : -x)); }
-
 BT_SIMD static void relu_chunk(size_t n, const NnReal *x, NnReal *y) {
-  for (size_t i = 0; i < n; i++) y[i] = x[i] > 0 ? x[i] : 0 * x[i]; /* NaN stays NaN */
+  for (size_t i = 0; i < n; i++) y[i] = nn_relu(x[i]);
 }
 
 static void unary_chunk(NnUnary f, size_t n, const NnReal *x, NnReal *y) {
@@ -59,7 +57,7 @@ static void unary_chunk(NnUnary f, size_t n, const NnReal *x, NnReal *y) {
       for (size_t i = 0; i < n; i++) y[i] = nn_sigmoid(x[i]);
       break;
     case NN_SOFTPLUS:
-      for (size_t i = 0; i < n; i++) y[i] = softplus(x[i]);
+      for (size_t i = 0; i < n; i++) y[i] = nn_softplus(x[i]);
       break;
     case NN_EXP:
       for (size_t i = 0; i < n; i++) y[i] = NN_MATH(exp)(x[i]);

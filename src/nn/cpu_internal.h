@@ -6,10 +6,9 @@
 #ifndef BITUNE_NN_CPU_INTERNAL_H
 #define BITUNE_NN_CPU_INTERNAL_H
 
-#include <math.h>
-
 #include "core/simd.h"
 #include "nn/backend.h"
+#include "nn/element_internal.h"
 
 #define NN_CHUNK ((size_t)8192) /* elements that are worth a thread's while */
 
@@ -17,20 +16,6 @@
 /* Deals the iterations of the for loop that follows, if there is `work` (elements) enough. */
 #define NN_PARALLEL(b, work) \
   NN_PRAGMA(omp parallel for schedule(static) num_threads((b)->threads) if ((work) > NN_CHUNK))
-
-#ifdef NN_DOUBLE
-#define NN_MATH(name) name
-#else
-#define NN_MATH(name) name##f
-#endif
-
-/* Neither end overflows. */
-static inline NnReal nn_sigmoid(NnReal x) {
-  const NnReal e = NN_MATH(exp)(x < 0 ? x : -x);
-  return (x < 0 ? e : 1) / (1 + e);
-}
-
-static inline size_t nn_min(size_t a, size_t b) { return a < b ? a : b; }
 
 /* cpu_gemm.c */
 void nn_cpu_gemm(NnBackend *b, int ta, int tb, size_t m, size_t n, size_t k, NnReal alpha, const NnReal *A,

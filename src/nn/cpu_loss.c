@@ -1,10 +1,5 @@
 #include "nn/cpu_internal.h"
 
-/* The label as a class; `classes` if it is none. */
-static size_t class_of(NnReal label, size_t classes) {
-  return label >= 0 && label < (NnReal)classes && label == (NnReal)(size_t)label ? (size_t)label : classes;
-}
-
 static void cross_entropy(NnBackend *b, size_t rows, size_t classes, const NnReal *x, const NnReal *label,
                           NnReal *p, NnReal *loss) {
   NN_PARALLEL(b, rows * classes)
@@ -18,7 +13,7 @@ static void cross_entropy(NnBackend *b, size_t rows, size_t classes, const NnRea
       sum += (double)q[c];
     }
     for (size_t c = 0; c < classes; c++) q[c] = (NnReal)((double)q[c] / sum);
-    const size_t k = class_of(label[r], classes);
+    const size_t k = nn_index_of(label[r], classes);
     loss[r] = k < classes ? (NnReal)(log(sum) - (double)(v[k] - most)) : (NnReal)NAN;
   }
 }
@@ -27,10 +22,10 @@ static void cross_entropy_jvp(NnBackend *b, size_t rows, size_t classes, const N
                               const NnReal *u, NnReal beta, NnReal *out) {
   NN_PARALLEL(b, rows * classes)
   for (size_t r = 0; r < rows; r++) {
-    const size_t k = class_of(label[r], classes);
+    const size_t k = nn_index_of(label[r], classes);
     NnReal sum = k < classes ? -u[r * classes + k] : (NnReal)NAN;
     for (size_t i = r * classes; i < (r + 1) * classes; i++) sum += p[i] * u[i];
-    out[r] = beta == 0 ? sum : sum + beta * out[r];
+    out[r] = nn_blend(sum, beta, out + r);
   }
 }
 
@@ -38,12 +33,11 @@ static void cross_entropy_vjp(NnBackend *b, size_t rows, size_t classes, const N
                               const NnReal *g, NnReal beta, NnReal *out) {
   NN_PARALLEL(b, rows * classes)
   for (size_t r = 0; r < rows; r++) {
-    const size_t k = class_of(label[r], classes);
+    const size_t k = nn_index_of(label[r], classes);
     const NnReal a = k < classes ? g[r] : (NnReal)NAN;
     for (size_t c = 0; c < classes; c++) {
       const size_t i = r * classes + c;
-      const NnReal v = a * (p[i] - (NnReal)(c == k));
-      out[i] = beta == 0 ? v : v + beta * out[i];
+      out[i] = nn_blend(a * (p[i] - (NnReal)(c == k)), beta, out + i);
     }
   }
 }

@@ -1,26 +1,12 @@
 #include "nn/cpu_internal.h"
 
-typedef struct {
-  size_t y0, y1, x0, x1; /* the part of a window that lies inside, ends excluded; never empty */
-} Window;
-
-static Window window(const NnPool *p, size_t oy, size_t ox) {
-  const size_t y = oy * p->stride, x = ox * p->stride; /* + pad */
-  return (Window){y > p->pad ? y - p->pad : 0, nn_min(y + p->kernel - p->pad, p->height),
-                  x > p->pad ? x - p->pad : 0, nn_min(x + p->kernel - p->pad, p->width)};
-}
-
 static void max_pool(NnBackend *b, const NnPool *p, const NnReal *x, NnReal *y, int32_t *index) {
   const size_t in = p->height * p->width, out = p->out_height * p->out_width;
   NN_PARALLEL(b, p->planes * in)
   for (size_t k = 0; k < p->planes; k++) {
     const NnReal *plane = x + k * in;
     for (size_t o = 0; o < out; o++) {
-      const Window w = window(p, o / p->out_width, o % p->out_width);
-      size_t best = w.y0 * p->width + w.x0;
-      for (size_t i = w.y0; i < w.y1; i++)
-        for (size_t j = w.x0; j < w.x1; j++)
-          if (plane[i * p->width + j] > plane[best]) best = i * p->width + j;
+      const size_t best = nn_window_best(p, nn_window(p, o / p->out_width, o % p->out_width), plane);
       y[k * out + o] = plane[best];
       index[k * out + o] = (int32_t)best;
     }
@@ -32,10 +18,8 @@ static void max_pool_gather(NnBackend *b, const NnPool *p, const NnReal *x, cons
   const size_t in = p->height * p->width, out = p->out_height * p->out_width;
   NN_PARALLEL(b, p->planes * in)
   for (size_t k = 0; k < p->planes; k++)
-    for (size_t o = k * out; o < (k + 1) * out; o++) {
-      const NnReal v = x[k * in + (size_t)index[o]];
-      y[o] = beta == 0 ? v : v + beta * y[o];
-    }
+    for (size_t o = k * out; o < (k + 1) * out; o++)
+      y[o] = nn_blend(x[k * in + (size_t)index[o]], beta, y + o);
 }
 
 static void prepare(size_t n, NnReal beta, NnReal *x) {
@@ -60,12 +44,8 @@ static void average_pool(NnBackend *b, const NnPool *p, const NnReal *x, NnReal 
   NN_PARALLEL(b, p->planes * in)
   for (size_t k = 0; k < p->planes; k++)
     for (size_t o = 0; o < out; o++) {
-      const Window w = window(p, o / p->out_width, o % p->out_width);
-      NnReal sum = 0, *to = y + k * out + o;
-      for (size_t i = w.y0; i < w.y1; i++)
-        for (size_t j = w.x0; j < w.x1; j++) sum += x[k * in + i * p->width + j];
-      sum /= (NnReal)((w.y1 - w.y0) * (w.x1 - w.x0));
-      *to = beta == 0 ? sum : sum + beta * *to;
+      const NnWindow w = nn_window(p, o / p->out_width, o % p->out_width);
+      y[k * out + o] = nn_blend(nn_window_mean(p, w, x + k * in), beta, y + k * out + o);
     }
 }
 
@@ -75,8 +55,8 @@ static void average_pool_data(NnBackend *b, const NnPool *p, const NnReal *gy, N
   for (size_t k = 0; k < p->planes; k++) {
     prepare(in, beta, gx + k * in);
     for (size_t o = 0; o < out; o++) {
-      const Window w = window(p, o / p->out_width, o % p->out_width);
-      const NnReal g = gy[k * out + o] / (NnReal)((w.y1 - w.y0) * (w.x1 - w.x0));
+      const NnWindow w = nn_window(p, o / p->out_width, o % p->out_width);
+      const NnReal g = gy[k * out + o] / nn_window_size(w);
       for (size_t i = w.y0; i < w.y1; i++)
         for (size_t j = w.x0; j < w.x1; j++) gx[k * in + i * p->width + j] += g;
     }
