@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "core/file.h"
 #include "core/json.h"
 #include "petsc_session.h"
@@ -25,11 +25,7 @@ void bt_app_init(BtApp *app) {
   app->start = bt_app_clock();
 }
 
-double bt_app_clock(void) {
-  struct timespec t = {0, 0};
-  (void)clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
+double bt_app_clock(void) { return bt_clock(); }
 
 double bt_app_seconds(const BtApp *app) { return bt_app_clock() - app->start; }
 

@@ -18,9 +18,9 @@ done:
  * halfway. */
 static BtStatus save(BtCheckpoint *c) {
   BtContext *ctx = &c->app->ctx;
-  const volatile sig_atomic_t *stop = ctx->stop;
+  const BtStop stop = ctx->stop;
   BtTensorWriter *writer = NULL;
-  ctx->stop = NULL;
+  ctx->stop = (BtStop){0};
   BtStatus st = bt_team_agree(&c->app->team, ctx, open_writer(c, &writer));
   if (st >= 0) st = bt_bilevel_save(c->bilevel, ctx, writer);
   if (st >= 0 && writer) {

@@ -42,14 +42,6 @@ static const BtOption options[] = {
     BT_OPT_REAL(
         "white", BtLearn, white, 0, BT_NONNEGATIVE, "V",
         "sample value that stands for white; 0 means the sample type's own (255, 65535, 1 for float)"),
-    BT_OPT_REAL("max-seconds", BtLearn, max_seconds, 0, BT_NONNEGATIVE, "T",
-                "end learning after T seconds and write the model learned so far; 0: no limit"),
-    BT_OPT_TEXT("log", 0, BtLearn, log, NULL, "FILE.csv", "outer iterations as a table, for bitune plot"),
-    BT_OPT_TEXT("checkpoint", 0, BtLearn, checkpoint, NULL, "FILE",
-                "keep the run's state in FILE while it goes on"),
-    BT_OPT_TEXT("resume", 0, BtLearn, resume, NULL, "FILE",
-                "go on from a checkpoint; every other option as before; FILE is kept up unless --checkpoint "
-                "names another"),
     BT_OPT_END};
 
 BtMethodKind bt_learn_method(const BtLearn *set) {
@@ -63,6 +55,7 @@ static size_t learn_options(void *settings, BtOptionSet *sets) {
   BtLearn *learn = settings;
   size_t n = 0;
   sets[n++] = (BtOptionSet){options, learn, NULL};
+  sets[n++] = (BtOptionSet){bt_keeping_options, &learn->keeping, "Log, checkpoint, time limit"};
   n += bt_method_option_sets(&learn->methods, 1, sets + n);
   sets[n++] = (BtOptionSet){bt_observing_options, &learn->observing, "Learning to deblur or to inpaint"};
   sets[n++] = (BtOptionSet){bt_lower_options, &learn->lower, "Lower-level solver"};
@@ -233,69 +226,39 @@ static BtStatus attach_validation(BtApp *app, BtLearnRun *run) {
   return st == BT_OK ? bt_context_observe(&app->ctx, bt_validation_event, &run->validation) : st;
 }
 
-static BtStatus attach_log(BtApp *app, BtLearnRun *run, int64_t resume_from) {
-  BtLogSpec spec = {.regularizer = &run->model.regularizer,
-                    .stochastic = run->method.ops->stochastic,
-                    .psnr_valid = run->validation.denoiser ? &run->validation.psnr : NULL};
+/* Brings the run to the checkpoint's state. */
+static BtStatus resume(BtApp *app, BtLearnRun *run) {
+  const char *path = run->set->keeping.resume;
+  const BtRegularizer *regularizer = &run->model.regularizer;
   BtStatus st = BT_OK;
-  if (app->team.rank != 0) return BT_OK;
-  BT_TRY(bt_log_open(&app->ctx, run->set->log, &spec, resume_from, &run->log));
-  BT_TRY(bt_context_observe(&app->ctx, bt_log_event, run->log));
+  BT_TRY(bt_checkpoint_load(app, path, run->identity, &run->method, run->bilevel));
+  bt_chart_apply(regularizer, run->method.ops->state(&run->method).theta, run->model.theta);
+  if (!in_domain(regularizer, run->model.theta))
+    BT_TRY(
+        bt_fail(&app->ctx, BT_ERR_FORMAT, "%s: its parameters are outside the regularizer's domain", path));
 done:
   return st;
 }
 
 /* Checkpoint and observers, from where the run goes on. */
 static BtStatus attach(BtApp *app, BtLearnRun *run) {
-  BtContext *ctx = &app->ctx;
   const BtLearn *set = run->set;
-  BtStatus st = BT_OK;
-  int64_t resume_from = -1;
-  if (set->resume) {
-    BT_TRY(bt_checkpoint_load(app, set->resume, run->identity, &run->method, run->bilevel));
-    const BtMethodState state = run->method.ops->state(&run->method);
-    bt_chart_apply(&run->model.regularizer, state.theta, run->model.theta);
-    if (!in_domain(&run->model.regularizer, run->model.theta))
-      BT_TRY(bt_fail(ctx, BT_ERR_FORMAT, "%s: its parameters are outside the regularizer's domain",
-                     set->resume));
-    resume_from = state.iteration;
-  }
-  if (set->valid && run->method.ops->stochastic) BT_TRY(attach_validation(app, run));
-  if (st == BT_STOPPED) goto done;
-  if (set->log) st = attach_log(app, run, resume_from);
-  st = bt_team_agree(&app->team, ctx, st);
-  if (st < 0 || st == BT_STOPPED) goto done;
-  if (set->checkpoint || set->resume) {
-    run->checkpoint = (BtCheckpoint){.app = app,
-                                     .path = set->checkpoint ? set->checkpoint : set->resume,
-                                     .identity = run->identity,
-                                     .method = &run->method,
-                                     .bilevel = run->bilevel};
-    BT_TRY(bt_context_observe(ctx, bt_checkpoint_event, &run->checkpoint));
-  }
-  if (set->max_seconds > 0) {
-    run->limit = (BtTimeLimit){.app = app, .deadline = bt_app_clock() + set->max_seconds};
-    BT_TRY(bt_context_observe(ctx, bt_time_limit_event, &run->limit));
-  }
-done:
-  return st;
-}
-
-static void tell_where_to_resume(BtApp *app, const BtLearnRun *run) {
-  const char *from = run->checkpoint.written ? run->checkpoint.path : run->set->resume;
-  if (from)
-    bt_warn(&app->ctx, "stopped; go on with the same command and --resume %s", from);
-  else if (run->checkpoint.path)
-    bt_warn(&app->ctx, "stopped before the first checkpoint was written");
-  else
-    bt_warn(&app->ctx, "stopped without a checkpoint; --checkpoint FILE keeps one");
+  BtStatus st = set->keeping.resume ? resume(app, run) : BT_OK;
+  if (st == BT_OK && set->valid && run->method.ops->stochastic) st = attach_validation(app, run);
+  if (st < 0 || st == BT_STOPPED) return st;
+  const BtCheckpoint what = {
+      .app = app, .identity = run->identity, .method = &run->method, .bilevel = run->bilevel};
+  const BtLogSpec log = {.regularizer = &run->model.regularizer,
+                         .stochastic = run->method.ops->stochastic,
+                         .psnr_valid = run->validation.denoiser ? &run->validation.psnr : NULL};
+  return bt_keeping_attach(app, &set->keeping, &what, &log, &run->keeping);
 }
 
 /* Model, log and checkpoint must be neither an image of the run nor one another. */
 static BtStatus check_outputs(BtApp *app, const BtLearnRun *run) {
   const BtLearn *set = run->set;
   BtContext *ctx = &app->ctx;
-  const char *const outputs[] = {set->output, set->log, set->checkpoint ? set->checkpoint : set->resume};
+  const char *const outputs[] = {set->output, set->keeping.log, bt_keeping_path(&set->keeping)};
   const char *folders[] = {set->train, set->valid};
   BtImageSet inputs = {0};
   BtStatus st = BT_OK;
@@ -306,24 +269,21 @@ done:
   return bt_team_agree(&app->team, ctx, st);
 }
 
-/* A run that was stopped between two steps of a stochastic method, or by its time limit, has a model to give.
+/* A run that was stopped by its time limit, or one of a stochastic method at any time, has a model to give.
  */
 static BtStatus end_stopped(BtApp *app, BtLearnRun *run) {
   BtContext *ctx = &app->ctx;
-  const volatile sig_atomic_t *stop = ctx->stop;
-  const int in_time = !run->limit.reached;
+  const BtStop stop = ctx->stop;
+  const int stochastic = run->method.ops->stochastic;
   BtStatus st = BT_OK;
-  if (!run->method.ops->stochastic && in_time) {
-    tell_where_to_resume(app, run);
-    return BT_STOPPED;
-  }
-  if (run->checkpoint.path) bt_checkpoint_write(&run->checkpoint);
-  if (in_time) tell_where_to_resume(app, run);
+  if (bt_keeping_stopped(&run->keeping, stochastic)) return bt_learn_finish(app, run, 0);
+  bt_keeping_tell(&run->keeping);
+  if (!stochastic) return BT_STOPPED;
   /* A stop request must not end the writing too. */
-  if (in_time) ctx->stop = NULL;
-  st = bt_learn_finish(app, run, in_time);
+  ctx->stop = (BtStop){0};
+  st = bt_learn_finish(app, run, 1);
   ctx->stop = stop;
-  return st >= 0 && in_time ? BT_STOPPED : st;
+  return st >= 0 ? BT_STOPPED : st;
 }
 
 static void clear(BtLearnRun *run) {
@@ -357,7 +317,7 @@ static BtStatus learn_run(BtApp *app, void *settings) {
     else if (st >= 0)
       st = bt_learn_finish(app, &run, 0);
   }
-  const BtStatus closed = bt_log_close(ctx, run.log);
+  const BtStatus closed = bt_keeping_close(ctx, &run.keeping);
   if (closed < 0 && st >= 0) st = closed;
   st = bt_team_agree(&app->team, ctx, st);
   clear(&run);

@@ -3,14 +3,12 @@
 #define BITUNE_APPS_LEARN_H
 
 #include "app.h"
-#include "checkpoint.h"
 #include "hypergrad/charted.h"
-#include "log.h"
+#include "keeping.h"
 #include "method.h"
 #include "observed.h"
 #include "regularizers/catalog.h"
 #include "regularizers/model.h"
-#include "time_limit.h"
 #include "validation.h"
 #include "windows.h"
 
@@ -19,13 +17,14 @@ enum { BT_LEARN_REGULAR, BT_LEARN_RANDOM };
 
 /* The options. */
 typedef struct {
-  const char *train, *valid, *output, *crop, *start, *log, *checkpoint, *resume;
+  const char *train, *valid, *output, *crop, *start;
   int regularizer, variant, init, loss, method;
-  double sigma, white, max_seconds;
+  double sigma, white;
   int64_t images, seed, filters, filter_size, crops, batch, valid_every;
   BtMethodSettings methods;
   BtLowerSettings lower;
   BtObserving observing;
+  BtKeepingSettings keeping;
 } BtLearn;
 
 /* The method, "auto" resolved: ISGD for fields of experts, MAID for what has few parameters. */
@@ -57,11 +56,9 @@ typedef struct {
   BtCharted charted;
   BtOracle oracle; /* of free parameters */
   BtMethod method;
-  BtCheckpoint checkpoint;
-  BtTimeLimit limit;
+  BtKeeping keeping;
   BtValidation validation;
   json_t *identity;
-  BtLog *log;
 } BtLearnRun;
 
 /* learn_start.c: regularizer, start and domain. */

@@ -32,13 +32,25 @@ static double mean_psnr(const BtLearnRun *run, double value, double *losses) {
   return sum / (double)run->count;
 }
 
+static void not_judged(Verdict *verdict) {
+  const double none = (double)NAN;
+  verdict->value = (BtInexactValue){.value = none, .lower = none, .upper = none};
+  verdict->psnr = none;
+}
+
 /* The losses kept are those of the last trial; asking again for the result's costs no solve, unless the
- * result is an earlier iterate whose solutions are gone. */
+ * result is an earlier iterate whose solutions are gone. A run whose time was up before it had computed any
+ * loss gives its start, unjudged. */
 static BtStatus judge_images(BtApp *app, BtLearnRun *run, Verdict *verdict, double *losses) {
   BtOracle *oracle = &run->oracle;
-  const double reached = verdict->state.value.eps, eps = reached > 0 ? reached : (double)INFINITY;
+  const double reached = verdict->state.value.eps;
   BtInexactValue value;
-  const BtStatus st = oracle->value(oracle->self, &app->ctx, verdict->state.theta, eps, (double)NAN, &value);
+  if (!(reached > 0) || !isfinite(verdict->value.value)) {
+    not_judged(verdict);
+    return BT_OK;
+  }
+  const BtStatus st =
+      oracle->value(oracle->self, &app->ctx, verdict->state.theta, reached, (double)NAN, &value);
   if (st < 0 || st == BT_STOPPED) return st;
   verdict->psnr = mean_psnr(run, verdict->state.value.value, losses);
   return BT_OK;
@@ -70,12 +82,10 @@ static BtStatus judge_windows(BtApp *app, BtLearnRun *run, Verdict *verdict, dou
 
 static BtStatus judge(BtApp *app, BtLearnRun *run, int hurried, Verdict *verdict) {
   BtStatus st = BT_OK;
-  const double none = (double)NAN;
   *verdict = (Verdict){.state = run->method.ops->state(&run->method), .judged = run->count};
   verdict->value = verdict->state.value;
   if (hurried) {
-    verdict->value = (BtInexactValue){.value = none, .lower = none, .upper = none};
-    verdict->psnr = none;
+    not_judged(verdict);
     return st;
   }
   double *losses = calloc(run->count, sizeof *losses);
@@ -90,7 +100,7 @@ static BtStatus judge(BtApp *app, BtLearnRun *run, int hurried, Verdict *verdict
 
 /* The method knows only that it was stopped. */
 static const char *reason(const BtLearnRun *run, const Verdict *verdict) {
-  return run->limit.reached ? "time used up" : verdict->state.reason;
+  return run->keeping.limit.reached ? "time used up" : verdict->state.reason;
 }
 
 static void record(BtApp *app, const BtLearnRun *run, const Verdict *v) {

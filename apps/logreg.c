@@ -35,21 +35,13 @@ static const BtOption options[] = {
     BT_OPT_REAL("test-share", BtLogreg, test_share, 0.2, BT_WITHIN(0, 0.9), "S",
                 "learn: share of the rows to test on where data have no test rows of their own"),
     BT_OPT_INT("seed", BtLogreg, seed, 1, BT_NONNEGATIVE, "N", "learn: seed of the division into rows"),
-    BT_OPT_REAL("max-seconds", BtLogreg, max_seconds, 0, BT_NONNEGATIVE, "T",
-                "learn: end after T seconds and write the model learned so far; 0: no limit"),
-    BT_OPT_TEXT("log", 0, BtLogreg, log, NULL, "FILE.csv",
-                "learn: outer iterations as a table, for bitune plot"),
-    BT_OPT_TEXT("checkpoint", 0, BtLogreg, checkpoint, NULL, "FILE",
-                "learn: keep the run's state in FILE while it goes on"),
-    BT_OPT_TEXT("resume", 0, BtLogreg, resume, NULL, "FILE",
-                "learn: go on from a checkpoint; every other option as before; FILE is kept up unless "
-                "--checkpoint names another"),
     BT_OPT_END};
 
 static size_t logreg_options(void *settings, BtOptionSet *sets) {
   BtLogreg *set = settings;
   size_t n = 0;
   sets[n++] = (BtOptionSet){options, set, NULL};
+  sets[n++] = (BtOptionSet){bt_keeping_options, &set->keeping, "Learning's log, checkpoint and time limit"};
   n += bt_method_option_sets(&set->methods, 0, sets + n);
   sets[n++] = (BtOptionSet){bt_lower_options, &set->lower, "Lower-level solver"};
   return n;

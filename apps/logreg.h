@@ -4,6 +4,7 @@
 
 #include "app.h"
 #include "core/dataset.h"
+#include "keeping.h"
 #include "lowerlevel/logistic.h"
 #include "lowerlevel/solve.h"
 #include "method.h"
@@ -13,12 +14,13 @@
 
 /* The options. */
 typedef struct {
-  const char *data, *test, *output, *resize, *log, *checkpoint, *resume;
+  const char *data, *test, *output, *resize;
   int format, label, ridge, mean, method, standardise;
-  double start, valid_share, test_share, max_seconds;
+  double start, valid_share, test_share;
   int64_t train, seed;
   BtMethodSettings methods;
   BtLowerSettings lower;
+  BtKeepingSettings keeping;
 } BtLogreg;
 
 /* How rows were divided; what `eval` needs to find the same rows again. */

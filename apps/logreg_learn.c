@@ -3,16 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "checkpoint.h"
 #include "core/json.h"
 #include "groups.h"
 #include "hypergrad/cross_entropy.h"
-#include "learn.h"
-#include "log.h"
 #include "logreg.h"
-#include "method.h"
 #include "outputs.h"
-#include "time_limit.h"
 #include "version.h"
 
 /* Larger ones are in the model file alone. */
@@ -30,11 +25,9 @@ typedef struct {
   BtOracle oracle;
   BtMethod method;
   double *lo, *hi; /* [parameters] domain of theta */
-  BtCheckpoint checkpoint;
-  BtTimeLimit limit;
+  BtKeeping keeping;
   BtGroup group;
   json_t *identity;
-  BtLog *log;
 } Run;
 
 static int in_domain(const void *data, const double *theta) {
@@ -141,41 +134,15 @@ done:
   return st;
 }
 
-static BtStatus attach_log(BtApp *app, Run *run, int64_t resume_from) {
-  const BtLogSpec spec = {.groups = &run->group, .group_count = 1, .parameters = run->model.parameters};
-  if (app->team.rank != 0) return BT_OK;
-  const BtStatus st = bt_log_open(&app->ctx, run->set->log, &spec, resume_from, &run->log);
-  return st < 0 ? st : bt_context_observe(&app->ctx, bt_log_event, run->log);
-}
-
-/* Checkpoint, log and time limit, in this order. */
 static BtStatus attach(BtApp *app, Run *run) {
-  const BtLogreg *set = run->set;
-  BtContext *ctx = &app->ctx;
-  BtStatus st = BT_OK;
-  int64_t resume_from = -1;
-  if (set->resume) {
-    st = bt_checkpoint_load(app, set->resume, run->identity, &run->method, run->bilevel);
-    if (st < 0 || st == BT_STOPPED) return st;
-    resume_from = run->method.ops->state(&run->method).iteration;
-  }
-  if (set->log) st = attach_log(app, run, resume_from);
-  st = bt_team_agree(&app->team, ctx, st);
+  const BtKeepingSettings *set = &run->set->keeping;
+  const BtStatus st =
+      set->resume ? bt_checkpoint_load(app, set->resume, run->identity, &run->method, run->bilevel) : BT_OK;
   if (st < 0 || st == BT_STOPPED) return st;
-  if (set->checkpoint || set->resume) {
-    run->checkpoint = (BtCheckpoint){.app = app,
-                                     .path = set->checkpoint ? set->checkpoint : set->resume,
-                                     .identity = run->identity,
-                                     .method = &run->method,
-                                     .bilevel = run->bilevel};
-    BT_TRY(bt_context_observe(ctx, bt_checkpoint_event, &run->checkpoint));
-  }
-  if (set->max_seconds > 0) {
-    run->limit = (BtTimeLimit){.app = app, .deadline = bt_app_clock() + set->max_seconds};
-    BT_TRY(bt_context_observe(ctx, bt_time_limit_event, &run->limit));
-  }
-done:
-  return st;
+  const BtCheckpoint what = {
+      .app = app, .identity = run->identity, .method = &run->method, .bilevel = run->bilevel};
+  const BtLogSpec log = {.groups = &run->group, .group_count = 1, .parameters = run->model.parameters};
+  return bt_keeping_attach(app, set, &what, &log, &run->keeping);
 }
 
 typedef struct {
@@ -218,7 +185,7 @@ static BtStatus judge(BtApp *app, Run *run, Verdict *v) {
 }
 
 static const char *reason(const Run *run, const Verdict *v) {
-  return run->limit.reached ? "time used up" : v->state.reason;
+  return run->keeping.limit.reached ? "time used up" : v->state.reason;
 }
 
 static void record(BtApp *app, const Run *run, const Verdict *v) {
@@ -285,22 +252,14 @@ static BtStatus finish(BtApp *app, Run *run) {
 
 /* A time limit leaves a model; an interruption leaves what a resumed run goes on from. */
 static BtStatus end_stopped(BtApp *app, Run *run) {
-  BtContext *ctx = &app->ctx;
-  if (run->limit.reached) {
-    if (run->checkpoint.path) bt_checkpoint_write(&run->checkpoint);
-    return finish(app, run);
-  }
-  const char *from = run->checkpoint.written ? run->checkpoint.path : run->set->resume;
-  if (from)
-    bt_warn(ctx, "stopped; go on with the same command and --resume %s", from);
-  else
-    bt_warn(ctx, "stopped without a checkpoint; --checkpoint FILE keeps one");
+  if (bt_keeping_stopped(&run->keeping, 0)) return finish(app, run);
+  bt_keeping_tell(&run->keeping);
   return BT_STOPPED;
 }
 
 /* Outputs must be neither inputs nor one another. */
 static BtStatus check_outputs(BtContext *ctx, const BtLogreg *set) {
-  const char *const outputs[] = {set->output, set->log, set->checkpoint ? set->checkpoint : set->resume};
+  const char *const outputs[] = {set->output, set->keeping.log, bt_keeping_path(&set->keeping)};
   char *inputs[] = {(char *)set->data, (char *)set->test};
   return bt_outputs_apart(ctx, outputs, 3, &(BtImageSet){.paths = inputs, .count = set->test ? 2 : 1});
 }
@@ -331,7 +290,7 @@ BtStatus bt_logreg_learn(BtApp *app, BtLogreg *set) {
     else if (st >= 0)
       st = finish(app, &run);
   }
-  const BtStatus closed = bt_log_close(ctx, run.log);
+  const BtStatus closed = bt_keeping_close(ctx, &run.keeping);
   if (closed < 0 && st >= 0) st = closed;
   st = bt_team_agree(&app->team, ctx, st);
   clear(&run);

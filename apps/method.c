@@ -2,6 +2,9 @@
 
 #include <math.h>
 
+/* Of a run that has computed none. */
+static const BtInexactGradient unknown = {.norm = (double)NAN, .bound = (double)NAN, .estimate = (double)NAN};
+
 static BtStatus maid_create(BtContext *ctx, BtMethod *m, size_t p, const double *theta) {
   return bt_maid_create(ctx, &m->set.maid, p, theta, &m->maid);
 }
@@ -19,7 +22,7 @@ static BtMethodState maid_state(const BtMethod *m) {
                          .iteration = maid->iteration,
                          .seconds = maid->seconds,
                          .value = maid->value,
-                         .gradient = &maid->gradient,
+                         .gradient = maid->value.eps > 0 ? &maid->gradient : &unknown,
                          .reason = bt_maid_reason_name(maid->reason),
                          .converged = maid->reason == BT_MAID_CONVERGED || maid->reason == BT_MAID_FLOOR,
                          .stuck = maid->reason == BT_MAID_STUCK};
@@ -105,7 +108,7 @@ static BtMethodState hoag_state(const BtMethod *m) {
                          .iteration = hoag->iteration,
                          .seconds = hoag->seconds,
                          .value = hoag->value,
-                         .gradient = &hoag->gradient,
+                         .gradient = hoag->iteration > 0 ? &hoag->gradient : &unknown,
                          .reason = bt_hoag_reason_name(hoag->reason),
                          .converged = hoag->reason == BT_HOAG_CONVERGED,
                          .stuck = hoag->reason == BT_HOAG_STUCK};
@@ -154,8 +157,6 @@ static BtStatus search_run(BtContext *ctx, BtOracle *oracle, BtMethod *m) {
 }
 
 static BtMethodState search_state(const BtMethod *m) {
-  static const BtInexactGradient unknown = {
-      .norm = (double)NAN, .bound = (double)NAN, .estimate = (double)NAN};
   const BtSearch *search = &m->search;
   const BtSearchReason reason = search->reason;
   return (BtMethodState){

@@ -4,18 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "core/clock.h"
 
 #define REDRAW_SECONDS 0.1
 #define LINE_LIMIT 512
 #define BAR_LIMIT 40
-
-static double clock_now(void) {
-  struct timespec t = {0, 0};
-  (void)clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 void bt_progress_init(BtProgress *progress, int enabled) {
   memset(progress, 0, sizeof *progress);
@@ -104,7 +99,7 @@ static void format_stochastic(const BtProgress *p, double now, char *line, size_
 
 static void draw(BtProgress *p) {
   char line[LINE_LIMIT];
-  const double now = clock_now();
+  const double now = bt_clock();
   if (p->shown && now - p->last_draw < REDRAW_SECONDS) return;
   /* The last column stays free: writing into it makes some terminals wrap. */
   const size_t width = terminal_width() - 1;
@@ -129,7 +124,7 @@ void bt_progress_clear(BtProgress *progress) {
 
 static void take_progress(BtProgress *p, const BtProgressEvent *e) {
   if (!p->has_progress || strcmp(p->progress.unit, e->unit) != 0 || e->done < p->progress.done) {
-    p->progress_start = clock_now();
+    p->progress_start = bt_clock();
     p->progress_first = e->done;
   }
   p->progress = *e;
@@ -141,7 +136,7 @@ int bt_progress_event(void *user, const BtEvent *event) {
   if (!p->enabled || event->type == BT_EVENT_WARNING) return 0;
   if (event->type == BT_EVENT_OUTER) {
     if (!p->has_outer) {
-      p->outer_start = clock_now();
+      p->outer_start = bt_clock();
       p->outer_first = event->as.outer.iteration;
     }
     p->outer = event->as.outer;

@@ -37,7 +37,7 @@ static void catch_signals(BtApp *app) {
   (void)sigaction(SIGTERM, &action, NULL);
   action.sa_handler = SIG_IGN;
   (void)sigaction(SIGPIPE, &action, NULL); /* shows as a write error instead */
-  app->ctx.stop = &stop_flag;
+  app->ctx.stop.flag = &stop_flag;
 }
 
 /* Warnings that concern the whole run arise on every rank alike; those of one image only on its owner. */

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/clock.h"
+
 void bt_context_init(BtContext *ctx) { memset(ctx, 0, sizeof *ctx); }
 
 BtStatus bt_fail(BtContext *ctx, BtStatus status, const char *format, ...) {
@@ -46,4 +48,8 @@ void bt_warn(BtContext *ctx, const char *format, ...) {
   (void)bt_emit(ctx, &(BtEvent){.type = BT_EVENT_WARNING, .as.warning = text});
 }
 
-int bt_stop_requested(const BtContext *ctx) { return ctx && ctx->stop && *ctx->stop; }
+int bt_stop_requested(const BtContext *ctx) {
+  if (!ctx) return 0;
+  const BtStop *stop = &ctx->stop;
+  return (stop->flag && *stop->flag) || (stop->deadline > 0 && bt_clock() >= stop->deadline);
+}

@@ -1,4 +1,4 @@
-/* core/context.h: error text, stop flag and observers of one run.
+/* core/context.h: error text, stop requests and observers of one run.
  *
  * A BtContext is created by the caller, passed to every function that can fail, and owned by one thread. */
 #ifndef BITUNE_CORE_CONTEXT_H
@@ -12,14 +12,20 @@
 #define BT_ERROR_TEXT 1024
 #define BT_MAX_OBSERVERS 8
 
+/* What asks every loop to end soon. */
 typedef struct {
-  char error[BT_ERROR_TEXT];          /* text of the last error: "FILE: cause; cure", one line          */
-  const volatile sig_atomic_t *stop;  /* borrowed, may be NULL: non-zero asks every loop to end soon    */
+  const volatile sig_atomic_t *flag; /* borrowed, may be NULL: asks when it is not zero             */
+  double deadline;                   /* asks when bt_clock() (core/clock.h) has reached it; 0: none */
+} BtStop;
+
+typedef struct {
+  char error[BT_ERROR_TEXT]; /* text of the last error: "FILE: cause; cure", one line */
+  BtStop stop;
   BtObserver observers[BT_MAX_OBSERVERS];
   int observer_count;
 } BtContext;
 
-/* An empty context: no error, no stop flag, no observer. */
+/* An empty context: no error, no stop request, no observer. */
 void bt_context_init(BtContext *ctx);
 
 /* Writes the text of an error into ctx (NULL is allowed) and returns `status`, so that `return bt_fail(…)` reads
@@ -38,7 +44,7 @@ BtStatus bt_emit(BtContext *ctx, const BtEvent *event);
 /* Emits a BT_EVENT_WARNING with formatted text. */
 void bt_warn(BtContext *ctx, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* True once the stop flag is set. */
+/* True once a stop is asked for. A loop that must not be cut short sets ctx->stop to (BtStop){0} and back. */
 int bt_stop_requested(const BtContext *ctx);
 
 #endif

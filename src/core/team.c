@@ -9,11 +9,12 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 #ifdef __linux__
 #include <sys/prctl.h>
 #endif
+
+#include "core/clock.h"
 
 #define CHUNK 4096     /* doubles added at a time                                              */
 #define PIECE 262144   /* bytes a system call moves at most, so that signals cannot starve it   */
@@ -154,18 +155,12 @@ static BtStatus child_sum(BtTeam *team, BtContext *ctx, double *buffer, size_t n
   return BT_OK;
 }
 
-static double now(void) {
-  struct timespec t = {0, 0};
-  (void)clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 /* Waits for one child until the deadline, then kills it; other children of the process are not touched. */
 static void await_exit(pid_t pid, double deadline) {
   for (;;) {
     const pid_t done = waitpid(pid, NULL, WNOHANG);
     if (done == pid || (done < 0 && errno != EINTR)) return;
-    if (now() >= deadline) break;
+    if (bt_clock() >= deadline) break;
     (void)nanosleep(&(struct timespec){0, POLL_NANOSECONDS}, NULL);
   }
   (void)kill(pid, SIGKILL);
@@ -176,7 +171,7 @@ static void fork_destroy(BtTeam *team) {
   Fork *f = team->data;
   if (!f) return;
   close_peers(f);
-  const double deadline = now() + EXIT_SECONDS;
+  const double deadline = bt_clock() + EXIT_SECONDS;
   for (int i = 0; i < f->count; i++)
     if (f->peers[i].pid > 0) await_exit(f->peers[i].pid, deadline);
   free(f);

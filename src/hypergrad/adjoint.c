@@ -23,7 +23,24 @@ struct BtAdjoint {
   Mat matrix;
   Vec q, b;
   double *residual; /* [n] */
+  void *test;       /* of PETSc's own convergence test */
+  BtContext *ctx;   /* of the solve that is going on   */
+  int stopped;      /* it was asked to stop            */
 };
+
+/* PETSc's own test, and stop requests. */
+static PetscErrorCode converged(KSP ksp, PetscInt iteration, PetscReal norm, KSPConvergedReason *reason,
+                                void *data) {
+  BtAdjoint *adjoint = data;
+  PetscCall(KSPConvergedDefault(ksp, iteration, norm, reason, adjoint->test));
+  adjoint->stopped = *reason == KSP_CONVERGED_ITERATING && bt_stop_requested(adjoint->ctx);
+  if (adjoint->stopped) *reason = KSP_CONVERGED_ITS;
+  return 0;
+}
+
+static PetscErrorCode forget_test(void *data) {
+  return KSPConvergedDefaultDestroy(((BtAdjoint *)data)->test);
+}
 
 static void release(BtAdjoint *adjoint) {
   (void)KSPDestroy(&adjoint->ksp);
@@ -33,7 +50,8 @@ static void release(BtAdjoint *adjoint) {
   free(adjoint->curvature[EXACT]);
   free(adjoint->curvature[FAST]);
   free(adjoint->residual);
-  adjoint->curvature[EXACT] = adjoint->curvature[FAST] = adjoint->hessian.curvature = adjoint->residual = NULL;
+  adjoint->curvature[EXACT] = adjoint->curvature[FAST] = adjoint->hessian.curvature = adjoint->residual =
+      NULL;
   adjoint->n = 0;
 }
 
@@ -71,6 +89,8 @@ static BtStatus build(BtAdjoint *adjoint, BtContext *ctx, size_t n, size_t curva
   BT_PETSC(KSPGetPC(adjoint->ksp, &pc));
   BT_PETSC(bt_hessian_pc(&adjoint->hessian, adjoint->problem, pc));
   BT_PETSC(KSPSetInitialGuessNonzero(adjoint->ksp, PETSC_TRUE));
+  BT_PETSC(KSPConvergedDefaultCreate(&adjoint->test));
+  BT_PETSC(KSPSetConvergenceTest(adjoint->ksp, converged, adjoint, forget_test));
   BT_PETSC(KSPSetFromOptions(adjoint->ksp));
   BT_PETSC(KSPSetOperators(adjoint->ksp, adjoint->matrix, adjoint->matrix));
   adjoint->n = n;
@@ -145,6 +165,8 @@ BtStatus bt_adjoint_solve(BtAdjoint *adjoint, BtContext *ctx, const double *b, d
   const double fast_floor = 4 * single_roundoff * fmax(1, adjoint->condition) * size;
   const int fast = adjoint->problem->fast && wanted > fast_floor;
   const double floor = 4 * BT_ROUNDOFF * adjoint->condition * size, goal = fmax(wanted, floor);
+  adjoint->ctx = ctx;
+  adjoint->stopped = 0;
   BT_TRY(use(adjoint, ctx, fast ? FAST : EXACT));
   BT_PETSC(VecPlaceArray(adjoint->q, q));
   placed = 1;
@@ -160,6 +182,10 @@ BtStatus bt_adjoint_solve(BtAdjoint *adjoint, BtContext *ctx, const double *b, d
     *norm = true_residual(adjoint, b, q);
     if (!isfinite(*norm)) {
       st = bt_fail(ctx, BT_ERR_NUMERIC, "adjoint system of problem %zu: NaN or infinity", adjoint->hessian.i);
+      goto done;
+    }
+    if (adjoint->stopped) {
+      st = BT_STOPPED;
       goto done;
     }
     if (*norm > 0.5 * before) break;

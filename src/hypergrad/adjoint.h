@@ -18,7 +18,7 @@ BtStatus bt_adjoint_prepare(BtAdjoint *adjoint, BtContext *ctx, size_t i, const 
 /* Solves H q = b from the start q until ‖b − Hq‖ ≤ max(absolute, relative·‖b‖), on the problem's faster twin as far as that
  * is accurate enough. The residual is computed afresh at the end: residual[n] ← Hq − b by the problem itself (NULL: not
  * wanted, and *norm may be the twin's), *norm its length, rounding included. An accuracy that was not reached is
- * BT_NOT_CERTIFIED with q the best found. Errors: BT_ERR_LIBRARY, BT_ERR_NUMERIC. */
+ * BT_NOT_CERTIFIED with q the best found, a stop request BT_STOPPED. Errors: BT_ERR_LIBRARY, BT_ERR_NUMERIC. */
 BtStatus bt_adjoint_solve(BtAdjoint *adjoint, BtContext *ctx, const double *b, double absolute, double relative,
                           double *q, double *residual, double *norm);
 

@@ -21,6 +21,7 @@ static BtStatus estimate_error(BtBilevel *b, BtContext *ctx, size_t i, const dou
   (void)p->ops->value_grad(p, i, theta, x, rhs);
   for (size_t j = 0; j < n; j++) rhs[j] = -rhs[j], e[j] = 0;
   BT_TRY(bt_adjoint_solve(b->adjoint, ctx, rhs, 0, loose, e, NULL, &norm));
+  if (st == BT_STOPPED) goto done;
 
   bt_adjoint_multiply(b->adjoint, q, rhs); /* H(x̃) q */
   for (size_t j = 0; j < n; j++) moved[j] = x[j] + e[j];
@@ -33,12 +34,13 @@ static BtStatus estimate_error(BtBilevel *b, BtContext *ctx, size_t i, const dou
   bt_adjoint_multiply(b->adjoint, q, dq); /* H(x̃+e) q */
   for (size_t j = 0; j < n; j++) rhs[j] -= dq[j], dq[j] = 0;
   BT_TRY(bt_adjoint_solve(b->adjoint, ctx, rhs, 0, loose, dq, NULL, &norm));
+  if (st == BT_STOPPED) goto done;
 
   for (size_t j = 0; j < n; j++) dq[j] += q[j];
   p->ops->cross_adjoint(p, i, theta, moved, dq, estimate);
   for (size_t k = 0; k < p->parameters; k++) estimate[k] = -estimate[k] - z[k];
 done:
-  return st < 0 ? st : BT_OK;
+  return st < 0 || st == BT_STOPPED ? st : BT_OK;
 }
 
 /* ω_i: what the errors of x̃ and q, and rounding, may have done to z. */
@@ -93,12 +95,13 @@ BtStatus bt_hypergradient(BtBilevel *b, BtContext *ctx, size_t i, const double *
    * 0. */
   if (at.slope > 0) delta = fmin(delta, 0.5 * at.slope);
   BT_TRY(bt_adjoint_solve(b->adjoint, ctx, upper, delta, 0, q, want ? residual : NULL, &part->residual));
+  if (st == BT_STOPPED) goto done;
   const BtProblem *product = p->fast && !(want & BT_WANT_BOUND) ? p->fast : p;
   product->ops->cross_adjoint(product, i, theta, point.x, q, z);
   for (size_t k = 0; k < p->parameters; k++) z[k] = -z[k];
   if (want & BT_WANT_BOUND) bound_error(b, i, theta, point.x, q, at, part);
   if (want & BT_WANT_ESTIMATE) BT_TRY(estimate_error(b, ctx, i, theta, point.x, q, residual, z, estimate));
-  if (st >= 0 && solved > 0) st = solved;
+  if (st != BT_STOPPED && solved > 0) st = solved;
 done:
   return st;
 }

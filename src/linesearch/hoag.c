@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "linesearch/clock_internal.h"
+#include "core/clock.h"
+
 
 const BtOption bt_hoag_options[] = {
     BT_OPT_REAL("eps0", BtHoagSettings, eps0, 1, BT_POSITIVE, "EPS",
@@ -164,7 +165,7 @@ static double free_norm(const Run *run) {
 }
 
 static void tick(Run *run) {
-  const double now = bt_run_clock();
+  const double now = bt_clock();
   run->hoag->seconds += now - run->clock;
   run->clock = now;
 }
@@ -232,7 +233,7 @@ static BtStatus iterate(Run *run, double *at) {
 }
 
 BtStatus bt_hoag_run(BtContext *ctx, BtOracle *oracle, const BtHoagSettings *settings, BtHoag *hoag) {
-  Run run = {.ctx = ctx, .oracle = oracle, .set = settings, .hoag = hoag, .clock = bt_run_clock()};
+  Run run = {.ctx = ctx, .oracle = oracle, .set = settings, .hoag = hoag, .clock = bt_clock()};
   double *at = malloc(hoag->p * sizeof *at);
   if (!at) return bt_fail_memory(ctx, "HOAG", 8.0 * (double)hoag->p);
   /* A finished run that is taken up again is finished still. */

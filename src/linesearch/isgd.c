@@ -3,7 +3,8 @@
 
 #include <math.h>
 #include <string.h>
-#include <time.h>
+
+#include "core/clock.h"
 
 #define BELOW_ONE 0.0, 1.0, 0, 1
 
@@ -48,15 +49,9 @@ typedef struct {
   double start; /* clock when isgd->seconds was up to date */
 } Run;
 
-static double clock_seconds(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 /* Brings isgd->seconds up to date. */
 static void tick(Run *run) {
-  const double now = clock_seconds();
+  const double now = bt_clock();
   run->isgd->seconds += now - run->start;
   run->start = now;
 }
@@ -175,7 +170,7 @@ static BtStatus iterate(Run *run) {
 }
 
 BtStatus bt_isgd_run(BtContext *ctx, BtOracle *oracle, const BtIsgdSettings *settings, BtIsgd *isgd) {
-  Run run = {.ctx = ctx, .oracle = oracle, .set = settings, .isgd = isgd, .start = clock_seconds()};
+  Run run = {.ctx = ctx, .oracle = oracle, .set = settings, .isgd = isgd, .start = bt_clock()};
   isgd->reason = BT_ISGD_RUNNING;
   const BtStatus st = iterate(&run);
   tick(&run);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "linesearch/clock_internal.h"
+#include "core/clock.h"
 #include "linesearch/search_internal.h"
 
 const char *bt_search_reason_name(BtSearchReason reason) {
@@ -104,7 +104,7 @@ static int improves(BtSearch *s, int64_t i) {
 }
 
 static void tick(BtSearchRun *run) {
-  const double now = bt_run_clock();
+  const double now = bt_clock();
   run->search->seconds += now - run->clock;
   run->clock = now;
 }
@@ -137,7 +137,7 @@ BtSearchRun bt_search_begin(BtContext *ctx, BtOracle *oracle, const BtSearchSett
                             BtSearch *search) {
   search->reason = BT_SEARCH_RUNNING;
   return (BtSearchRun){
-      .ctx = ctx, .oracle = oracle, .set = settings, .search = search, .clock = bt_run_clock()};
+      .ctx = ctx, .oracle = oracle, .set = settings, .search = search, .clock = bt_clock()};
 }
 
 static BtStatus recall(BtSearchRun *run, const double *theta, double eps, BtInexactValue *out) {

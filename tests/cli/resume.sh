@@ -71,6 +71,24 @@ same_answer unbroken.json whole.json
 same first.ckpt copy.ckpt
 exists second.ckpt
 
+# A time limit may end a run in the middle of an iteration. It leaves a model, and the last checkpoint goes on.
+for seconds in 1e-6 0.01 0.03 0.1; do
+  rm -f some.ckpt timed.json
+  "$bitune" learn --sigma 25 --train clean --tolerance 1e-7 --quiet --max-seconds $seconds --checkpoint some.ckpt \
+    -o timed.json --log part.csv 2>err
+  code=$?
+  check "exit code $code with --max-seconds $seconds: $(cat err)" [ $code -eq 0 -o $code -eq 3 ]
+  exists timed.json
+  [ -e some.ckpt ] || continue
+  run 0 learn --resume some.ckpt -o whole.json --log part.csv
+  same_answer unbroken.json whole.json
+  same_course unbroken.csv part.csv
+done
+run 3 learn --max-seconds 1e-9 -o timed.json
+equal "$(field timed.json training.reason)" "time used up"
+equal "$(field timed.json training.loss)" null
+equal "$(field timed.json training.outer_iterations)" 0
+
 # A finished run that is resumed ends at once with the same answer.
 run 0 learn --resume second.ckpt -o again.json
 same_answer unbroken.json again.json

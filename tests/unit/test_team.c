@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "core/rng.h"
 #include "core/team.h"
 #include "harness.h"
@@ -361,7 +362,7 @@ static size_t row;
 static void agree(BtTeam *team, Outcome *mine) {
   static const volatile sig_atomic_t stop = 1;
   const BtStatus local = agreements[row].local[team->rank];
-  ctx.stop = agreements[row].stop == team->rank ? &stop : NULL;
+  ctx.stop.flag = agreements[row].stop == team->rank ? &stop : NULL;
   if (local < 0) (void)bt_fail(&ctx, local, "image %d: caf\xc3\xa9", team->rank);
   real_sum = team->sum;
   team->sum = counting_sum;
@@ -383,6 +384,16 @@ static void agreement(void) {
       BT_CHECK_TEXT(seen[r].text, wanted);
     }
   }
+}
+
+static void deadline(void) {
+  BtContext run;
+  bt_context_init(&run);
+  BT_CHECK(!bt_stop_requested(&run) && !bt_stop_requested(NULL));
+  run.stop.deadline = bt_clock() + 1000;
+  BT_CHECK(!bt_stop_requested(&run));
+  run.stop.deadline = bt_clock();
+  BT_CHECK(bt_stop_requested(&run));
 }
 
 static void agree_after_loss(BtTeam *team, Outcome *mine) {
@@ -410,6 +421,7 @@ static const BtTest tests[] = {
     {"children hold one socket", children_hold_one_socket},
     {"a start that fails", failing_start},
     {"agreement", agreement},
+    {"a deadline", deadline},
     {"agreement after a loss", agreement_after_a_loss},
 };
 
