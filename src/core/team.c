@@ -26,9 +26,35 @@ static BtStatus self_sum(BtTeam *team, BtContext *ctx, double *buffer, size_t n)
   return BT_OK;
 }
 
+void bt_team_add(double *total, const void *x, size_t n, int single) {
+  const float *f = x;
+  const double *d = x;
+  if (single)
+    for (size_t i = 0; i < n; i++) total[i] += (double)f[i];
+  else
+    for (size_t i = 0; i < n; i++) total[i] += d[i];
+}
+
+static size_t number_size(const BtTeamItems *items) { return items->single ? sizeof(float) : sizeof(double); }
+
+/* The numbers from `at` on of this rank's item number `own`. */
+static const char *own_numbers(const BtTeamItems *items, size_t own, size_t at) {
+  return (const char *)items->mine + (own * items->n + at) * number_size(items);
+}
+
+static BtStatus self_sum_items(BtTeam *team, BtContext *ctx, const BtTeamItems *items, double *total) {
+  (void)team, (void)ctx;
+  memset(total, 0, items->n * sizeof *total);
+  for (size_t i = 0; i < items->items; i++)
+    bt_team_add(total, own_numbers(items, i, 0), items->n, items->single);
+  return BT_OK;
+}
+
 static void self_destroy(BtTeam *team) { (void)team; }
 
-void bt_team_self(BtTeam *team) { *team = (BtTeam){0, 1, self_sum, self_destroy, NULL}; }
+void bt_team_self(BtTeam *team) {
+  *team = (BtTeam){.size = 1, .sum = self_sum, .sum_items = self_sum_items, .destroy = self_destroy};
+}
 
 typedef enum { FATE_DIED, FATE_OUT_OF_STEP } Fate;
 
@@ -118,15 +144,10 @@ static int receive_add(int fd, double *buffer, size_t n, Fate *fate) {
   return 0;
 }
 
-/* Rank 0: adds the buffers in the order of ranks, then answers everybody with the sum or who was lost. */
-static BtStatus main_sum(BtTeam *team, BtContext *ctx, double *buffer, size_t n) {
+/* Rank 0 answers everybody with the sum or who was lost. */
+static BtStatus answer_all(BtTeam *team, BtContext *ctx, const double *buffer, size_t n, int lost,
+                           Fate fate) {
   Fork *f = team->data;
-  Fate fate = FATE_DIED;
-  int lost = -1;
-  if (!f || f->lost >= 0) return fail_lost(team, ctx);
-
-  for (int i = 0; i < f->count && lost < 0; i++)
-    if (receive_add(f->peers[i].fd, buffer, n, &fate) != 0) lost = i + 1;
   for (int i = 0; i < f->count; i++) {
     const Header answer = {n, lost, (int32_t)fate};
     const int fd = f->peers[i].fd;
@@ -140,6 +161,28 @@ static BtStatus main_sum(BtTeam *team, BtContext *ctx, double *buffer, size_t n)
   return lost < 0 ? BT_OK : end_team(team, ctx, lost, fate);
 }
 
+/* Rank 0: adds the buffers in the order of ranks. */
+static BtStatus main_sum(BtTeam *team, BtContext *ctx, double *buffer, size_t n) {
+  Fork *f = team->data;
+  Fate fate = FATE_DIED;
+  int lost = -1;
+  if (!f || f->lost >= 0) return fail_lost(team, ctx);
+
+  for (int i = 0; i < f->count && lost < 0; i++)
+    if (receive_add(f->peers[i].fd, buffer, n, &fate) != 0) lost = i + 1;
+  return answer_all(team, ctx, buffer, n, lost, fate);
+}
+
+/* The rest of a child's collective, after it has sent its numbers. */
+static BtStatus child_answer(BtTeam *team, BtContext *ctx, double *buffer, size_t n) {
+  const int fd = ((Fork *)team->data)->peers[0].fd;
+  Header answer;
+  if (receive_all(fd, &answer, sizeof answer) != 0) return end_team(team, ctx, 0, FATE_DIED);
+  if (answer.lost >= 0) return end_team(team, ctx, answer.lost, (Fate)answer.fate);
+  if (receive_all(fd, buffer, n * sizeof *buffer) != 0) return end_team(team, ctx, 0, FATE_DIED);
+  return BT_OK;
+}
+
 static BtStatus child_sum(BtTeam *team, BtContext *ctx, double *buffer, size_t n) {
   Fork *f = team->data;
   if (!f || f->lost >= 0) return fail_lost(team, ctx);
@@ -148,11 +191,68 @@ static BtStatus child_sum(BtTeam *team, BtContext *ctx, double *buffer, size_t n
   const int fd = f->peers[0].fd;
   /* A refused send does not stop the reading: the answer may tell who was lost. */
   if (send_all(fd, &mine, sizeof mine) == 0) (void)send_all(fd, buffer, n * sizeof *buffer);
-  Header answer;
-  if (receive_all(fd, &answer, sizeof answer) != 0) return end_team(team, ctx, 0, FATE_DIED);
-  if (answer.lost >= 0) return end_team(team, ctx, answer.lost, (Fate)answer.fate);
-  if (receive_all(fd, buffer, n * sizeof *buffer) != 0) return end_team(team, ctx, 0, FATE_DIED);
-  return BT_OK;
+  return child_answer(team, ctx, buffer, n);
+}
+
+/* Tells a sum of items from a plain one of as many numbers. */
+static uint64_t items_count(const BtTeamItems *items) { return ~(uint64_t)(items->items * items->n); }
+
+/* total[m] += numbers at … at + m − 1 of all items, the peers' as they arrive: what is not read yet waits in
+ * the sockets. Returns the rank that was lost or −1. */
+static int add_piece(BtTeam *team, const BtTeamItems *items, size_t at, size_t m, double *total) {
+  Fork *f = team->data;
+  union {
+    double full[CHUNK];
+    float single[CHUNK];
+  } piece;
+  for (size_t i = 0; i < items->items; i++) {
+    const int owner = (int)(i % (size_t)team->size);
+    const void *numbers = &piece;
+    if (owner == 0)
+      numbers = own_numbers(items, i / (size_t)team->size, at);
+    else if (receive_all(f->peers[owner - 1].fd, &piece, m * number_size(items)) != 0)
+      return owner;
+    bt_team_add(total, numbers, m, items->single);
+  }
+  return -1;
+}
+
+static BtStatus main_sum_items(BtTeam *team, BtContext *ctx, const BtTeamItems *items, double *total) {
+  Fork *f = team->data;
+  Fate fate = FATE_DIED;
+  int lost = -1;
+  if (!f || f->lost >= 0) return fail_lost(team, ctx);
+
+  for (int i = 0; i < f->count && lost < 0; i++) {
+    Header header;
+    if (receive_all(f->peers[i].fd, &header, sizeof header) != 0)
+      lost = i + 1;
+    else if (header.count != items_count(items)) {
+      lost = i + 1;
+      fate = FATE_OUT_OF_STEP;
+    }
+  }
+  memset(total, 0, items->n * sizeof *total);
+  for (size_t at = 0; at < items->n && lost < 0; at += CHUNK)
+    lost = add_piece(team, items, at, items->n - at < CHUNK ? items->n - at : CHUNK, total + at);
+  return answer_all(team, ctx, total, items->n, lost, fate);
+}
+
+static BtStatus child_sum_items(BtTeam *team, BtContext *ctx, const BtTeamItems *items, double *total) {
+  Fork *f = team->data;
+  if (!f || f->lost >= 0) return fail_lost(team, ctx);
+
+  const Header mine = {items_count(items), -1, 0};
+  const int fd = f->peers[0].fd;
+  const size_t owned = bt_team_owned(team, items->items);
+  int sent = send_all(fd, &mine, sizeof mine) == 0;
+  /* Piece by piece, as the main process adds them. */
+  for (size_t at = 0; at < items->n; at += CHUNK) {
+    const size_t m = items->n - at < CHUNK ? items->n - at : CHUNK;
+    for (size_t own = 0; own < owned && sent; own++)
+      sent = send_all(fd, own_numbers(items, own, at), m * number_size(items)) == 0;
+  }
+  return child_answer(team, ctx, total, items->n);
 }
 
 /* Waits for one child until the deadline, then kills it; other children of the process are not touched. */
@@ -195,6 +295,7 @@ static BtStatus join_as_child(BtContext *ctx, BtTeam *team, int rank, int fd, pi
   f->peers[0] = (Peer){fd, 0};
   team->rank = rank;
   team->sum = child_sum;
+  team->sum_items = child_sum_items;
   /* A parent that died before the request for its death signal sends none. */
   if (receive_all(fd, &go, 1) != 0 || getppid() != parent) return end_team(team, ctx, 0, FATE_DIED);
   return BT_OK;
@@ -235,7 +336,8 @@ BtStatus bt_team_fork(BtContext *ctx, int size, BtTeam *team) {
   Fork *f = calloc(1, sizeof *f + (size_t)(size - 1) * sizeof f->peers[0]);
   if (!f) return bt_fail_memory(ctx, "a team of processes", (double)size * sizeof f->peers[0]);
   f->lost = -1;
-  *team = (BtTeam){0, size, main_sum, fork_destroy, f};
+  *team = (BtTeam){
+      .size = size, .sum = main_sum, .sum_items = main_sum_items, .destroy = fork_destroy, .data = f};
   /* What is buffered now must not be written once more by each child. */
   (void)fflush(NULL);
   for (int rank = 1; rank < size && team->rank == 0; rank++) BT_TRY(add_child(ctx, team, rank));
@@ -250,6 +352,7 @@ done:
       if (f->peers[i].pid > 0) (void)kill(f->peers[i].pid, SIGKILL);
     fork_destroy(team);
     team->sum = self_sum;
+    team->sum_items = self_sum_items;
     team->destroy = self_destroy;
   }
   return st;

@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -120,6 +121,46 @@ static void sums_do_not_depend_on_size(void) {
   }
 }
 
+#define SLOTS 5
+#define SLOT 9001 /* numbers, several pieces of a transfer */
+
+static double slot_number(size_t item, size_t i) {
+  return bt_rng_normal(3, item, i) * pow(10, (double)(i % 40) - 20);
+}
+
+/* What owners have adds up to the same bits on all ranks, in either precision. */
+static void sum_slots(BtTeam *team, Outcome *mine) {
+  static double own[SLOTS * SLOT], total[SLOT];
+  static float own_single[SLOTS * SLOT];
+  size_t k = 0;
+  for (size_t item = 0; item < SLOTS; item++)
+    for (size_t i = 0; i < SLOT && bt_team_owns(team, item); i++, k++) {
+      own[k] = slot_number(item, i);
+      own_single[k] = (float)own[k];
+    }
+  mine->status = k == SLOT * bt_team_owned(team, SLOTS) ? BT_OK : BT_ERR_ARG;
+  for (int single = 0; single < 2 && mine->status == BT_OK; single++) {
+    const BtTeamItems items = {SLOTS, SLOT, single ? (const void *)own_single : own, single};
+    mine->status = team->sum_items(team, &ctx, &items, total);
+    for (size_t i = 0; i < SLOT; i++) {
+      double wanted = 0;
+      for (size_t item = 0; item < SLOTS; item++)
+        wanted += single ? (double)(float)slot_number(item, i) : slot_number(item, i);
+      mine->count += total[i] == wanted;
+    }
+  }
+  mine->again = team->sum_items(team, &ctx, &(BtTeamItems){SLOTS, 0, own, 0}, total);
+}
+
+static void sums_of_items(void) {
+  for (int size = 1; size <= MAX_SIZE; size++) {
+    run_team(size, sum_slots);
+    for (int r = 0; r < size; r++)
+      BT_CHECK_ROW(seen[r].status == BT_OK && seen[r].again == BT_OK && seen[r].count == 2 * SLOT,
+                   "rank %d of %d", r, size);
+  }
+}
+
 static volatile sig_atomic_t alarms;
 
 static void count_alarm(int signal_number) {
@@ -190,6 +231,26 @@ static void leave_step(BtTeam *team, Outcome *mine) {
   see_last_rank_finish(team, mine);
 }
 
+/* A plain sum of as many numbers is no sum of items; then rank 2 dies before one. */
+static void mix_sums(BtTeam *team, Outcome *mine) {
+  double x[3] = {1, 2, 3}, total[3];
+  const BtTeamItems items = {1, 3, x, 0};
+  mine->status = team->rank == 2 ? team->sum(team, &ctx, x, 3) : team->sum_items(team, &ctx, &items, total);
+  strcpy(mine->text, ctx.error);
+  mine->again = team->sum_items(team, &ctx, &items, total);
+  see_last_rank_finish(team, mine);
+}
+
+static void die_before_items(BtTeam *team, Outcome *mine) {
+  static double x[LARGE / 4], total[LARGE / 4];
+  if (team->rank == 2) _exit(0);
+  const BtTeamItems items = {4, LARGE / 4, x, 0};
+  mine->status = team->sum_items(team, &ctx, &items, total);
+  strcpy(mine->text, ctx.error);
+  mine->again = team->sum_items(team, &ctx, &items, total);
+  see_last_rank_finish(team, mine);
+}
+
 static void losses(void) {
   static const struct {
     void (*body)(BtTeam *, Outcome *);
@@ -199,6 +260,8 @@ static void losses(void) {
       {die_before, 0, "process 2 of 4 died"},
       {die_within, 0, "process 2 of 4 died"},
       {leave_step, 1, "process 2 of 4 is out of step with the main process"},
+      {mix_sums, 1, "process 2 of 4 is out of step with the main process"},
+      {die_before_items, 0, "process 2 of 4 died"},
   };
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     run_team(4, rows[i].body);
@@ -413,6 +476,7 @@ static void agreement_after_a_loss(void) {
 static const BtTest tests[] = {
     {"a team of one", one_process},
     {"sums do not depend on the number of processes", sums_do_not_depend_on_size},
+    {"sums of items do not depend on the number of processes", sums_of_items},
     {"large buffers, interrupted", large_buffers},
     {"a process is lost", losses},
     {"the main process leaves", main_process_leaves},
