@@ -140,6 +140,17 @@ BtStatus nn_optimizer_step(BtContext *ctx, NnOptimizer *p, double rate, double *
 }
 
 int64_t nn_optimizer_steps(const NnOptimizer *p) { return p->steps; }
+void nn_optimizer_set_steps(NnOptimizer *p, int64_t steps) { p->steps = steps; }
+const NnOptimizerOptions *nn_optimizer_options(const NnOptimizer *p) { return &p->o; }
+
+BtStatus nn_optimizer_change(BtContext *ctx, NnOptimizer *p, const NnOptimizerOptions *options) {
+  const BtStatus st = check(ctx, options);
+  if (st < 0) return st;
+  if (options->kind != p->o.kind || state_count(options) != state_count(&p->o))
+    return bt_fail(ctx, BT_ERR_ARG, "optimizer: kind and the use of momentum cannot change during a run");
+  p->o = *options;
+  return BT_OK;
+}
 
 NnReal *nn_optimizer_state(const NnOptimizer *p, int which, size_t *count) {
   *count = p->count;

@@ -39,8 +39,13 @@ void nn_optimizer_destroy(NnOptimizer *optimizer);
  * that norm is not finite; then nothing has changed. */
 BtStatus nn_optimizer_step(BtContext *ctx, NnOptimizer *optimizer, double rate, double *norm);
 
-/* Steps taken. */
+/* Steps taken; setting them is for those who put another state into the buffers below. */
 int64_t nn_optimizer_steps(const NnOptimizer *optimizer);
+void nn_optimizer_set_steps(NnOptimizer *optimizer, int64_t steps);
+
+/* Options of the next steps: the same kind, and momentum or none as before. BT_ERR_ARG, and nothing has changed. */
+const NnOptimizerOptions *nn_optimizer_options(const NnOptimizer *optimizer);
+BtStatus nn_optimizer_change(BtContext *ctx, NnOptimizer *optimizer, const NnOptimizerOptions *options);
 
 /* State buffers on the backend, laid out as nn_graph_group_values: momentum; Adam: first, second moment;
  * RMSprop: mean square, momentum. NULL beyond the last, for averages over replicas. */

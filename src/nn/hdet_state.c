@@ -1,0 +1,95 @@
+/* The ensemble between two blocks. */
+#include <math.h>
+#include <stdio.h>
+
+#include "nn/hdet_internal.h"
+
+enum { REPLICAS, TOTAL, SYNC, SEED_LOW, SEED_HIGH, HYPERS, START, SYNCS, STEERING, RETREATS, COUNTS };
+#define FIXED (HYPERS + 1)                  /* those that must be the same   */
+#define VALUES (2 + 2 * NN_HDET_MAX_HYPERS) /* γ, damping, bases, velocities */
+
+static void counts_of(const NnHdet *h, int64_t count[COUNTS]) {
+  count[REPLICAS] = h->o.replicas;
+  count[TOTAL] = h->o.total;
+  count[SYNC] = h->o.sync;
+  count[SEED_LOW] = (int64_t)(h->o.seed & 0xffffffffu);
+  count[SEED_HIGH] = (int64_t)(h->o.seed >> 32);
+  count[HYPERS] = h->o.hypers;
+  count[START] = h->start;
+  count[SYNCS] = h->syncs;
+  count[STEERING] = h->steering;
+  count[RETREATS] = h->retreats;
+}
+
+int nn_hdet_converged(const NnHdet *h) {
+  return h->turn == 0 && h->local == 0 && !(h->start == 0 && h->o.noise > 0);
+}
+
+BtStatus nn_hdet_declare(BtContext *ctx, const NnHdet *h, BtTensorWriter *writer, const char *prefix) {
+  const size_t counts = COUNTS, values = VALUES;
+  char name[256];
+  if (!nn_hdet_converged(h))
+    return bt_fail(ctx, BT_ERR_ARG, "hdet: an ensemble can be saved right after its replicas have converged");
+  snprintf(name, sizeof name, "%scounts", prefix);
+  const BtStatus st = bt_tensors_declare(ctx, writer, name, BT_TENSOR_I64, 1, &counts);
+  if (st < 0) return st;
+  snprintf(name, sizeof name, "%svalues", prefix);
+  return bt_tensors_declare(ctx, writer, name, BT_TENSOR_F64, 1, &values);
+}
+
+BtStatus nn_hdet_append(BtContext *ctx, const NnHdet *h, BtTensorWriter *writer) {
+  int64_t count[COUNTS];
+  double value[VALUES] = {h->gamma, h->damping};
+  counts_of(h, count);
+  for (int i = 0; i < h->o.hypers; i++) {
+    value[2 + i] = h->base[i];
+    value[2 + NN_HDET_MAX_HYPERS + i] = h->velocity[i];
+  }
+  const BtStatus st = bt_tensors_append(ctx, writer, count, COUNTS);
+  return st < 0 ? st : bt_tensors_append(ctx, writer, value, VALUES);
+}
+
+static BtStatus check(BtContext *ctx, const NnHdet *h, const char *name, const int64_t *count,
+                      const double *value) {
+  static const char *const what[FIXED] = {"replicas", "steps", "steps between syncs",
+                                          "seed",     "seed",  "hyperparameters"};
+  int64_t mine[COUNTS];
+  counts_of(h, mine);
+  for (int i = 0; i < FIXED; i++)
+    if (count[i] != mine[i])
+      return bt_fail(ctx, BT_ERR_FORMAT, "%s: %s: %lld, but this run has %lld", name, what[i],
+                     (long long)count[i], (long long)mine[i]);
+  /* Between the first step and the last there are whole blocks only. */
+  const int64_t start = count[START];
+  int good = start >= 0 && start <= h->o.total && (start % h->o.sync == 0 || start == h->o.total) &&
+             count[SYNCS] == (start + h->o.sync - 1) / h->o.sync && count[RETREATS] >= 0 &&
+             count[RETREATS] <= NN_HDET_RETREATS;
+  for (int i = 0; i < VALUES; i++) good = good && isfinite(value[i]);
+  return good ? BT_OK : bt_fail(ctx, BT_ERR_FORMAT, "%s: is not a state of an ensemble", name);
+}
+
+BtStatus nn_hdet_load(BtContext *ctx, NnHdet *h, BtTensorReader *reader, const char *prefix) {
+  int64_t count[COUNTS];
+  double value[VALUES];
+  char name[256];
+  snprintf(name, sizeof name, "%svalues", prefix);
+  BtStatus st = bt_tensors_read(ctx, reader, name, BT_TENSOR_F64, VALUES, value);
+  if (st < 0) return st;
+  snprintf(name, sizeof name, "%scounts", prefix);
+  BT_TRY(bt_tensors_read(ctx, reader, name, BT_TENSOR_I64, COUNTS, count));
+  BT_TRY(check(ctx, h, name, count, value));
+  h->start = count[START];
+  h->syncs = count[SYNCS];
+  h->steering = count[STEERING] != 0;
+  h->retreats = (int)count[RETREATS];
+  h->gamma = value[0];
+  h->damping = value[1];
+  for (int i = 0; i < h->o.hypers; i++) {
+    h->base[i] = value[2 + i];
+    h->velocity[i] = value[2 + NN_HDET_MAX_HYPERS + i];
+  }
+  BT_TRY(nn_hdet_save_state(ctx, h, h->anchor));
+  st = nn_hdet_start_block(ctx, h);
+done:
+  return st;
+}

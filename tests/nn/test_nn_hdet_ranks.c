@@ -1,0 +1,215 @@
+/* Where replicas live changes nothing: teams of 1, 2 and 3 forked processes end with the same bits; so does a
+ * run that is saved by one team and continued by another. A lost process is an error of all. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "harness.h"
+#include "hdet_net.h"
+
+#define REPLICAS 5
+#define RANKS 3
+#define STATE 4096
+#define TOTAL 22
+#define SYNC 4
+
+typedef struct {
+  BtStatus status;
+  size_t count;
+  double base[2];
+  NnReal state[STATE];
+  char text[BT_ERROR_TEXT];
+} Outcome;
+
+static Outcome *seen; /* [RANKS], in memory that all processes share */
+
+static int share_outcomes(void) {
+  const size_t size = RANKS * sizeof *seen;
+  const int fd = open(bt_test_path("outcomes"), O_RDWR | O_CREAT, 0600);
+  if (fd < 0 || ftruncate(fd, (off_t)size) != 0) return 0;
+  void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  (void)close(fd);
+  seen = memory == MAP_FAILED ? NULL : memory;
+  return seen != NULL;
+}
+
+static NnHdetOptions options(int shared) {
+  NnHdetOptions o = nn_hdet_defaults(REPLICAS, TOTAL, SYNC, 0.05);
+  o.gradients = shared ? NN_HDET_SHARED : NN_HDET_LOCAL;
+  o.steer_from = SYNC;
+  o.seed = 9;
+  o.noise = 0.01;
+  o.hypers = 2;
+  o.hyper[1] = (NnHdetHyper){.name = "dropout",
+                             .space = {NN_SPREAD_LOGIT, 0, 0.9},
+                             .role = NN_HDET_OTHER,
+                             .initial = 0.2,
+                             .spread = 0.5,
+                             .steered = 1};
+  return o;
+}
+
+static BtStatus save(HdetNet *net, const NnHdet *hdet, const char *path) {
+  BtTensorWriter *writer;
+  BtStatus st = bt_tensors_create(&net->ctx, path, NULL, &writer);
+  if (st < 0) return st;
+  st = nn_graph_declare(&net->ctx, net->graph, writer, "model.");
+  if (st >= 0) st = nn_optimizer_declare(&net->ctx, net->optimizer, writer, "optimizer.");
+  if (st >= 0) st = nn_hdet_declare(&net->ctx, hdet, writer, "hdet.");
+  if (st >= 0) st = nn_graph_append(&net->ctx, net->graph, writer);
+  if (st >= 0) st = nn_optimizer_append(&net->ctx, net->optimizer, writer);
+  if (st >= 0) st = nn_hdet_append(&net->ctx, hdet, writer);
+  if (st >= 0) return bt_tensors_commit(&net->ctx, writer);
+  bt_tensors_abandon(writer);
+  return st;
+}
+
+static BtStatus load(HdetNet *net, NnHdet *hdet, const char *path) {
+  BtTensorReader *reader;
+  BtStatus st = bt_tensors_open(&net->ctx, path, &reader);
+  if (st < 0) return st;
+  st = nn_graph_load(&net->ctx, net->graph, reader, "model.");
+  if (st >= 0) st = nn_optimizer_load(&net->ctx, net->optimizer, reader, "optimizer.");
+  if (st >= 0) st = nn_hdet_load(&net->ctx, hdet, reader, "hdet.");
+  bt_tensors_close(reader);
+  return st;
+}
+
+typedef struct {
+  int shared, leaves; /* rank that ends after the second sync, −1: none */
+  const char *from,
+      *to; /* checkpoint to start from; to write after the third sync, where the run then ends */
+} Case;
+
+static void train(BtTeam *team, const Case *c, Outcome *mine) {
+  const NnHdetOptions o = options(c->shared);
+  const NnOptimizerOptions adam = nn_optimizer_defaults(NN_ADAM);
+  HdetNet net;
+  NnHdet *hdet;
+  hdet_net_open(&net, &adam);
+  BtStatus st = nn_hdet_create(&net.ctx, &o, team, net.graph, net.optimizer, &hdet);
+  if (st >= 0 && c->from) st = load(&net, hdet, c->from);
+  if (st >= 0 && team->rank == c->leaves) {
+    (void)hdet_net_train(&net, hdet, 2, 2);
+    _exit(0);
+  }
+  if (st >= 0) st = hdet_net_train(&net, hdet, 2, c->to ? 3 : 0);
+  if (st >= 0 && c->to && team->rank == 0) st = save(&net, hdet, c->to);
+  mine->status = st;
+  mine->count = hdet_net_state(&net, mine->state, STATE);
+  for (int i = 0; i < 2 && hdet; i++) mine->base[i] = nn_hdet_base(hdet, i);
+  snprintf(mine->text, sizeof mine->text, "%s", net.ctx.error);
+  nn_hdet_destroy(hdet);
+  hdet_net_close(&net);
+}
+
+/* Returns on rank 0 when all have ended. */
+static void run_team(int size, const Case *c) {
+  BtContext ctx;
+  BtTeam team;
+  memset(seen, 0, RANKS * sizeof *seen);
+  bt_context_init(&ctx);
+  const BtStatus st = bt_team_fork(&ctx, size, &team);
+  const int rank = team.rank;
+  if (st >= 0) train(&team, c, &seen[rank]);
+  team.destroy(&team);
+  if (rank > 0) _exit(0);
+  BT_CHECK_STATUS(st, BT_OK, &ctx);
+}
+
+static void same_as(const Outcome *one, int size, const char *what) {
+  for (int r = 0; r < size; r++) {
+    BT_CHECK_STATUS(seen[r].status, BT_OK, NULL);
+    BT_CHECK_ROW(seen[r].count == one->count && memcmp(seen[r].base, one->base, sizeof one->base) == 0 &&
+                     memcmp(seen[r].state, one->state, one->count * sizeof *one->state) == 0,
+                 "%s: rank %d of %d: %s", what, r, size, seen[r].text);
+  }
+}
+
+static void placement(void) {
+  static Outcome one;
+  for (int shared = 0; shared < 2; shared++) {
+    const Case c = {.shared = shared, .leaves = -1};
+    run_team(1, &c);
+    one = seen[0];
+    BT_CHECK(one.count > 100);
+    for (int size = 1; size <= RANKS; size++) {
+      run_team(size, &c);
+      same_as(&one, size, shared ? "shared" : "local");
+    }
+  }
+}
+
+static void resume(void) {
+  static Outcome one;
+  const char *path = bt_test_path("hdet.safetensors");
+  for (int shared = 0; shared < 2; shared++) {
+    const Case unbroken = {.shared = shared, .leaves = -1},
+               first = {.shared = shared, .leaves = -1, .to = path},
+               rest = {.shared = shared, .leaves = -1, .from = path};
+    run_team(1, &unbroken);
+    one = seen[0];
+    run_team(2, &first);
+    BT_CHECK_STATUS(seen[0].status, BT_OK, NULL);
+    BT_CHECK(memcmp(seen[0].state, one.state, one.count * sizeof *one.state) != 0);
+    for (int size = 1; size <= RANKS; size += 2) {
+      run_team(size, &rest);
+      same_as(&one, size, "resumed");
+    }
+  }
+}
+
+/* The wrong moment to save, and checkpoints of other ensembles. */
+static void checkpoints_refused(void) {
+  const char *path = bt_test_path("hdet.safetensors");
+  const NnOptimizerOptions adam = nn_optimizer_defaults(NN_ADAM);
+  NnHdetOptions o = options(0);
+  HdetNet net;
+  NnHdet *hdet;
+  BtTeam team;
+  bt_team_self(&team);
+  hdet_net_open(&net, &adam);
+  BT_CHECK_STATUS(nn_hdet_create(&net.ctx, &o, &team, net.graph, net.optimizer, &hdet), BT_OK, &net.ctx);
+  BT_CHECK_STATUS(save(&net, hdet, path), BT_ERR_ARG, &net.ctx); /* the noise sets them apart */
+  BT_CHECK_STATUS(hdet_net_train(&net, hdet, 2, 1), BT_OK, &net.ctx);
+  BT_CHECK_STATUS(save(&net, hdet, path), BT_OK, &net.ctx);
+  BT_CHECK_STATUS(nn_hdet_step(&net.ctx, hdet, hdet_net_gradient(&net, nn_hdet_draw(hdet), 0)), BT_OK,
+                  &net.ctx);
+  BT_CHECK_STATUS(save(&net, hdet, path), BT_ERR_ARG, &net.ctx);
+  nn_hdet_destroy(hdet);
+  for (int i = 0; i < 3; i++) {
+    static const char *const texts[] = {"replicas", "steps", "seed"};
+    o = options(0);
+    if (i == 0) o.replicas = 4;
+    if (i == 1) o.total++, o.schedule.total++;
+    if (i == 2) o.seed++;
+    BT_CHECK_STATUS(nn_hdet_create(&net.ctx, &o, &team, net.graph, net.optimizer, &hdet), BT_OK, &net.ctx);
+    BT_CHECK_STATUS(load(&net, hdet, path), BT_ERR_FORMAT, &net.ctx);
+    BT_CHECK_ROW(strstr(net.ctx.error, texts[i]) != NULL, "%s", net.ctx.error);
+    nn_hdet_destroy(hdet);
+  }
+  hdet_net_close(&net);
+}
+
+static void a_process_is_lost(void) {
+  const Case c = {.leaves = 1};
+  run_team(3, &c);
+  for (int r = 0; r < 3; r += 2) {
+    BT_CHECK_STATUS(seen[r].status, BT_ERR_TEAM, NULL);
+    BT_CHECK_TEXT(seen[r].text, "process 1 of 3 died");
+  }
+}
+
+static const BtTest tests[] = {
+    {"placement of replicas", placement},
+    {"a resumed run is the unbroken one", resume},
+    {"checkpoints that are refused", checkpoints_refused},
+    {"a process is lost", a_process_is_lost},
+};
+
+int main(void) {
+  if (!share_outcomes()) return 1;
+  return bt_test_main("nn hdet ranks", tests, sizeof tests / sizeof *tests);
+}
