@@ -26,6 +26,10 @@ static BtStatus self_sum(BtTeam *team, BtContext *ctx, double *buffer, size_t n)
   return BT_OK;
 }
 
+void bt_team_zero(double *total, size_t n) {
+  for (size_t i = 0; i < n; i++) total[i] = -0.0;
+}
+
 void bt_team_add(double *total, const void *x, size_t n, int single) {
   const float *f = x;
   const double *d = x;
@@ -44,7 +48,7 @@ static const char *own_numbers(const BtTeamItems *items, size_t own, size_t at) 
 
 static BtStatus self_sum_items(BtTeam *team, BtContext *ctx, const BtTeamItems *items, double *total) {
   (void)team, (void)ctx;
-  memset(total, 0, items->n * sizeof *total);
+  bt_team_zero(total, items->n);
   for (size_t i = 0; i < items->items; i++)
     bt_team_add(total, own_numbers(items, i, 0), items->n, items->single);
   return BT_OK;
@@ -232,7 +236,7 @@ static BtStatus main_sum_items(BtTeam *team, BtContext *ctx, const BtTeamItems *
       fate = FATE_OUT_OF_STEP;
     }
   }
-  memset(total, 0, items->n * sizeof *total);
+  bt_team_zero(total, items->n);
   for (size_t at = 0; at < items->n && lost < 0; at += CHUNK)
     lost = add_piece(team, items, at, items->n - at < CHUNK ? items->n - at : CHUNK, total + at);
   return answer_all(team, ctx, total, items->n, lost, fate);

@@ -63,7 +63,7 @@ static int add_piece(BtTeam *team, const BtTeamItems *items, size_t at, size_t m
   int code =
       MPI_Alltoallv(e->packed, send, send_at, e->type, e->segments, receive, receive_at, e->type, comm);
   if (code != MPI_SUCCESS) return code;
-  memset(e->sum, 0, mine * sizeof *e->sum);
+  bt_team_zero(e->sum, mine);
   for (size_t i = 0; i < items->items; i++) {
     const size_t from = (size_t)receive_at[i % (size_t)size] + i / (size_t)size * mine;
     bt_team_add(e->sum, e->segments + from * e->bytes, mine, items->single);

@@ -199,7 +199,7 @@ static BtStatus keep_gradient(BtContext *ctx, NnHdet *h) {
   if (st < 0) return st;
   if (!nn_hdet_finite(to, g)) h->failed[h->turn] = 1;
   if (h->failed[h->turn])
-    for (size_t i = 0; i < g; i++) to[i] = 0;
+    for (size_t i = 0; i < g; i++) to[i] = (NnReal)-0.0; /* nothing to the sum */
   to[g] = h->failed[h->turn] ? 0 : 1;
   return leave(ctx, h, 1, h->trained - 1);
 }

@@ -11,21 +11,26 @@ int nn_hdet_finite(const NnReal *x, size_t n) {
   return sum == 0;
 }
 
+/* Nothing to a sum: −0 leaves even another −0 as it is. */
+static void leave_out(NnReal *x, size_t n) {
+  for (size_t i = 0; i < n; i++) x[i] = (NnReal)-0.0;
+}
+
 static BtStatus sum_slots(BtContext *ctx, NnHdet *h, const NnReal *mine, size_t n) {
   const BtTeamItems items = {(size_t)h->o.replicas, n, mine, sizeof(NnReal) == sizeof(float)};
   h->collectives++;
   return h->team->sum_items(h->team, ctx, &items, h->total);
 }
 
-/* The end of a slot holds the replica's loss and that it is valid, at its own place, zeros elsewhere; of a
- * replica that failed, everything is zero. */
+/* The end of a slot holds the replica's loss and that it is valid, at its own place, zeros elsewhere. A replica
+ * that failed adds nothing. */
 static void report(NnHdet *h) {
   const int n = h->o.replicas;
   for (size_t i = 0; i < h->owned; i++) {
     NnReal *slot = nn_hdet_slot(h, i), *end = slot + h->state;
     const int r = h->team->rank + (int)i * h->team->size;
     const int valid = !h->failed[i] && isfinite((NnReal)h->loss[i]) && nn_hdet_finite(slot, h->state);
-    if (!valid) memset(slot, 0, h->state * sizeof *slot);
+    if (!valid) leave_out(slot, h->state);
     memset(end, 0, 2 * (size_t)n * sizeof *end);
     end[r] = valid ? (NnReal)h->loss[i] : 0;
     end[n + r] = valid ? 1 : 0;
@@ -57,8 +62,7 @@ static BtStatus leave_best(BtContext *ctx, NnHdet *h) {
   read_reports(h, h->total);
   const int best = best_of(h);
   for (size_t i = 0; i < h->owned; i++)
-    if (h->team->rank + (int)i * h->team->size != best)
-      memset(nn_hdet_slot(h, i), 0, h->state * sizeof(NnReal));
+    if (h->team->rank + (int)i * h->team->size != best) leave_out(nn_hdet_slot(h, i), h->state);
   return BT_OK;
 }
 

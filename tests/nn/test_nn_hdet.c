@@ -58,7 +58,7 @@ static void data_parallel(int n, int64_t total, const NnSchedule *schedule,
   double *sum = malloc(m * sizeof *sum);
   if (!gradient || !sum) abort();
   for (int64_t step = 0; step < total; step++) {
-    memset(sum, 0, m * sizeof *sum);
+    for (size_t i = 0; i < m; i++) sum[i] = -0.0;
     for (int r = 0; r < n; r++) {
       (void)hdet_net_gradient(&net, (uint64_t)(step * n + r), 0.2);
       BT_CHECK_STATUS(net.backend->download(&net.ctx, net.backend, gradient, on_device, m * sizeof *gradient),
@@ -170,7 +170,7 @@ static void replicas_start_alike(void) {
         BT_CHECK_ROW(memcmp(first, state, (k / 2 ? net.count : n) * sizeof *first) == 0,
                      "case %d, replica %d", k, r);
         for (size_t i = 0; i < n && r == 0 && starts > 1; i++) {
-          double sum = 0;
+          double sum = -0.0;
           for (int q = 0; q < N; q++) sum += (double)seen.end[q][i];
           if (!BT_CHECK_ROW(state[i] == (NnReal)(sum / N), "case %d, number %zu", k, i)) break;
           spread += seen.end[0][i] != seen.end[1][i];
@@ -390,8 +390,9 @@ static void drops_a_replica(void) {
       BT_CHECK((seen.weight[2] == 0) == (seen.syncs == 2));
       const size_t n = hdet_net_state(&net, state, STATE);
       for (size_t i = 0; i < n && seen.syncs == 2; i++) {
-        double sum = 0;
-        for (int r = 0; r < N; r++) sum += r == 2 ? 0 : (double)seen.end[r][i];
+        double sum = -0.0;
+        for (int r = 0; r < N; r++)
+          if (r != 2) sum += (double)seen.end[r][i];
         if (!BT_CHECK_ROW(state[i] == (NnReal)(sum / (N - 1)), "case %d, number %zu", k, i)) break;
       }
     }
