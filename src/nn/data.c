@@ -40,8 +40,8 @@ const BtOption nn_data_options[] = {
     BT_OPT_END};
 
 static const NnDataOps *const kinds[] = {
-    [NN_DATA_MNIST] = &nn_data_mnist,
-    [NN_DATA_DIGITS] = &nn_data_digits,
+    [NN_DATA_MNIST] = &nn_data_mnist,   [NN_DATA_TEXT] = &nn_data_text,
+    [NN_DATA_DIGITS] = &nn_data_digits, [NN_DATA_TOKENS] = &nn_data_tokens,
     [NN_DATA_LINEAR] = &nn_data_linear,
 };
 #define KINDS (sizeof kinds / sizeof *kinds)
@@ -55,8 +55,7 @@ static BtStatus check_options(BtContext *ctx, const NnDataOptions *options) {
   for (const BtOption *o = nn_data_options; o->kind != BT_OPT_KIND_END; o++) {
     const char *field = (const char *)options + o->offset;
     if (o->kind != BT_OPT_KIND_REAL && o->kind != BT_OPT_KIND_INT) continue;
-    const double x =
-        o->kind == BT_OPT_KIND_REAL ? *(const double *)field : (double)*(const int64_t *)field;
+    const double x = o->kind == BT_OPT_KIND_REAL ? *(const double *)field : (double)*(const int64_t *)field;
     if (!(x >= o->lo && x <= o->hi) && !(isnan(x) && isnan(o->initial)))
       return bt_fail(ctx, BT_ERR_ARG, "%s = %g: must be in [%g, %g]", o->name, x, o->lo, o->hi);
   }

@@ -15,19 +15,30 @@ typedef enum { NN_TRAIN, NN_VALID, NN_TEST, NN_SPLITS } NnSplit;
 /* "train", "valid" or "test", static storage. */
 const char *nn_split_name(NnSplit split);
 
-/* kind       path                                          x                     label          */
+/* kind      path                                            x of an example      label
+ * MNIST     folder of idx files, MNIST's or Fashion-MNIST's [1 × h × w]          [1] of 10 classes
+ * CIFAR10   folder of data_batch_1 … 5.bin, test_batch.bin  [3 × 32 × 32]        [1] of 10 classes
+ * TEXT      folder of train.txt, valid.txt, test.txt        [T] words            [T] the next words
+ * IMAGES    none: options.images                            [c × p × p] noisy    [c × p × p] clean
+ * TABLE     folder of a UCI set (data.txt, index_*.txt), or
+ *           CSV with the target last                        [features]           [1] number
+ * CLASSES   CSV with the label last, or LIBSVM text         [features]           [1] of the classes
+ * generated:
+ * DIGITS    distorted, noisy digits                         [1 × size × size]    [1] of 10 classes
+ * TEXTURES  coloured textures                               [3 × size × size]    [1] of 8 classes
+ * TOKENS    brackets nested among words                     [T] words            [T] the next words
+ * LINEAR    y = ⟨a, x⟩ + noise with a known a               [size]               [1] number           */
 typedef enum {
-  NN_DATA_MNIST,    /* folder of idx files, MNIST's or Fashion-MNIST's  [1 × h × w]          [1] of 10      */
-  NN_DATA_CIFAR10,  /* folder of data_batch_1 … 5.bin, test_batch.bin   [3 × 32 × 32]        [1] of 10      */
-  NN_DATA_TEXT,     /* folder of train.txt, valid.txt, test.txt         [T] tokens           [T] next ones  */
-  NN_DATA_IMAGES,   /* none: options.images; clean and noisy patches    [channels × p × p]   same           */
-  NN_DATA_TABLE,    /* folder with data.txt as the UCI sets have been
-                       prepared, or CSV with the target last            [features]           [1] number     */
-  NN_DATA_CLASSES,  /* CSV (label last) or LIBSVM text                  [features]           [1] of classes */
-  NN_DATA_DIGITS,   /* generated: distorted, noisy digits               [1 × size × size]    [1] of 10      */
-  NN_DATA_TEXTURES, /* generated: coloured textures                     [3 × size × size]    [1] of 8       */
-  NN_DATA_TOKENS,   /* generated: nested brackets among words           [T] tokens           [T] next ones  */
-  NN_DATA_LINEAR    /* generated: y = ⟨a, x⟩ + noise, a known           [size]               [1] number     */
+  NN_DATA_MNIST,
+  NN_DATA_CIFAR10,
+  NN_DATA_TEXT,
+  NN_DATA_IMAGES,
+  NN_DATA_TABLE,
+  NN_DATA_CLASSES,
+  NN_DATA_DIGITS,
+  NN_DATA_TEXTURES,
+  NN_DATA_TOKENS,
+  NN_DATA_LINEAR
 } NnDataKind;
 #define NN_DATA_CHOICES "mnist|cifar10|text|images|table|classes|digits|textures|tokens|linear"
 
@@ -49,20 +60,20 @@ typedef struct {
 typedef struct {
   int kind; /* NnDataKind */
   const char *path;
-  const char *test_path;    /* test rows of NN_DATA_TABLE (CSV) and NN_DATA_CLASSES, or NULL             */
-  int64_t seed;             /* of the split and of generated sets                                        */
-  double valid_share;       /* of the training rows held out; not for texts, which have files of their own */
-  int64_t train_limit, valid_limit, test_limit; /* rows (tokens) used at most, 0: all                    */
-  int normalise;            /* NnNormalise                                                               */
-  int64_t length;           /* T: tokens of one row of text                                              */
-  int64_t fold;             /* of a UCI set: its split number, −1: hold out by seed                      */
-  int64_t count, test_count; /* rows (tokens) of generated sets, training and validation together        */
-  int64_t size;             /* side of generated images, features of NN_DATA_LINEAR; 0: its usual one    */
-  double noise;             /* deviation of noise: of NN_DATA_IMAGES in the pixels' unit, of generated
-                               images in [0, 1], of the target of NN_DATA_LINEAR; NAN: the usual         */
-  int64_t patch, patches;   /* NN_DATA_IMAGES: side; number from each image an epoch                     */
+  const char *test_path; /* test rows of CSV and LIBSVM data, or NULL                       */
+  int64_t seed;          /* of the split and of generated sets                              */
+  double valid_share;    /* of the training rows held out; texts have files of their own    */
+  int64_t train_limit, valid_limit, test_limit; /* rows (tokens) used at most, 0: all       */
+  int normalise;                                /* NnNormalise                              */
+  int64_t length;            /* T: words of one row of text                                 */
+  int64_t fold;              /* of a UCI set: its split number, −1: hold out by seed        */
+  int64_t count, test_count; /* rows (tokens) generated; validation is held out of count    */
+  int64_t size;              /* side of generated images, features of LINEAR; 0: the usual  */
+  double noise;              /* deviation: of the pixels in IMAGES, DIGITS, TEXTURES; of the
+                              * target in LINEAR; NAN: the usual                            */
+  int64_t patch, patches;    /* IMAGES: side; number from each image in an epoch            */
 
-  /* NN_DATA_IMAGES alone; not in the table. Copied. Validation images are held out of `images`. */
+  /* IMAGES alone; not in the table. Copied. Validation images are held out of `images`. */
   const NnPicture *images, *test_images;
   size_t image_count, test_image_count;
 } NnDataOptions;
@@ -71,14 +82,15 @@ typedef struct {
 extern const BtOption nn_data_options[];
 
 typedef struct {
-  NnShape x, label;        /* of one example                                                                */
-  size_t classes;          /* labels and tokens are 0 … classes − 1; 0: labels are numbers                  */
-  size_t rows[NN_SPLITS];  /* examples; tokens of a text; 0: the set has no such split                      */
-  int text;                /* a batch is one window of `batch` parallel streams (nn/loader.h)               */
-  size_t channels;         /* of images; features of tables; 0 for text                                     */
-  const double *mean, *deviation; /* [channels] of the training split, as delivered by NN_UNIT; owned by the
-                                     data                                                                   */
-  double label_mean, label_deviation; /* what the label was divided by: 0 and 1 unless standardised         */
+  NnShape x, label;               /* of one example                                                     */
+  size_t classes;                 /* labels and words are 0 … classes − 1; 0: labels are numbers        */
+  size_t rows[NN_SPLITS];         /* examples; words of a text; 0: the set has no such split            */
+  int text;                       /* a batch is a window of `batch` parallel streams (nn/loader.h)      */
+  size_t channels;                /* of images; features of tables; 0 for text                          */
+  const double *mean, *deviation; /* [channels] of the training split as NN_UNIT delivers it;
+                                   * owned by the data                                      */
+  double label_mean, label_deviation; /* label delivered = (label − mean) / deviation: 0 and 1
+                                       * unless a table is standardised                         */
 } NnDataInfo;
 
 typedef struct NnData NnData;

@@ -11,6 +11,7 @@ typedef struct {
 } Point;
 
 /* One stroke through points of the unit square, y downwards; {0, 0} ends it. */
+/* clang-format off */
 static const Point glyphs[CLASSES][MOST_POINTS] = {
     {{.50, .10}, {.30, .22}, {.24, .50}, {.30, .78}, {.50, .90}, {.70, .78}, {.76, .50}, {.70, .22}, {.50, .10}},
     {{.32, .30}, {.55, .10}, {.55, .90}},
@@ -23,6 +24,7 @@ static const Point glyphs[CLASSES][MOST_POINTS] = {
     {{.50, .47}, {.30, .30}, {.50, .10}, {.70, .30}, {.50, .47}, {.26, .69}, {.50, .90}, {.74, .69}, {.50, .47}},
     {{.67, .40}, {.50, .50}, {.31, .35}, {.40, .13}, {.62, .11}, {.70, .30}, {.66, .65}, {.48, .90}},
 };
+/* clang-format on */
 
 /* Strokes of an image: the digit's, then the clutter's. */
 typedef struct {
@@ -42,17 +44,15 @@ static void draw(NnDice *dice, size_t digit, Strokes *s) {
   for (const Point *p = glyphs[digit]; points < MOST_POINTS && (p->x > 0 || p->y > 0); p++, points++) {
     const double y = (p->y - 0.5) * high + 0.03 * nn_dice_normal(dice);
     const double x = (p->x - 0.5) * wide + shear * y + 0.03 * nn_dice_normal(dice);
-    point[points] = (Point){0.5 + right + cos(angle) * x - sin(angle) * y,
-                            0.5 + down + sin(angle) * x + cos(angle) * y};
+    point[points] =
+        (Point){0.5 + right + cos(angle) * x - sin(angle) * y, 0.5 + down + sin(angle) * x + cos(angle) * y};
   }
   s->width = nn_dice_uniform(dice, 0.03, 0.08);
   s->count = points;
-  for (int i = 0; i + 1 < points; i++)
-    s->from[i] = point[i], s->to[i] = point[i + 1], s->ink[i] = ink;
+  for (int i = 0; i + 1 < points; i++) s->from[i] = point[i], s->to[i] = point[i + 1], s->ink[i] = ink;
   const Point p = {nn_dice_uniform(dice, 0, 1), nn_dice_uniform(dice, 0, 1)};
   s->from[points - 1] = p;
-  s->to[points - 1] =
-      (Point){p.x + nn_dice_uniform(dice, -0.2, 0.2), p.y + nn_dice_uniform(dice, -0.2, 0.2)};
+  s->to[points - 1] = (Point){p.x + nn_dice_uniform(dice, -0.2, 0.2), p.y + nn_dice_uniform(dice, -0.2, 0.2)};
   s->ink[points - 1] = nn_dice_uniform(dice, 0, 0.8);
 }
 

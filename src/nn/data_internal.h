@@ -4,6 +4,7 @@
 #define BITUNE_NN_DATA_INTERNAL_H
 
 #include "nn/data.h"
+#include "nn/vocabulary_internal.h"
 
 /* Which row of a batch. */
 typedef struct {
@@ -27,12 +28,12 @@ struct NnData {
   void *store;
 };
 
-extern const NnDataOps nn_data_mnist, nn_data_digits, nn_data_linear;
+extern const NnDataOps nn_data_mnist, nn_data_text, nn_data_digits, nn_data_tokens, nn_data_linear;
 
 /* data.c */
 
-/* Rows of the splits: of `trained` rows (valid_share of them held out, drawn by seed) and of `tested` rows that
- * follow them, cut to the limits. row[split] (owned by the caller) and rows[split]. */
+/* Rows of the splits: of `trained` rows (valid_share of them held out, drawn by seed) and of `tested` rows
+ * that follow them, cut to the limits. row[split] (owned by the caller) and rows[split]. */
 BtStatus nn_data_split(BtContext *ctx, const NnDataOptions *options, size_t trained, size_t tested,
                        size_t *row[NN_SPLITS], size_t rows[NN_SPLITS]);
 /* Room for mean and deviation; sets info.channels. */
@@ -86,5 +87,18 @@ BtStatus nn_numbers_finish(BtContext *ctx, const NnDataOptions *options, size_t 
                            size_t classes, NnData *data);
 void nn_numbers_example(const NnData *data, const NnExample *e, NnReal *x, NnReal *label);
 void nn_numbers_close(NnData *data);
+
+/* data_tokens.c: streams of tokens. */
+typedef struct {
+  int32_t *token[NN_SPLITS]; /* owned */
+  size_t count[NN_SPLITS];
+  NnVocabulary vocabulary;
+} NnTokens;
+
+BtStatus nn_tokens_create(BtContext *ctx, const NnDataOptions *options, NnData *data, NnTokens **tokens);
+/* When all tokens are there. */
+void nn_tokens_finish(const NnDataOptions *options, NnData *data);
+void nn_tokens_example(const NnData *data, const NnExample *e, NnReal *x, NnReal *label);
+void nn_tokens_close(NnData *data);
 
 #endif

@@ -89,8 +89,8 @@ static void form_unlocked(NnLoader *l, Slot *s) {
 static Slot *next_wanted(NnLoader *l) {
   Slot *next = NULL;
   for (Slot *s = l->slots; s < l->slots + l->slot_count; s++)
-    if (s->state == WANTED && (!next || s->epoch < next->epoch ||
-                               (s->epoch == next->epoch && s->index < next->index)))
+    if (s->state == WANTED &&
+        (!next || s->epoch < next->epoch || (s->epoch == next->epoch && s->index < next->index)))
       next = s;
   return next;
 }
@@ -123,8 +123,8 @@ static BtStatus count_batches(BtContext *ctx, NnLoader *l) {
   l->batches = l->options.shuffle ? places / each : (places + each - 1) / each;
   if (l->batches > 0) return BT_OK;
   if (info->text)
-    return bt_fail(ctx, BT_ERR_ARG, "loader: %zu tokens of split \"%s\" are too few for %zu streams of %zu", rows,
-                   split, batch, l->options.shuffle ? each + 1 : 2);
+    return bt_fail(ctx, BT_ERR_ARG, "loader: %zu tokens of split \"%s\" are too few for %zu streams of %zu",
+                   rows, split, batch, l->options.shuffle ? each + 1 : 2);
   return bt_fail(ctx, BT_ERR_ARG, "loader: split \"%s\" has %zu rows, fewer than a batch of %zu", split, rows,
                  batch);
 }

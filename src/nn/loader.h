@@ -28,10 +28,10 @@ typedef struct {
 
 /* Valid until the next nn_loader_get or nn_loader_destroy. */
 typedef struct {
-  size_t rows;        /* examples, batch but for a last incomplete one                                  */
-  size_t steps;       /* positions of each row that count: T; fewer in the last window; 1 if no text    */
-  int carried;        /* text: this window continues that of index − 1                                  */
-  const NnReal *x;    /* [rows × x's shape]                                                             */
+  size_t rows;         /* examples, batch but for a last incomplete one                                  */
+  size_t steps;        /* positions of each row that count: T; fewer in the last window; 1 if no text    */
+  int carried;         /* text: this window continues that of index − 1                                  */
+  const NnReal *x;     /* [rows × x's shape]                                                             */
   const NnReal *label; /* [rows × label's shape]                                                        */
 } NnBatch;
 

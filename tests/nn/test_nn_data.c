@@ -1,5 +1,6 @@
 /* Data sets: files that the tests write, generated sets, splits. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -69,8 +70,8 @@ static void write_idx(const char *folder, const char *part, size_t rows) {
   unsigned char *images = calloc(16 + rows * PLANE, 1), *labels = calloc(8 + rows, 1);
   char name[128];
   if (!images || !labels) abort();
-  const unsigned char head[16] = {0, 0, 8, 3, 0, 0, (unsigned char)(rows >> 8), (unsigned char)rows,
-                                  0, 0, 0, SIDE, 0, 0, 0, SIDE};
+  const unsigned char head[16] = {
+      0, 0, 8, 3, 0, 0, (unsigned char)(rows >> 8), (unsigned char)rows, 0, 0, 0, SIDE, 0, 0, 0, SIDE};
   memcpy(images, head, 16);
   memcpy(labels, head, 8);
   labels[3] = 1;
@@ -152,7 +153,94 @@ static void idx_refused(void) {
   refused(&o, BT_ERR_ARG, "too few");
 }
 
+static void write_text(const char *name, const char *text) { write_file(name, text, strlen(text)); }
+
+static void texts(void) {
+  NnDataOptions o = defaults(NN_DATA_TEXT);
+  BT_CHECK_STATUS(bt_make_folder(&ctx, bt_test_path("text")), BT_OK, &ctx);
+  write_text("text/ptb.train.txt", " the cat sat \n the <unk> dog\n\nran");
+  write_text("text/valid.txt", "the dog sat\r\n");
+  o.path = bt_test_path("text");
+  o.length = 3;
+  write_text("text/test.txt", "dog bird\n");
+  NnData *data = opened(&o);
+  BT_NEED(data);
+  const NnDataInfo *info = nn_data_info(data);
+  static const char *const words[] = {"the", "cat", "sat", "<eos>", "<unk>", "dog", "ran"};
+  BT_CHECK(info->text && info->classes == 7 && nn_data_word(data, 7) == NULL);
+  for (size_t i = 0; i < 7; i++) BT_CHECK_TEXT(nn_data_word(data, i), words[i]);
+  BT_CHECK(info->rows[NN_TRAIN] == 11 && info->rows[NN_VALID] == 4 && info->rows[NN_TEST] == 3);
+
+  /* the cat sat <eos> the <unk> dog <eos> <eos> ran <eos>, in two streams of five. */
+  static const int stream[2][5] = {{0, 1, 2, 3, 0}, {4, 5, 3, 3, 6}};
+  for (int shuffle = 0; shuffle < 2; shuffle++) {
+    const NnLoaderOptions lo = {.split = NN_TRAIN, .batch = 2, .shuffle = shuffle, .threads = 1};
+    NnLoader *l;
+    BT_CHECK_STATUS(nn_loader_create(&ctx, data, &lo, &l), BT_OK, &ctx);
+    BT_NEED(l);
+    BT_CHECK(nn_loader_batches(l) == (shuffle ? 1u : 2u));
+    for (size_t w = 0; w < nn_loader_batches(l); w++) {
+      NnBatch b;
+      BT_CHECK_STATUS(nn_loader_get(&ctx, l, 0, w, &b), BT_OK, &ctx);
+      BT_CHECK(b.rows == 2 && b.steps == (w ? 1u : 3u) && b.carried == (w > 0));
+      for (size_t r = 0; r < 2; r++)
+        for (size_t t = 0; t < 3; t++) {
+          const int inside = t < b.steps;
+          BT_CHECK((int)b.x[3 * r + t] == (inside ? stream[r][3 * w + t] : 0));
+          BT_CHECK((int)b.label[3 * r + t] == (inside ? stream[r][3 * w + t + 1] : 0));
+        }
+    }
+    nn_loader_destroy(l);
+  }
+  const NnLoaderOptions many = {.split = NN_VALID, .batch = 3};
+  NnLoader *l;
+  BT_CHECK_STATUS(nn_loader_create(&ctx, data, &many, &l), BT_ERR_ARG, &ctx);
+  BT_CHECK(strstr(ctx.error, "too few") != NULL);
+  nn_data_close(data);
+
+  write_text("text/ptb.train.txt", "the cat\nsat");
+  refused(&o, BT_ERR_FORMAT, "valid.txt, line 1: the word \"dog\"");
+  write_file("text/valid.txt", "the\0cat", 7);
+  refused(&o, BT_ERR_FORMAT, "byte 3 is zero");
+  write_text("text/valid.txt", "");
+  refused(&o, BT_ERR_FORMAT, "no words");
+  o.path = bt_test_path("nowhere");
+  refused(&o, BT_ERR_IO, "no train.txt or ptb.train.txt");
+}
+
+/* Brackets match, and the same seed speaks the same. */
+static void brackets(void) {
+  NnDataOptions o = defaults(NN_DATA_TOKENS);
+  o.count = 5000;
+  o.length = 10;
+  NnData *data = opened(&o);
+  BT_NEED(data);
+  const NnLoaderOptions lo = {.split = NN_TRAIN, .batch = 1};
+  NnLoader *l;
+  BT_CHECK_STATUS(nn_loader_create(&ctx, data, &lo, &l), BT_OK, &ctx);
+  BT_NEED(l);
+  char open[64];
+  int depth = 0, deepest = 0, ends = 0;
+  for (size_t w = 0; w < nn_loader_batches(l); w++) {
+    NnBatch b;
+    BT_CHECK_STATUS(nn_loader_get(&ctx, l, 0, w, &b), BT_OK, &ctx);
+    for (size_t t = 0; t < b.steps; t++) {
+      const char *word = nn_data_word(data, (size_t)b.x[t]);
+      BT_NEED(word && depth < 60);
+      if (strncmp(word, "open", 4) == 0) open[depth++] = word[4];
+      if (strncmp(word, "close", 5) == 0) BT_NEED(depth > 0 && open[--depth] == word[5]);
+      if (strcmp(word, "<eos>") == 0) ends++, BT_CHECK(depth == 0);
+      if (depth > deepest) deepest = depth;
+    }
+  }
+  BT_CHECK(deepest >= 5 && ends > 50);
+  nn_loader_destroy(l);
+  nn_data_close(data);
+}
+
 static const BtTest tests[] = {
+    {"texts", texts},
+    {"brackets", brackets},
     {"idx files that are refused", idx_refused},
     {"idx files", idx_files},
 };

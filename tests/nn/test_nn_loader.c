@@ -23,7 +23,8 @@ static NnData *digits(int64_t count) {
 }
 
 static NnLoader *loader(const NnData *data, NnSplit split, size_t batch, int shuffle, int threads) {
-  const NnLoaderOptions o = {.split = split, .batch = batch, .seed = 9, .shuffle = shuffle, .threads = threads};
+  const NnLoaderOptions o = {
+      .split = split, .batch = batch, .seed = 9, .shuffle = shuffle, .threads = threads};
   NnLoader *l;
   BT_CHECK_STATUS(nn_loader_create(&ctx, data, &o, &l), BT_OK, &ctx);
   return l;
@@ -136,11 +137,12 @@ static void orders_are_uniform(void) {
     pair[(at[1] - at[0] + ROWS) % ROWS]++;
   }
   double chi_first = 0, chi_pair = 0;
-  for (int i = 0; i < ROWS; i++) chi_first += pow(first[i] - EPOCHS / (double)ROWS, 2) / (EPOCHS / (double)ROWS);
+  for (int i = 0; i < ROWS; i++)
+    chi_first += pow(first[i] - EPOCHS / (double)ROWS, 2) / (EPOCHS / (double)ROWS);
   for (int i = 1; i < ROWS; i++)
     chi_pair += pow(pair[i] - EPOCHS / (double)(ROWS - 1), 2) / (EPOCHS / (double)(ROWS - 1));
-  BT_CHECK_ROW(chi_first < 45 && chi_pair < 45 && pair[0] == 0, "chi squared %g of rows, %g of pairs", chi_first,
-               chi_pair);
+  BT_CHECK_ROW(chi_first < 45 && chi_pair < 45 && pair[0] == 0, "chi squared %g of rows, %g of pairs",
+               chi_first, chi_pair);
   nn_loader_destroy(in_order);
   nn_loader_destroy(shuffled);
   nn_data_close(data);
@@ -178,8 +180,10 @@ static void destroyed_early(void) {
 }
 
 static const BtTest tests[] = {
-    {"any threads, any order", any_threads_any_order}, {"each row once an epoch", each_row_once},
-    {"orders are uniform", orders_are_uniform},        {"last batches", last_batches},
+    {"any threads, any order", any_threads_any_order},
+    {"each row once an epoch", each_row_once},
+    {"orders are uniform", orders_are_uniform},
+    {"last batches", last_batches},
     {"destroyed early", destroyed_early},
 };
 
