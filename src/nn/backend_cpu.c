@@ -62,6 +62,7 @@ BtStatus nn_backend_cpu_open(BtContext *ctx, int threads, NnBackend **backend) {
   nn_cpu_loss_kernels(&cpu->kernels);
   nn_cpu_sequence_kernels(&cpu->kernels);
   nn_cpu_random_kernels(&cpu->kernels);
+  nn_cpu_augment_kernels(&cpu->kernels);
   nn_cpu_optimizer_kernels(&cpu->kernels);
   cpu->backend = (NnBackend){.kernels = &cpu->kernels,
                              .name = "cpu",

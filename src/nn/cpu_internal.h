@@ -42,6 +42,7 @@ void nn_cpu_norm_kernels(NnKernels *kernels);
 void nn_cpu_loss_kernels(NnKernels *kernels);
 void nn_cpu_sequence_kernels(NnKernels *kernels);
 void nn_cpu_random_kernels(NnKernels *kernels);
+void nn_cpu_augment_kernels(NnKernels *kernels);
 void nn_cpu_optimizer_kernels(NnKernels *kernels);
 
 #endif

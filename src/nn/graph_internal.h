@@ -48,6 +48,7 @@ struct NnNode {
   NnReal alpha, shift;
   unsigned constants; /* bit i: no derivative in input i */
   size_t offset, column, outer, dim, inner;
+  int strength[NN_MOST_STRENGTHS]; /* columns, −1: none */
   NnRows rows; /* rows.rows is filled in by nn_rows */
   NnConv conv;
   NnPool pool;

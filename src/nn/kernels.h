@@ -56,6 +56,23 @@ typedef struct {
   uint32_t stream;
 } NnKey;
 
+/* Images of a batch, NCHW. */
+typedef struct {
+  size_t rows, channels, height, width;
+} NnImages;
+
+/* Strengths of an augmentation, by NN_CUTOUT_…, NN_JITTER_…, NN_AFFINE_…: column[k][r·stride] is that of row
+ * r; NULL: none. */
+#define NN_MOST_STRENGTHS 4
+typedef struct {
+  const NnReal *column[NN_MOST_STRENGTHS];
+  size_t stride; /* 0: one for all rows */
+} NnStrengths;
+
+enum { NN_CUTOUT_LENGTH, NN_CUTOUT_HOLES };
+enum { NN_JITTER_HUE, NN_JITTER_SATURATION, NN_JITTER_BRIGHTNESS, NN_JITTER_CONTRAST };
+enum { NN_AFFINE_ROTATION, NN_AFFINE_SHEAR, NN_AFFINE_TRANSLATION, NN_AFFINE_SCALE };
+
 typedef struct {
   double rate, momentum, decay; /* step size; momentum; weight of an L2 penalty added to the gradient  */
   int nesterov;
@@ -178,6 +195,17 @@ typedef struct NnKernels {
                        NnReal *mask);
   /* x[i] standard normal */
   void (*normal)(NnBackend *b, NnKey key, size_t n, NnReal *x);
+
+  /* Augmentations (nn/augment.h) of images x → y, which do not overlap; draws and arithmetic are those of
+   * nn/augment_internal.h. */
+  void (*flip)(NnBackend *b, NnKey key, const NnImages *n, const NnReal *x, NnReal *y);
+  void (*crop)(NnBackend *b, NnKey key, const NnImages *n, size_t pad, const NnReal *x, NnReal *y);
+  void (*cutout)(NnBackend *b, NnKey key, const NnImages *n, const NnStrengths *s, const NnReal *x,
+                 NnReal *y);
+  void (*jitter)(NnBackend *b, NnKey key, const NnImages *n, const NnStrengths *s, const NnReal *x,
+                 NnReal *y);
+  void (*affine)(NnBackend *b, NnKey key, const NnImages *n, const NnStrengths *s, const NnReal *x,
+                 NnReal *y);
 
   /* One step on weights w [n] with gradient g; state is updated. */
   void (*sgd)(NnBackend *b, const NnSgd *o, size_t n, const NnReal *g, NnReal *w,
