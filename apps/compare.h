@@ -1,9 +1,10 @@
 /* apps/compare.h: what the files of `bitune compare` share.
  *
- * A specification (compare_spec.c) is expanded (compare_expand.c) into runs. Each run is a child process of this
- * program (compare_pool.c, compare_run.c) in a folder of its own, named by what it does, so that finished runs
- * are recognised. What the runs left is collected (compare_collect.c) and told as tables (compare_tables.c),
- * plots (compare_plots.c), sample images (compare_samples.c) and a page (compare_html.c). */
+ * A specification (compare_spec.c, its options compare_values.c, what is swept compare_sweep.c) is expanded
+ * (compare_expand.c) into runs. Each run is a child process of this program (compare_pool.c, compare_run.c) in a folder
+ * of its own, named by what it does, so that finished runs are recognised. What the runs left is collected
+ * (compare_collect.c) and told as tables (compare_tables.c), plots (compare_plots.c), sample images (compare_samples.c)
+ * and a page (compare_html.c). */
 #ifndef BITUNE_APPS_COMPARE_H
 #define BITUNE_APPS_COMPARE_H
 

@@ -14,7 +14,7 @@ static const BtOption options[] = {
                 "learn: rows to test on, instead of --test-share or an idx folder's own"),
     BT_OPT_CHOICE(
         "format", BtLogreg, format, BT_DATA_AUTO, BT_DATA_CHOICES,
-        "of the data; auto: idx for a folder, LIBSVM for text whose first line has a colon, else CSV"),
+        "of the data; auto: idx for a folder, LIBSVM for text whose first line has INDEX:VALUE, else CSV"),
     BT_OPT_CHOICE("label", BtLogreg, label, BT_LABEL_LAST, BT_LABEL_CHOICES,
                   "column of CSV that holds the label; none: there is none, for predict alone"),
     BT_OPT_TEXT("resize", 0, BtLogreg, resize, NULL, "HxW", "learn: resize images by area averaging"),

@@ -16,17 +16,19 @@ static const uint64_t shuffle_stream = 0x73706c6974ull;
 void bt_dataset_clear(BtDataset *set) {
   free(set->x);
   free(set->label);
+  free(set->line);
   *set = (BtDataset){0};
 }
 
-BtStatus bt_dataset_allocate(BtContext *ctx, const char *path, int labels, BtDataset *set) {
+BtStatus bt_dataset_allocate(BtContext *ctx, const char *path, int labels, int text, BtDataset *set) {
   const double bytes = (double)set->rows * (double)set->features * sizeof *set->x;
   if (bytes > BT_DATASET_LIMIT)
     return bt_fail(ctx, BT_ERR_FORMAT, "%s: %zu rows of %zu features are more than %.0f GiB", path, set->rows,
                    set->features, BT_DATASET_LIMIT / (1 << 30));
   set->x = calloc(set->rows * set->features, sizeof *set->x);
   if (labels) set->label = calloc(set->rows, sizeof *set->label);
-  return set->x && (set->label || !labels) ? BT_OK : bt_fail_memory(ctx, path, bytes);
+  if (text) set->line = calloc(set->rows, sizeof *set->line);
+  return set->x && (set->label || !labels) && (set->line || !text) ? BT_OK : bt_fail_memory(ctx, path, bytes);
 }
 
 BtStatus bt_dataset_read_idx(BtContext *ctx, const char *folder, const char *part, BtDataset *set) {
@@ -36,7 +38,7 @@ BtStatus bt_dataset_read_idx(BtContext *ctx, const char *folder, const char *par
   if (st < 0) return st;
   *set = (BtDataset){.rows = images.shape[0], .height = images.shape[1], .width = images.shape[2]};
   set->features = set->height * set->width;
-  BT_TRY(bt_dataset_allocate(ctx, folder, 1, set));
+  BT_TRY(bt_dataset_allocate(ctx, folder, 1, 0, set));
   for (size_t j = 0; j < images.size; j++) set->x[j] = images.entries[j] / 255.0;
   for (size_t i = 0; i < set->rows; i++) set->label[i] = labels.entries[i];
 done:
@@ -51,7 +53,13 @@ static int is_folder(const char *path) {
   return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
-/* What the first line that is neither blank nor a comment looks like. */
+/* "12:0.5" */
+static int is_pair(const char *word, size_t length) {
+  const size_t digits = strspn(word, "0123456789");
+  return digits > 0 && digits < length && word[digits] == ':' && !memchr(word, ',', length);
+}
+
+/* What the first line that is neither blank nor a comment looks like: LIBSVM has a pair behind the label. */
 static BtStatus recognise(BtContext *ctx, const char *path, BtDataFormat *format) {
   char *text = NULL;
   size_t size = 0;
@@ -64,8 +72,13 @@ static BtStatus recognise(BtContext *ctx, const char *path, BtDataFormat *format
     line += strcspn(line, "\n");
     line += *line == '\n';
   }
-  const size_t length = strcspn(line, "\n");
-  *format = memchr(line, ':', length) ? BT_DATA_LIBSVM : BT_DATA_CSV;
+  *format = BT_DATA_CSV;
+  for (const char *word = line + strcspn(line, " \t\n"); *word && *word != '\n';) {
+    word += strspn(word, " \t");
+    const size_t length = strcspn(word, " \t\r\n");
+    if (is_pair(word, length)) *format = BT_DATA_LIBSVM;
+    word += length + (word[length] == '\r');
+  }
   free(text);
   return st;
 }
@@ -185,8 +198,9 @@ BtStatus bt_dataset_index(BtContext *ctx, const char *path, const BtDataset *set
   for (size_t i = 0; i < set->rows; i++) {
     const int64_t *found = bsearch(&set->label[i], values, count, sizeof *values, compare);
     if (!found)
-      return bt_fail(ctx, BT_ERR_FORMAT, "%s: row %zu has the label %lld, which is none of the %zu classes",
-                     path, i + 1, (long long)set->label[i], count);
+      return bt_fail(ctx, BT_ERR_FORMAT, "%s: %s %zu has the label %lld, which is none of the %zu classes",
+                     path, set->line ? "line" : "row", set->line ? set->line[i] : i + 1,
+                     (long long)set->label[i], count);
     index[i] = (int32_t)(found - values);
   }
   return BT_OK;

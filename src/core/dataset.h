@@ -15,6 +15,7 @@ typedef struct {
   size_t rows, features;
   double *x;            /* [rows][features], owned                                          */
   int64_t *label;       /* [rows] as written in the file, owned; NULL: the file has none    */
+  size_t *line;         /* [rows] where in a text file it stands, owned; NULL: no text file */
   size_t height, width; /* of images, features = height × width; 0 for other data           */
 } BtDataset;
 
@@ -22,7 +23,8 @@ void bt_dataset_clear(BtDataset *set);
 
 typedef enum { BT_LABEL_LAST, BT_LABEL_FIRST, BT_LABEL_NONE } BtLabelPlace;
 
-/* Dense CSV, numbers separated by commas, one row a line, all of the same length; blank lines are skipped. The label is
+/* Dense CSV, one row a line, all of the same length; blank lines and those that begin with '#' are skipped. Numbers are
+ * separated by commas, or by semicolons or tabs if the first line has no comma, and may stand in quotes. The label is
  * the last column, the first, or missing. A first line without any number is a header. Labels are integers. */
 BtStatus bt_dataset_read_csv(BtContext *ctx, const char *path, BtLabelPlace place, BtDataset *set);
 
@@ -37,7 +39,7 @@ typedef enum { BT_DATA_AUTO, BT_DATA_IDX, BT_DATA_CSV, BT_DATA_LIBSVM } BtDataFo
 #define BT_DATA_CHOICES "auto|idx|csv|libsvm"
 
 typedef struct {
-  BtDataFormat format; /* AUTO: a folder is idx; text whose first line has a colon is LIBSVM, else CSV */
+  BtDataFormat format; /* AUTO: a folder is idx; text whose first line has "INDEX:VALUE" is LIBSVM, else CSV */
   BtLabelPlace place;  /* of CSV                                                                     */
   size_t features;     /* that the rows must have, 0: any                                            */
   const char *part;    /* of idx                                                                     */

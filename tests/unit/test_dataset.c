@@ -51,6 +51,24 @@ static void csv(void) {
     BT_CHECK(set.label[0] == 7 && set.label[1] == -1);
   }
   bt_dataset_clear(&set);
+  /* A comment, names and numbers in quotes, another separator. */
+  static const char *const same[] = {
+      "# made by: hand, yes\n\n1,2.5,7\n#x\n-3e2,4,-1\n",
+      "\"a, first\",\"say \"\"b\"\"\",c\n1,2.5,7\n-3e2,4,-1",
+      "\"1\",\"2.5\" ,\"7\"\n\"-3e2\", \"4\",-1\n",
+      "\"one, two\";two;three\r\n1;2.5;7\r\n-3e2;\"4\";-1\r\n",
+      "\xEF\xBB\xBF"
+      "a b\tc\td\n1\t2.5\t7\n-3e2\t4\t-1\n",
+  };
+  for (size_t k = 0; k < COUNT(same); k++) {
+    path = write_text("same.csv", same[k]);
+    if (BT_CHECK_STATUS(bt_dataset_read_csv(&ctx, path, BT_LABEL_LAST, &set), BT_OK, &ctx)) {
+      BT_CHECK_ROW(set.rows == 2 && set.features == 2 && set.x[1] == 2.5 && set.x[2] == -300 && set.x[3] == 4,
+                   "row %zu", k);
+      BT_CHECK_ROW(set.label[0] == 7 && set.label[1] == -1, "row %zu", k);
+    }
+    bt_dataset_clear(&set);
+  }
   path = write_text("first.csv", "7,1,2\n8,3,4");
   if (BT_CHECK_STATUS(bt_dataset_read_csv(&ctx, path, BT_LABEL_FIRST, &set), BT_OK, &ctx))
     BT_CHECK(set.rows == 2 && set.label[1] == 8 && set.x[3] == 4);
@@ -85,6 +103,11 @@ static void bad_csv(void) {
       {"1,2,99999999999\n", "more than 9 digits"},
       {"a,2,c\n1,2,0\n", "line 1, column 1: \"a\" is not a number"},
       {"5\n6\n", "one column only"},
+      {"a,\"b,c\n1,2,3\n", "line 1 has a quote that is not closed"},
+      {"1,2,0\n1,\"2,0\n", "line 2 has a quote that is not closed"},
+      {"1,\"2\"5,0\n", "line 1, column 2: \"\"2\"5\" is not a number"},
+      {"# 1,2\n1,2,0\n1,\"2,0\"\n", "line 3 has 2 columns instead of 3"},
+      {"# only\n# comments\n", "no rows"},
   };
   for (size_t k = 0; k < COUNT(cases); k++) {
     BtContext ctx;
@@ -120,6 +143,29 @@ static void libsvm(void) {
   BT_CHECK_STATUS(bt_dataset_read(&ctx, path, &spec, &set, &format), BT_OK, &ctx);
   BT_CHECK(format == BT_DATA_LIBSVM);
   bt_dataset_clear(&set);
+}
+
+/* What `auto` takes a file for. */
+static void formats(void) {
+  static const struct {
+    const char *text;
+    BtDataFormat format;
+  } cases[] = {
+      {"1,2,0\n3,4,1\n", BT_DATA_CSV},        {"# time: 12:30\n1 1:2\n0 1:3\n", BT_DATA_LIBSVM},
+      {"at 12:30,b,c\n1,2,0\n", BT_DATA_CSV}, {"\"at 12:30\",b\n1,0\n", BT_DATA_CSV},
+      {"\n  \n1 1:2\r\n", BT_DATA_LIBSVM},    {"-1\t3:1\t4:2\n", BT_DATA_LIBSVM},
+  };
+  for (size_t k = 0; k < COUNT(cases); k++) {
+    BtContext ctx;
+    BtDataset set;
+    BtDataFormat format = BT_DATA_AUTO;
+    const BtDataSpec spec = {.place = BT_LABEL_LAST};
+    bt_context_init(&ctx);
+    const char *path = write_text("format.txt", cases[k].text);
+    if (BT_CHECK_STATUS(bt_dataset_read(&ctx, path, &spec, &set, &format), BT_OK, &ctx))
+      BT_CHECK_ROW(format == cases[k].format, "row %zu", k);
+    bt_dataset_clear(&set);
+  }
 }
 
 static void bad_libsvm(void) {
@@ -306,6 +352,7 @@ static const BtTest tests[] = {
     {"faults of CSV", bad_csv},
     {"LIBSVM text", libsvm},
     {"faults of LIBSVM text", bad_libsvm},
+    {"formats recognised", formats},
     {"idx", idx},
     {"faults of idx", bad_idx},
     {"damaged gzip", damaged_gzip},
