@@ -8,15 +8,21 @@
 
 extern const BtCommand bt_cmd_compare, bt_cmd_plot, bt_cmd_version, bt_cmd_help, bt_cmd_completion;
 
-static const BtCommand *const plain_commands[] = {&bt_cmd_compare, &bt_cmd_plot, &bt_cmd_version, &bt_cmd_help,
-                                                  &bt_cmd_completion, NULL};
+static const BtCommand *const plain_commands[] = {&bt_cmd_compare, &bt_cmd_plot,       &bt_cmd_version,
+                                                  &bt_cmd_help,    &bt_cmd_completion, NULL};
+
+/* Groups in the order in which they are listed. */
+static const char *const groups[] = {BT_GROUP_LEARNING, BT_GROUP_IMAGES, BT_GROUP_PROGRAM};
 
 const BtCommand *const *bt_commands(void) {
   static const BtCommand *list[MAX_COMMANDS + 1];
+  const BtCommand *const *const sources[] = {bt_imaging_commands, plain_commands};
   if (list[0]) return list;
   size_t n = 0;
-  for (const BtCommand *const *c = bt_imaging_commands; *c && n < MAX_COMMANDS; c++) list[n++] = *c;
-  for (const BtCommand *const *c = plain_commands; *c && n < MAX_COMMANDS; c++) list[n++] = *c;
+  for (size_t g = 0; g < sizeof groups / sizeof *groups; g++)
+    for (size_t s = 0; s < sizeof sources / sizeof *sources; s++)
+      for (const BtCommand *const *c = sources[s]; *c && n < MAX_COMMANDS; c++)
+        if (strcmp((*c)->group, groups[g]) == 0) list[n++] = *c;
   return list;
 }
 

@@ -30,16 +30,13 @@ BtStatus bt_petsc_start(BtApp *app, int launched) {
   char **words = NULL, **argv = NULL, **petsc_argv = NULL;
   int count = 0, argc = 0;
 
-  BT_PETSC(PetscPushErrorHandler(PetscReturnErrorHandler, NULL));
+  BT_PETSC(PetscPushErrorHandler(bt_petsc_listen, ctx));
   BT_PETSC(make_arguments(app->common.petsc, &count, &words, &argv));
   argc = count + OWN_ARGUMENTS;
   petsc_argv = argv;
   const PetscErrorCode code = PetscInitialize(&argc, &petsc_argv, NULL, NULL);
   if (code) {
-    st = app->common.petsc
-             ? bt_fail(ctx, BT_ERR_LIBRARY, "PETSc did not start with --petsc \"%s\" (error %d)",
-                       app->common.petsc, (int)code)
-             : bt_petsc_fail(ctx, code, "PetscInitialize");
+    st = bt_petsc_fail(ctx, code, "PetscInitialize");
     goto done;
   }
   app->petsc_running = 1;

@@ -10,6 +10,7 @@
 #include "core/status.h"
 
 #define BT_ERROR_TEXT 1024
+#define BT_CAUSE_TEXT 256
 #define BT_MAX_OBSERVERS 8
 
 /* What asks every loop to end soon. */
@@ -20,6 +21,7 @@ typedef struct {
 
 typedef struct {
   char error[BT_ERROR_TEXT]; /* text of the last error: "FILE: cause; cure", one line */
+  char cause[BT_CAUSE_TEXT]; /* what a library said of its last error, until an error of ours takes it up; "": nothing */
   BtStop stop;
   BtObserver observers[BT_MAX_OBSERVERS];
   int observer_count;

@@ -3,9 +3,9 @@
  * driven to its rounding error. A gradient is accompanied by three passes over memory; see quasi_newton.h. */
 #include <petsc/private/taoimpl.h>
 
+#include "core/simd.h"
 #include "lowerlevel/quasi_newton.h"
 #include "lowerlevel/tao_types.h"
-#include "core/simd.h"
 
 typedef struct {
   BtQuasiNewton qn;
@@ -192,10 +192,14 @@ static PetscErrorCode solve(Tao tao) {
 
 static PetscErrorCode set_from_options(Tao tao, PetscOptionItems *PetscOptionsObject) {
   Lbfgs *lbfgs = (Lbfgs *)tao->data;
+  PetscInt memory = lbfgs->memory;
   PetscOptionsHeadBegin(PetscOptionsObject, "Limited-memory BFGS");
-  PetscCall(PetscOptionsRangeInt("-tao_bt_lbfgs_memory", "pairs kept", NULL, lbfgs->memory, &lbfgs->memory,
-                                 NULL, 1, BT_QUASI_NEWTON_MEMORY_MAX));
+  PetscCall(PetscOptionsInt("-tao_bt_lbfgs_memory", "pairs kept", NULL, memory, &memory, NULL));
   PetscOptionsHeadEnd();
+  PetscCheck(memory >= 1 && memory <= BT_QUASI_NEWTON_MEMORY_MAX, PETSC_COMM_SELF, PETSC_ERR_ARG_OUTOFRANGE,
+             "-bt_tao_bt_lbfgs_memory must be 1 to %d, is %" PetscInt_FMT, BT_QUASI_NEWTON_MEMORY_MAX,
+             memory);
+  lbfgs->memory = memory;
   return 0;
 }
 

@@ -9,6 +9,17 @@ run 2 "$bitune"
 run 0 "$bitune" --version
 run 0 "$bitune" --help
 
+# What PETSc has to say of its options, and whose they are.
+mkdir one
+cp "$(find clean -name '*.png' | sort | head -1)" one
+refuses 1 "Unknown logical value: oops" "$bitune" denoise --model model.json -o never --petsc oops one
+for option in '-bt_tao_gatol oops' '-bt_pc_type oops' '-bt_ksp_max_it 1.5'; do
+  run 1 "$bitune" denoise --model model.json --petsc "$option" -o never one
+  says "options: $option"
+done
+run 1 "$bitune" denoise --model model.json --solver bt_lbfgs --petsc '-bt_tao_bt_lbfgs_memory 99' -o never one
+says "-bt_tao_bt_lbfgs_memory must be 1 to 32, is 99"
+
 # Not certified: an accuracy that cannot be reached, or too few iterations. The best point is written all the same.
 run 3 "$bitune" eval --model model.json --tol 1e-300 --json clean
 equal "$(field out certified)" false

@@ -2,6 +2,7 @@
 . "$(dirname "$0")/lib.sh"
 
 run 0 "$bitune" help
+equal "$(grep -c "^Learning and restoring:" out)" 1
 # "  learn       learn a regularizer's …": the names stand behind two blanks, exit codes apart.
 commands=$(sed -n 's/^  \([a-z][a-z]*\) .*/\1/p' out)
 for command in learn denoise eval check synth noise plot version help; do
