@@ -60,6 +60,9 @@ void bt_app_complain(BtApp *app, const char *text);
 double bt_app_seconds(const BtApp *app);
 double bt_app_clock(void);
 
+/* Cores that this process may use. */
+int bt_app_cores(void);
+
 /* For check(): BT_ERR_ARG "--NAME is required" unless `given`. */
 BtStatus bt_app_require(BtApp *app, int given, const char *name);
 

@@ -6,10 +6,11 @@
 #define MAX_COMMANDS 32
 #define NAME_LIMIT 32
 
-extern const BtCommand bt_cmd_compare, bt_cmd_plot, bt_cmd_version, bt_cmd_help, bt_cmd_completion;
+extern const BtCommand bt_cmd_nn, bt_cmd_compare, bt_cmd_plot, bt_cmd_version, bt_cmd_help, bt_cmd_completion;
 
-static const BtCommand *const plain_commands[] = {&bt_cmd_compare, &bt_cmd_plot,       &bt_cmd_version,
-                                                  &bt_cmd_help,    &bt_cmd_completion, NULL};
+static const BtCommand *const plain_commands[] = {&bt_cmd_nn,      &bt_cmd_compare, &bt_cmd_plot,
+                                                  &bt_cmd_version, &bt_cmd_help,    &bt_cmd_completion,
+                                                  NULL};
 
 /* Groups in the order in which they are listed. */
 static const char *const groups[] = {BT_GROUP_LEARNING, BT_GROUP_IMAGES, BT_GROUP_PROGRAM};

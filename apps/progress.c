@@ -97,13 +97,29 @@ static void format_stochastic(const BtProgress *p, double now, char *line, size_
            e->step, duration_text(e->seconds, time, sizeof time), (long long)bt_work_total(&e->work));
 }
 
+/* "epoch 3/12  step 420/1200  loss 0.1234  valid 0.1311  0:12 left  step size 1e-02" */
+static void format_training(const BtProgress *p, double now, char *line, size_t size) {
+  const BtTrainingEvent *e = &p->training;
+  char left[48] = "", left_time[24], valid[32] = "";
+  const double gained = (double)(e->step - p->outer_first), ahead = (double)(e->steps - e->step);
+  if (gained > 0 && ahead > 0)
+    snprintf(left, sizeof left, "  %s left",
+             duration_text((now - p->outer_start) / gained * ahead, left_time, sizeof left_time));
+  if (!isnan(p->valid_loss)) snprintf(valid, sizeof valid, "  valid %.4g", p->valid_loss);
+  snprintf(line, size, "epoch %lld/%lld  step %lld/%lld  loss %.4g%s%s  step size %.1e",
+           (long long)(e->step < e->steps ? e->epoch + 1 : e->epoch), (long long)e->epochs,
+           (long long)e->step, (long long)e->steps, e->train_loss, valid, left, e->rate);
+}
+
 static void draw(BtProgress *p) {
   char line[LINE_LIMIT];
   const double now = bt_clock();
   if (p->shown && now - p->last_draw < REDRAW_SECONDS) return;
   /* The last column stays free: writing into it makes some terminals wrap. */
   const size_t width = terminal_width() - 1;
-  if (p->has_outer && p->outer.stochastic)
+  if (p->has_training)
+    format_training(p, now, line, sizeof line);
+  else if (p->has_outer && p->outer.stochastic)
     format_stochastic(p, now, line, sizeof line);
   else if (p->has_outer)
     format_outer(p, now, line, sizeof line);
@@ -131,6 +147,18 @@ static void take_progress(BtProgress *p, const BtProgressEvent *e) {
   p->has_progress = 1;
 }
 
+static void take_training(BtProgress *p, const BtTrainingEvent *e) {
+  if (!p->has_training || e->step < p->training.step) {
+    p->outer_start = bt_clock();
+    p->outer_first = e->step;
+    p->valid_loss = (double)NAN;
+  }
+  p->training = *e;
+  p->training.hyper = NULL;
+  p->has_training = 1;
+  if (e->moment == BT_TRAINED_EPOCH) p->valid_loss = e->valid_loss;
+}
+
 int bt_progress_event(void *user, const BtEvent *event) {
   BtProgress *p = user;
   if (!p->enabled || event->type == BT_EVENT_WARNING) return 0;
@@ -142,6 +170,8 @@ int bt_progress_event(void *user, const BtEvent *event) {
     p->outer = event->as.outer;
     p->outer.theta = NULL;
     p->has_outer = 1;
+  } else if (event->type == BT_EVENT_TRAINING) {
+    take_training(p, &event->as.training);
   } else {
     take_progress(p, &event->as.progress);
   }

@@ -76,7 +76,7 @@ int bt_app_launcher_rank(void) {
   return tasks && rank && atoi(tasks) > 1 ? atoi(rank) : -1;
 }
 
-static int available_cores(void) {
+int bt_app_cores(void) {
   long cores = 0;
 #ifdef CPU_COUNT
   cpu_set_t set;
@@ -87,7 +87,7 @@ static int available_cores(void) {
 }
 
 static int process_count(BtApp *app) {
-  int count = app->common.jobs > 0 ? (int)app->common.jobs : available_cores();
+  int count = app->common.jobs > 0 ? (int)app->common.jobs : bt_app_cores();
   const size_t items = app->command->items ? app->command->items(app, app->settings) : 0;
   if (items > 0 && items < (size_t)count) count = (int)items;
   *app->ctx.error = '\0';

@@ -12,7 +12,8 @@
 typedef enum {
   BT_EVENT_WARNING,  /* text: something the user should know                                 */
   BT_EVENT_PROGRESS, /* done of total units                                                  */
-  BT_EVENT_OUTER     /* one outer iteration of a bilevel method has ended                    */
+  BT_EVENT_OUTER,    /* one outer iteration of a bilevel method has ended                    */
+  BT_EVENT_TRAINING  /* a network's training has come a step further                         */
 } BtEventType;
 
 typedef struct {
@@ -41,12 +42,34 @@ typedef struct {
   double seconds;       /* wall time since the run began, earlier parts of a resumed run included */
 } BtOuterEvent;
 
+typedef enum {
+  BT_TRAINED_STEP,  /* one training step                                                     */
+  BT_TRAINED_TUNED, /* hyperparameters have moved                                            */
+  BT_TRAINED_EPOCH  /* an epoch has ended and the network was evaluated                      */
+} BtTrainingMoment;
+
+typedef struct {
+  BtTrainingMoment moment;
+  int64_t epoch, epochs; /* whole epochs done, and planned                                    */
+  int64_t step, steps;   /* training steps done, and planned                                  */
+  double rate;           /* step size of the weights                                          */
+  double train_loss;     /* mean over the epoch so far                                        */
+  double tuning_loss;    /* TUNED: validation loss of this step's batch; else NAN             */
+  double valid_loss, valid_accuracy; /* EPOCH; NAN where there is none                        */
+  double test_loss, test_accuracy;
+  int best;              /* EPOCH: the least validation loss so far                           */
+  const double *hyper;   /* [hyper_count] hyperparameters, discrete ones before they are floored; borrowed for */
+  int64_t hyper_count;   /* the call; NULL in STEP                                                        */
+  double seconds;        /* wall time since the run began, earlier parts of a resumed run included        */
+} BtTrainingEvent;
+
 typedef struct {
   BtEventType type;
   union {
     const char *warning;
     BtProgressEvent progress;
     BtOuterEvent outer;
+    BtTrainingEvent training;
   } as;
 } BtEvent;
 

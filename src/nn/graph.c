@@ -145,6 +145,12 @@ NnId nn_parameter(NnGraph *g, const char *name, NnGroup group, NnShape shape) {
   return add_leaf(g, &parameter_op, name, shape, 0, group);
 }
 
+void nn_name(NnGraph *g, NnId node, const char *name) {
+  if (!nn_nodes_valid(g, "name", 1, &node) || nn_node(g, node)->name) return;
+  nn_node(g, node)->name = bt_copy_text(name);
+  if (!nn_node(g, node)->name) nn_node_fail(g, BT_ERR_MEMORY, "out of memory");
+}
+
 static size_t padded(size_t n) { return (n + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT; }
 
 static size_t capacity_of(const NnGraph *g, const NnNode *n) {

@@ -72,6 +72,9 @@ NnId nn_input(NnGraph *g, const char *name, NnShape shape);    /* batched, set b
 NnId nn_constant(NnGraph *g, const char *name, NnShape shape); /* not batched, set when needed      */
 NnId nn_parameter(NnGraph *g, const char *name, NnGroup group, NnShape shape);
 
+/* Names a node in between, for errors; one that has a name keeps it. */
+void nn_name(NnGraph *g, NnId node, const char *name);
+
 /* Allocates everything. The first error of the builder functions; BT_ERR_MEMORY tells how much was needed. */
 BtStatus nn_graph_close(BtContext *ctx, NnGraph *g);
 

@@ -129,7 +129,7 @@ NnId nn_range(NnGraph *g, NnId x, size_t column, NnRange r) {
   if (isfinite(r.low) && isfinite(r.high))
     y = nn_scale(g, nn_unary(g, NN_SIGMOID, y), r.high - r.low, r.low);
   else if (isfinite(r.low))
-    y = nn_scale(g, nn_unary(g, NN_SOFTPLUS, y), 1, r.low);
+    y = nn_scale(g, nn_unary(g, r.logarithmic ? NN_EXP : NN_SOFTPLUS, y), 1, r.low);
   else if (isfinite(r.high))
     y = nn_scale(g, nn_unary(g, NN_SOFTPLUS, y), -1, r.high);
   return r.discrete ? nn_unary(g, NN_FLOOR, y) : y;
@@ -144,7 +144,7 @@ double nn_range_value(NnRange r, double x) {
   if (isfinite(r.low) && isfinite(r.high))
     y = r.low + (r.high - r.low) / (1 + exp(-x));
   else if (isfinite(r.low))
-    y = r.low + softplus(x);
+    y = r.low + (r.logarithmic ? exp(x) : softplus(x));
   else if (isfinite(r.high))
     y = r.high - softplus(x);
   return r.discrete ? floor(y) : y;
@@ -152,7 +152,7 @@ double nn_range_value(NnRange r, double x) {
 
 double nn_range_inverse(NnRange r, double value) {
   if (isfinite(r.low) && isfinite(r.high)) return log((value - r.low) / (r.high - value));
-  if (isfinite(r.low)) return softplus_inverse(value - r.low);
+  if (isfinite(r.low)) return r.logarithmic ? log(value - r.low) : softplus_inverse(value - r.low);
   if (isfinite(r.high)) return softplus_inverse(r.high - value);
   return value;
 }

@@ -106,11 +106,12 @@ NnId nn_centre(NnGraph *g, NnId perturbed, NnId lambda);
 /* Σ log(softplus(s_i)·sqrt(2πe)): the entropy of the perturbation → scalar. */
 NnId nn_entropy(NnGraph *g, NnId s);
 
-/* Ranges of hyperparameters; an infinite end is open. Both: a + (b − a)·sigmoid; [a,∞): a + softplus; (−∞,b]:
- * b − softplus; none: as it is. Discrete ones are floored; their derivative is taken as zero. */
+/* Ranges of hyperparameters; an infinite end is open. Both: a + (b − a)·sigmoid; [a,∞): a + softplus, or a + exp
+ * if logarithmic; (−∞,b]: b − softplus; none: as it is. Discrete ones are floored; their derivative is taken as
+ * zero. */
 typedef struct {
   double low, high;
-  int discrete;
+  int discrete, logarithmic;
 } NnRange;
 /* Column `column` of x [n], batched or not, in its range → [1]. */
 NnId nn_range(NnGraph *g, NnId x, size_t column, NnRange range);

@@ -450,11 +450,15 @@ static void broken_labels(void) {
 }
 
 static void range_inverses(void) {
-  const NnRange rows[] = {{0, 0.95, 0}, {2, INFINITY, 0}, {-INFINITY, 5, 0}, {-INFINITY, INFINITY, 0}};
-  const double values[] = {0.05, 2.5, -3, 7};
-  for (size_t i = 0; i < 4; i++)
+  const NnRange rows[] = {{0, 0.95, 0, 0},
+                          {2, INFINITY, 0, 0},
+                          {-INFINITY, 5, 0, 0},
+                          {-INFINITY, INFINITY, 0, 0},
+                          {1, INFINITY, 0, 1}};
+  const double values[] = {0.05, 2.5, -3, 7, 1.001};
+  for (size_t i = 0; i < 5; i++)
     BT_CHECK_NEAR(nn_range_value(rows[i], nn_range_inverse(rows[i], values[i])), values[i], 1e-12);
-  BT_CHECK_NEAR(nn_range_value((NnRange){2, 24, 1}, nn_range_inverse((NnRange){2, 24, 0}, 4.7)), 4, 0);
+  BT_CHECK_NEAR(nn_range_value((NnRange){2, 24, 1, 0}, nn_range_inverse((NnRange){2, 24, 0, 0}, 4.7)), 4, 0);
 }
 
 /* A shared mask is the same one; masks of their own differ; whole rows go or stay. */

@@ -1,0 +1,124 @@
+#include "nn.h"
+
+#include <string.h>
+
+static const BtOption options[] = {
+    BT_OPT_TEXT("task", 0, BtNn, task, NULL, "NAME|FILE",
+                "train: a built-in task, or a JSON file that describes one"),
+    BT_OPT_TEXT("data", 0, BtNn, data, NULL, "DIR",
+                "folder or file of the task's data; generated data need none"),
+    BT_OPT_CHOICE("tuner", BtNn, tuner, NN_TUNER_NONE, NN_TUNER_CHOICES,
+                  "train: how hyperparameters are tuned; none: they stay as the task says"),
+    BT_OPT_TEXT("device", 0, BtNn, device, "cpu", "DEVICE", "cpu, cuda or cuda:K"),
+    BT_OPT_INT("threads", BtNn, threads, 0, BT_WITHIN(0, 4096), "N",
+               "threads on the CPU; 0: all cores available"),
+    BT_OPT_INT("epochs", BtNn, epochs, 0, BT_NONNEGATIVE, "N",
+               "train: passes over the training data; 0: the task's"),
+    BT_OPT_REAL("max-seconds", BtNn, max_seconds, 0, BT_NONNEGATIVE, "T",
+                "train: end after T seconds with what has been reached; 0: no limit"),
+    BT_OPT_INT("seed", BtNn, seed, 1, BT_NONNEGATIVE, "N",
+               "train: of initial weights, order of the data, dropout masks and perturbations"),
+    BT_OPT_TEXT("log", 0, BtNn, log, NULL, "FILE.csv", "train: losses and hyperparameters of each epoch"),
+    BT_OPT_TEXT("schedule", 0, BtNn, schedule, NULL, "FILE.csv",
+                "train: hyperparameters over the training steps, as they are tuned"),
+    BT_OPT_TEXT("replay", 0, BtNn, replay, NULL, "FILE.csv",
+                "train: follow a schedule that an earlier run has found, with --tuner none"),
+    BT_OPT_TEXT("checkpoint", 0, BtNn, checkpoint, NULL, "FILE",
+                "train: keep the run's state and its best weights in FILE (safetensors)"),
+    BT_OPT_TEXT("resume", 0, BtNn, resume, NULL, "FILE",
+                "train: go on from a checkpoint, which brings task, tuner and seed; FILE is kept up unless "
+                "--checkpoint names another"),
+    BT_OPT_FLAG("print-task", BtNn, print_task,
+                "train: print the task's JSON, to start one of your own from"),
+    BT_OPT_FLAG("last", BtNn, last, "eval: the last weights instead of those with the least validation loss"),
+    BT_OPT_END};
+
+static size_t nn_options(void *settings, BtOptionSet *sets) {
+  sets[0] = (BtOptionSet){options, settings, NULL};
+  return 1;
+}
+
+typedef BtStatus Action(BtApp *app, const BtNn *set);
+static const struct {
+  const char *name;
+  size_t operands; /* its own name included */
+  Action *run;
+} actions[] = {{"train", 1, bt_nn_train}, {"eval", 2, bt_nn_eval}};
+
+enum { ACTIONS = sizeof actions / sizeof *actions };
+
+static int action_of(const BtApp *app) {
+  for (int k = 0; k < ACTIONS; k++)
+    if (strcmp(app->operands[0], actions[k].name) == 0) return k;
+  return -1;
+}
+
+static BtStatus check_train(BtApp *app, const BtNn *set) {
+  BtContext *ctx = &app->ctx;
+  if (!set->task && !set->resume) return bt_fail(ctx, BT_ERR_ARG, "--task (or --resume) is required");
+  if (set->task && set->resume)
+    return bt_fail(ctx, BT_ERR_ARG, "--resume brings its own task; leave --task out");
+  if (set->replay && set->tuner != NN_TUNER_NONE)
+    return bt_fail(ctx, BT_ERR_ARG, "--replay follows a schedule instead of tuning: use --tuner none");
+  const char *const outputs[] = {set->log, set->schedule, set->checkpoint ? set->checkpoint : set->resume,
+                                 set->replay};
+  for (int i = 0; i < 4; i++)
+    for (int k = 0; k < i; k++)
+      if (outputs[i] && outputs[k] && strcmp(outputs[i], outputs[k]) == 0)
+        return bt_fail(ctx, BT_ERR_ARG, "%s is named for two files", outputs[i]);
+  return BT_OK;
+}
+
+static BtStatus nn_check(BtApp *app, const void *settings) {
+  const int action = action_of(app);
+  if (action < 0)
+    return bt_fail(&app->ctx, BT_ERR_ARG, "nn does not know \"%.40s\"; it knows train and eval",
+                   app->operands[0]);
+  if (app->operand_count != actions[action].operands)
+    return actions[action].operands == 1
+               ? bt_fail(&app->ctx, BT_ERR_ARG, "nn %s takes options only; \"%.80s\" is too many",
+                         actions[action].name, app->operands[1])
+               : bt_fail(&app->ctx, BT_ERR_ARG,
+                         "nn eval takes a checkpoint: bitune nn eval CHECKPOINT --data DIR");
+  return actions[action].run == bt_nn_train ? check_train(app, settings) : BT_OK;
+}
+
+static BtStatus nn_run(BtApp *app, void *settings) {
+  const int action = action_of(app);
+  bt_app_put_text(app, "action", actions[action].name);
+  return actions[action].run(app, settings);
+}
+
+const BtCommand bt_cmd_nn = {
+    .name = "nn",
+    .group = BT_GROUP_LEARNING,
+    .summary = "train networks that tune their own hyperparameters",
+    .usage = "train --task NAME|FILE [--data DIR] [options]\neval CHECKPOINT [--data DIR] [options]",
+    .help =
+        "A task is one JSON file: data, network, hyperparameters with their ranges, optimizers, tuning. "
+        "Built in are "
+        "mnist-mlp and, on generated data, tiny-mlp; --print-task prints one.\n\n"
+        "Tuners: stn, self-tuning networks (MacKay et al. 2019); cstn, the same with a centred response; "
+        "dstn, "
+        "Delta-STN (Bae and Grosse 2020). They learn how the weights respond to the hyperparameters while "
+        "the "
+        "weights are trained, and move the hyperparameters to lower the validation loss: dropout rates, "
+        "weight decay, "
+        "augmentation and the like are tuned in one training.\n\n"
+        "The figures reported are those of the epoch with the least validation loss; a checkpoint holds "
+        "these weights "
+        "beside the last ones, and eval takes them.",
+    .examples =
+        {{"bitune nn train --task mnist-mlp --data mnist --tuner dstn --epochs 10 --log run.csv",
+          "MNIST with three dropout rates tuned by Delta-STN"},
+         {"bitune nn train --task tiny-mlp --tuner dstn --schedule found.csv --checkpoint tiny.safetensors",
+          "Generated digits, in seconds; the schedule found and the weights are kept"},
+         {"bitune nn eval tiny.safetensors", "Loss and accuracy of the best epoch's weights"}},
+    .min_operands = 1,
+    .max_operands = 2,
+    .operands = "files",
+    .settings_size = sizeof(BtNn),
+    .options = nn_options,
+    .check = nn_check,
+    .run = nn_run,
+};

@@ -1,0 +1,64 @@
+/* apps/nn.h: what the files of `bitune nn` share. */
+#ifndef BITUNE_APPS_NN_H
+#define BITUNE_APPS_NN_H
+
+#include "app.h"
+#include "nn/train.h"
+
+/* The options. */
+typedef struct {
+  const char *task, *data, *device, *log, *schedule, *replay, *checkpoint, *resume;
+  int tuner, print_task, last;
+  int64_t epochs, seed, threads;
+  double max_seconds;
+} BtNn;
+
+/* nn_log.c: rows of a training as CSV files that survive a kill at any moment. */
+typedef struct BtNnLog BtNnLog;
+
+typedef enum {
+  BT_NN_EPOCHS,  /* a row for each epoch: epoch, step, rate, train_loss, valid_loss, test_loss, accuracies or
+                    perplexities, best, seconds, hyperparameters                                       */
+  BT_NN_SCHEDULE /* a row for each change of the hyperparameters: step, epoch, tuning_loss, hyperparameters */
+} BtNnLogKind;
+
+/* resume_step < 0 replaces the file; otherwise rows up to that training step are kept. accuracy: labels are
+ * classes; perplexity: words. */
+BtStatus bt_nn_log_open(BtContext *ctx, const char *path, BtNnLogKind kind, const NnHyperSet *hyper, int text,
+                        int64_t resume_step, BtNnLog **log);
+/* Observer (user: the BtNnLog). */
+BtObserverFn bt_nn_log_event;
+/* Closes and frees (NULL is allowed). BT_ERR_IO if a row could not be written. */
+BtStatus bt_nn_log_close(BtContext *ctx, BtNnLog *log);
+
+/* A schedule to replay. BT_ERR_FORMAT where a hyperparameter has no column or a cell no number. */
+typedef struct {
+  NnReplay replay;
+  int64_t *step;
+  double *values;
+} BtNnSchedule;
+BtStatus bt_nn_schedule_read(BtContext *ctx, const char *path, const NnHyperSet *hyper,
+                             BtNnSchedule *schedule);
+void bt_nn_schedule_clear(BtNnSchedule *schedule);
+
+/* nn_session.c: backend and data of a task. */
+typedef struct {
+  NnTask *task; /* owned */
+  NnData *data;
+  NnBackend *backend;
+} BtNnSession;
+
+/* The task's data at --data with the seed of their split, on --device. The session owns the task, from here
+ * on even after an error: clear it. */
+BtStatus bt_nn_session_open(BtApp *app, const BtNn *set, NnTask *task, BtNnSession *session);
+void bt_nn_session_clear(BtNnSession *session);
+int bt_nn_threads(const BtNn *set);
+
+/* {name: value}, discrete ones floored. New reference. */
+json_t *bt_nn_hyper_json(const NnHyperSet *hyper, const double *values);
+
+/* What the words after `bitune nn` do. */
+BtStatus bt_nn_train(BtApp *app, const BtNn *set);
+BtStatus bt_nn_eval(BtApp *app, const BtNn *set);
+
+#endif

@@ -1,0 +1,40 @@
+#include <math.h>
+#include <string.h>
+
+#include "nn.h"
+
+int bt_nn_threads(const BtNn *set) { return set->threads > 0 ? (int)set->threads : bt_app_cores(); }
+
+/* Sets that are read from files; others are generated. */
+static int needs_path(const NnDataOptions *o) {
+  return o->kind <= NN_DATA_CLASSES && o->kind != NN_DATA_IMAGES;
+}
+
+BtStatus bt_nn_session_open(BtApp *app, const BtNn *set, NnTask *task, BtNnSession *s) {
+  BtContext *ctx = &app->ctx;
+  BtStatus st = BT_OK;
+  *s = (BtNnSession){.task = task};
+  NnDataOptions o = task->data;
+  if (set->data) o.path = set->data;
+  if (needs_path(&o) && !o.path)
+    return bt_fail(ctx, BT_ERR_ARG, "--data is required: the folder of the data of %s", task->file);
+  BT_TRY(nn_backend_open(ctx, set->device, bt_nn_threads(set), &s->backend));
+  BT_TRY(nn_data_open(ctx, &o, &s->data));
+done:
+  return st;
+}
+
+void bt_nn_session_clear(BtNnSession *s) {
+  nn_data_close(s->data);
+  nn_backend_close(s->backend);
+  nn_task_free(s->task);
+  *s = (BtNnSession){0};
+}
+
+json_t *bt_nn_hyper_json(const NnHyperSet *hyper, const double *values) {
+  json_t *object = json_object();
+  for (size_t i = 0; object && i < hyper->count; i++)
+    (void)json_object_set_new(object, hyper->item[i].name,
+                              json_real(hyper->item[i].range.discrete ? floor(values[i]) : values[i]));
+  return object;
+}

@@ -1,0 +1,62 @@
+/* nn/train_internal.h: a training's state, shared by its files. */
+#ifndef BITUNE_NN_TRAIN_INTERNAL_H
+#define BITUNE_NN_TRAIN_INTERNAL_H
+
+#include "nn/loader.h"
+#include "nn/train.h"
+
+enum { NN_BEST_GROUPS = NN_GROUPS };
+
+/* Whole numbers of a checkpoint. */
+typedef struct {
+  int64_t epoch, index; /* whole epochs; batches of the present one                    */
+  int64_t step, tuned;  /* training and validation steps                               */
+  int64_t best_epoch;
+  int64_t epochs_seen; /* entries of the history of validation losses                 */
+  int64_t triggered;   /* epoch at which the non-monotone trigger came last           */
+} NnCounters;
+
+/* Real numbers of a checkpoint. */
+typedef struct {
+  double loss_sum;              /* of the training steps of the present epoch                     */
+  double train_loss;            /* mean over the last whole one                                   */
+  double multiplier;            /* of the step size, by the trigger                               */
+  double seconds, step_seconds; /* of everything; of steps alone                       */
+  double valid[2], test[2], best_valid[2], best_test[2]; /* loss, accuracy             */
+} NnFigures;
+
+struct NnTraining {
+  const NnTask *task;
+  NnTrainOptions o;
+  const NnData *data;
+  NnModel *model;
+  NnTuner *tuner;
+  NnTunerTraits traits;
+  NnLoader *train, *tune, *score[NN_SPLITS]; /* NULL where there is no such split      */
+  int64_t batches, epochs;
+  NnSchedule rate, response_rate, tuning_rate;
+  NnCounters count;
+  NnFigures figures;
+  double *history; /* [history_room] validation losses by epoch                        */
+  size_t history_room;
+  NnReal *train_state, *tune_state; /* recurrent states before the next batch          */
+  size_t states;                    /* elements of each, 0: none                       */
+  NnReal *best[NN_BEST_GROUPS];     /* values of all groups in the best epoch          */
+  double *hyper, *best_hyper;       /* [hyperparameters]                               */
+  NnReal *scratch;                  /* of evaluation                                   */
+  size_t scratch_room;
+  size_t replayed; /* rows of the replay that have been reached       */
+  double deadline; /* monotonic clock, INFINITY: none                 */
+  int time_up;
+  int saved; /* the checkpoint has been written by this run     */
+};
+
+/* train_score.c: evaluates after an epoch; then, in the next one, history, trigger and the best so far. */
+BtStatus nn_training_score(BtContext *ctx, NnTraining *t);
+BtStatus nn_training_judge(BtContext *ctx, NnTraining *t, int *best);
+BtStatus nn_training_keep_best(BtContext *ctx, NnTraining *t);
+
+/* Room for one more epoch's validation loss. */
+BtStatus nn_training_reserve(BtContext *ctx, NnTraining *t, int64_t entries);
+
+#endif

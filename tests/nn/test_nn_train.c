@@ -1,0 +1,221 @@
+/* Trainings on generated data: what the tuners promise, and that a resumed run equals an unbroken one. */
+#include "nn/train.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness.h"
+#include "nn_check.h"
+
+typedef struct {
+  BtContext ctx;
+  NnTask *task;
+  NnData *data;
+  NnBackend *backend;
+} Set;
+
+static int open_set(Set *s, const char *task) {
+  *s = (Set){0};
+  bt_context_init(&s->ctx);
+  s->backend = nn_test_backend(1);
+  return s->backend && BT_CHECK_STATUS(nn_task_load(&s->ctx, task, &s->task), BT_OK, &s->ctx) &&
+         BT_CHECK_STATUS(nn_data_open(&s->ctx, &s->task->data, &s->data), BT_OK, &s->ctx);
+}
+
+static void close_set(Set *s) {
+  nn_data_close(s->data);
+  nn_backend_close(s->backend);
+  nn_task_free(s->task);
+}
+
+static NnTraining *training(Set *s, const NnTrainOptions *o) {
+  NnTraining *t = NULL;
+  BT_CHECK_STATUS(nn_training_create(&s->ctx, s->task, o, s->data, s->backend, &t), BT_OK, &s->ctx);
+  return t;
+}
+
+/* All weights, hyperparameters and buffers as they lie in memory. */
+static NnReal *values(Set *s, NnTraining *t, size_t *count) {
+  const NnGraph *g = nn_training_model(t)->graph;
+  size_t total = 0, n;
+  for (int q = 0; q < NN_GROUPS; q++) {
+    (void)nn_graph_group_values(g, (NnGroup)(1 << q), &n);
+    total += n;
+  }
+  NnReal *x = calloc(total + 1, sizeof *x);
+  *count = 0;
+  for (int q = 0; q < NN_GROUPS && x; q++) {
+    const NnReal *from = nn_graph_group_values(g, (NnGroup)(1 << q), &n);
+    if (n == 0) continue;
+    BT_CHECK_STATUS(s->backend->download(&s->ctx, s->backend, x + *count, from, n * sizeof *x), BT_OK,
+                    &s->ctx);
+    *count += n;
+  }
+  return x;
+}
+
+/* The loss falls, hyperparameters move and stay in their ranges. */
+static void tuned(const char *name, NnTunerKind kind, int64_t epochs) {
+  enum { MOST = 32 };
+  double start[MOST], end[MOST];
+  Set s;
+  if (open_set(&s, name) && BT_CHECK(s.task->hyper.count <= MOST)) {
+    NnTraining *t = training(&s, &(NnTrainOptions){.tuner = kind, .seed = 3, .epochs = epochs});
+    NnScore first;
+    BT_CHECK_STATUS(nn_training_hyper(&s.ctx, t, start, NULL), BT_OK, &s.ctx);
+    BT_CHECK_STATUS(nn_training_evaluate(&s.ctx, t, NN_VALID, &first), BT_OK, &s.ctx);
+    BT_CHECK_STATUS(nn_training_run(&s.ctx, t, 0), BT_OK, &s.ctx);
+    const NnTrainResult r = nn_training_result(t);
+    BT_CHECK_ROW(r.best_valid.loss < 0.9 * first.loss, "%s, tuner %d: validation loss %g, at the start %g",
+                 name, (int)kind, r.best_valid.loss, first.loss);
+    BT_CHECK(r.epoch == epochs);
+    BT_CHECK((r.tuned > 0) == (kind != NN_TUNER_NONE));
+    BT_CHECK_STATUS(nn_training_hyper(&s.ctx, t, end, NULL), BT_OK, &s.ctx);
+    for (size_t i = 0; i < s.task->hyper.count; i++) {
+      const NnHyper *h = &s.task->hyper.item[i];
+      BT_CHECK_ROW((start[i] != end[i]) == (kind != NN_TUNER_NONE), "%s: %s went from %g to %g", name,
+                   h->name, start[i], end[i]);
+      BT_CHECK_ROW(end[i] >= h->range.low && end[i] <= h->range.high, "%s: %s is %g", name, h->name, end[i]);
+    }
+    nn_training_destroy(t);
+  }
+  close_set(&s);
+}
+
+static void tuners(void) {
+  static const char *const names[] = {"tiny-mlp"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    for (int kind = NN_TUNER_NONE; kind <= NN_TUNER_DSTN; kind++) tuned(names[i], (NnTunerKind)kind, 5);
+}
+
+typedef struct {
+  int64_t step;
+} Stopper;
+
+static int stop_at(void *user, const BtEvent *event) {
+  const Stopper *s = user;
+  return event->type == BT_EVENT_TRAINING && event->as.training.moment == BT_TRAINED_STEP &&
+         event->as.training.step == s->step;
+}
+
+/* Stopped within an epoch, written, read into another training: the same bits at the end. */
+static void resumed(const char *name, NnTunerKind kind, int64_t epochs, int64_t step) {
+  const char *path = bt_test_path("checkpoint.safetensors");
+  NnTrainOptions o = {.tuner = kind, .seed = 5, .epochs = epochs};
+  size_t n[2] = {0, 0};
+  NnReal *x[2] = {NULL, NULL};
+  NnTrainResult r[2];
+  Set s;
+  if (open_set(&s, name)) {
+    NnTraining *whole = training(&s, &o);
+    BT_CHECK_STATUS(nn_training_run(&s.ctx, whole, 0), BT_OK, &s.ctx);
+    x[0] = values(&s, whole, &n[0]);
+    r[0] = nn_training_result(whole);
+    nn_training_destroy(whole);
+
+    Stopper stopper = {step};
+    o.checkpoint = path;
+    NnTraining *part = training(&s, &o);
+    BT_CHECK_STATUS(bt_context_observe(&s.ctx, stop_at, &stopper), BT_OK, &s.ctx);
+    BT_CHECK_STATUS(nn_training_run(&s.ctx, part, 0), BT_STOPPED, &s.ctx);
+    BT_CHECK(nn_training_result(part).step == step);
+    nn_training_destroy(part);
+    s.ctx.observer_count = 0;
+
+    NnTraining *rest = training(&s, &o);
+    BT_CHECK_STATUS(nn_training_load(&s.ctx, rest, path), BT_OK, &s.ctx);
+    BT_CHECK(nn_training_result(rest).step == step);
+    BT_CHECK_STATUS(nn_training_run(&s.ctx, rest, 0), BT_OK, &s.ctx);
+    x[1] = values(&s, rest, &n[1]);
+    r[1] = nn_training_result(rest);
+    nn_training_destroy(rest);
+    BT_CHECK(n[0] == n[1] && n[0] > 0);
+    BT_CHECK_ROW(n[0] == n[1] && memcmp(x[0], x[1], n[0] * sizeof(NnReal)) == 0, "%s: weights differ", name);
+    BT_CHECK(r[0].best_valid.loss == r[1].best_valid.loss && r[0].valid.loss == r[1].valid.loss);
+    BT_CHECK(r[0].train_loss == r[1].train_loss && r[0].best_epoch == r[1].best_epoch);
+  }
+  free(x[0]);
+  free(x[1]);
+  close_set(&s);
+}
+
+static void resuming(void) {
+  resumed("tiny-mlp", NN_TUNER_DSTN, 5, 71);
+  resumed("tiny-mlp", NN_TUNER_STN, 4, 60);
+}
+
+/* The best epoch's weights come back from a checkpoint. */
+static void best_weights(void) {
+  const char *path = bt_test_path("best.safetensors");
+  const NnTrainOptions o = {.tuner = NN_TUNER_DSTN, .seed = 2, .epochs = 4, .checkpoint = path};
+  NnScore score;
+  Set s;
+  if (open_set(&s, "tiny-mlp")) {
+    NnTraining *t = training(&s, &o);
+    BT_CHECK_STATUS(nn_training_run(&s.ctx, t, 0), BT_OK, &s.ctx);
+    const NnTrainResult r = nn_training_result(t);
+    nn_training_destroy(t);
+    t = training(&s, &o);
+    BT_CHECK_STATUS(nn_training_use_best(&s.ctx, t), BT_ERR_ARG, &s.ctx);
+    BT_CHECK_STATUS(nn_training_load(&s.ctx, t, path), BT_OK, &s.ctx);
+    BT_CHECK_STATUS(nn_training_use_best(&s.ctx, t), BT_OK, &s.ctx);
+    BT_CHECK_STATUS(nn_training_evaluate(&s.ctx, t, NN_TEST, &score), BT_OK, &s.ctx);
+    BT_CHECK(score.loss == r.best_test.loss && score.accuracy == r.best_test.accuracy);
+    nn_training_destroy(t);
+    /* Another seed or tuner does not fit. */
+    t = training(&s, &(NnTrainOptions){.tuner = NN_TUNER_DSTN, .seed = 3});
+    BT_CHECK_STATUS(nn_training_load(&s.ctx, t, path), BT_ERR_FORMAT, &s.ctx);
+    nn_training_destroy(t);
+    t = training(&s, &(NnTrainOptions){.tuner = NN_TUNER_STN, .seed = 2});
+    BT_CHECK_STATUS(nn_training_load(&s.ctx, t, path), BT_ERR_FORMAT, &s.ctx);
+    nn_training_destroy(t);
+  }
+  close_set(&s);
+}
+
+/* A run that diverges says where. */
+static void diverging(void) {
+  Set s;
+  if (open_set(&s, "tiny-mlp")) {
+    s.task->weights.rule.schedule.rate = NN_TOLERANCE(1e30, 1e200);
+    NnTraining *t = training(&s, &(NnTrainOptions){.tuner = NN_TUNER_NONE, .epochs = 2});
+    BT_CHECK_STATUS(nn_training_run(&s.ctx, t, 0), BT_ERR_NUMERIC, &s.ctx);
+    BT_CHECK_ROW(strstr(s.ctx.error, "diverged in step 2 ") && strstr(s.ctx.error, "layer"), "%s",
+                 s.ctx.error);
+    nn_training_destroy(t);
+  }
+  close_set(&s);
+}
+
+/* The schedule found is followed: at its end the hyperparameters are those that it ends with. */
+static void replaying(void) {
+  const int64_t step[] = {0, 7, 30};
+  const double schedule[] = {0.1, 0.2, 0.3, 0.4, 0.5, 0.6};
+  const NnReplay replay = {3, step, schedule};
+  double end[2];
+  Set s;
+  if (open_set(&s, "tiny-mlp")) {
+    NnTraining *t = training(&s, &(NnTrainOptions){.tuner = NN_TUNER_NONE, .epochs = 2, .replay = &replay});
+    BT_CHECK_STATUS(nn_training_run(&s.ctx, t, 1), BT_OK, &s.ctx);
+    BT_CHECK_STATUS(nn_training_hyper(&s.ctx, t, end, NULL), BT_OK, &s.ctx);
+    BT_CHECK_NEAR(end[0], 0.3, 1e-6);
+    BT_CHECK_STATUS(nn_training_run(&s.ctx, t, 0), BT_OK, &s.ctx);
+    BT_CHECK_STATUS(nn_training_hyper(&s.ctx, t, end, NULL), BT_OK, &s.ctx);
+    BT_CHECK_NEAR(end[0], 0.5, 1e-6);
+    BT_CHECK_NEAR(end[1], 0.6, 1e-6);
+    nn_training_destroy(t);
+    t = NULL;
+    const NnTrainOptions wrong = {.tuner = NN_TUNER_DSTN, .replay = &replay};
+    BT_CHECK_STATUS(nn_training_create(&s.ctx, s.task, &wrong, s.data, s.backend, &t), BT_ERR_ARG, &s.ctx);
+  }
+  close_set(&s);
+}
+
+static const BtTest tests[] = {{"tuners", tuners},
+                               {"resumed runs", resuming},
+                               {"best weights", best_weights},
+                               {"diverging runs", diverging},
+                               {"replayed schedules", replaying}};
+
+int main(void) { return bt_test_main("training", tests, sizeof tests / sizeof *tests); }
