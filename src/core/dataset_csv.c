@@ -61,6 +61,19 @@ static char *next_cell(char **rest, char separator) {
   return unquote(cell);
 }
 
+/* Each run of blanks between two numbers becomes a separator. */
+static void separate_by_blanks(BtLines *lines) {
+  char *out = lines->text;
+  for (const char *in = lines->text; in < lines->end;) {
+    const size_t run = strspn(in, " \r");
+    in += run;
+    if (run && *in && *in != '\n' && out > lines->text && out[-1] != '\n') *out++ = *separators;
+    if (*in) *out++ = *in++;
+  }
+  *out = '\0';
+  lines->end = out;
+}
+
 /* How the file is laid out. */
 typedef struct {
   char separator;
@@ -141,6 +154,7 @@ BtStatus bt_dataset_read_csv(BtContext *ctx, const char *path, BtLabelPlace plac
   size_t row = 0;
   *set = (BtDataset){0};
   BT_TRY(bt_lines_open(ctx, path, &lines));
+  if (!strpbrk(lines.text, separators) && !strchr(lines.text, '"')) separate_by_blanks(&lines);
   BT_TRY(measure_csv(ctx, &lines, &layout, &set->rows));
   set->features = layout.columns - (place != BT_LABEL_NONE);
   if (set->features == 0)

@@ -40,9 +40,11 @@ const BtOption nn_data_options[] = {
     BT_OPT_END};
 
 static const NnDataOps *const kinds[] = {
-    [NN_DATA_MNIST] = &nn_data_mnist,   [NN_DATA_TEXT] = &nn_data_text,
-    [NN_DATA_DIGITS] = &nn_data_digits, [NN_DATA_TOKENS] = &nn_data_tokens,
-    [NN_DATA_LINEAR] = &nn_data_linear,
+    [NN_DATA_MNIST] = &nn_data_mnist,   [NN_DATA_CIFAR10] = &nn_data_cifar10,
+    [NN_DATA_TEXT] = &nn_data_text,     [NN_DATA_IMAGES] = &nn_data_images,
+    [NN_DATA_TABLE] = &nn_data_table,   [NN_DATA_CLASSES] = &nn_data_classes,
+    [NN_DATA_DIGITS] = &nn_data_digits, [NN_DATA_TEXTURES] = &nn_data_textures,
+    [NN_DATA_TOKENS] = &nn_data_tokens, [NN_DATA_LINEAR] = &nn_data_linear,
 };
 #define KINDS (sizeof kinds / sizeof *kinds)
 
@@ -61,7 +63,7 @@ static BtStatus check_options(BtContext *ctx, const NnDataOptions *options) {
   }
   if (options->normalise != NN_UNIT && options->normalise != NN_STANDARD)
     return bt_fail(ctx, BT_ERR_ARG, "no such normalisation: %d", options->normalise);
-  if (options->kind < 0 || (size_t)options->kind >= KINDS || !kinds[options->kind])
+  if (options->kind < 0 || (size_t)options->kind >= KINDS)
     return bt_fail(ctx, BT_ERR_ARG, "no such kind of data: %d", options->kind);
   return BT_OK;
 }

@@ -28,7 +28,8 @@ struct NnData {
   void *store;
 };
 
-extern const NnDataOps nn_data_mnist, nn_data_text, nn_data_digits, nn_data_tokens, nn_data_linear;
+extern const NnDataOps nn_data_mnist, nn_data_cifar10, nn_data_text, nn_data_images, nn_data_table,
+    nn_data_classes, nn_data_digits, nn_data_textures, nn_data_tokens, nn_data_linear;
 
 /* data.c */
 

@@ -1,4 +1,4 @@
-/* Data sets: files that the tests write, generated sets, splits. */
+/* Data sets read from files that the tests write. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,117 +6,36 @@
 
 #include "core/file.h"
 #include "harness.h"
-#include "nn/data.h"
 #include "nn/loader.h"
-
-static BtContext ctx;
-
-static NnDataOptions defaults(NnDataKind kind) {
-  NnDataOptions o = {0};
-  bt_options_default(nn_data_options, &o);
-  o.kind = kind;
-  return o;
-}
-
-static NnData *opened(const NnDataOptions *o) {
-  NnData *data;
-  bt_context_init(&ctx);
-  BT_CHECK_STATUS(nn_data_open(&ctx, o, &data), BT_OK, &ctx);
-  return data;
-}
-
-static void refused(const NnDataOptions *o, BtStatus wanted, const char *words) {
-  NnData *data;
-  bt_context_init(&ctx);
-  const BtStatus st = nn_data_open(&ctx, o, &data);
-  BT_CHECK_STATUS(st, wanted, &ctx);
-  BT_CHECK(data == NULL);
-  BT_CHECK_ROW(strstr(ctx.error, words) != NULL, "\"%s\" does not say \"%s\"", ctx.error, words);
-  nn_data_close(data);
-}
-
-/* All rows of a split, in its own order: x and label, malloc'ed. */
-static size_t read_split(const NnData *data, NnSplit split, NnReal **x, NnReal **label) {
-  const size_t rows = nn_data_info(data)->rows[split];
-  const size_t xs = nn_shape_size(nn_data_info(data)->x), ls = nn_shape_size(nn_data_info(data)->label);
-  const NnLoaderOptions options = {.split = split, .batch = 7};
-  NnLoader *loader;
-  *x = calloc(rows * xs + 1, sizeof **x);
-  *label = calloc(rows * ls + 1, sizeof **label);
-  if (!*x || !*label) abort();
-  if (rows == 0 || !BT_CHECK_STATUS(nn_loader_create(&ctx, data, &options, &loader), BT_OK, &ctx)) return 0;
-  size_t got = 0;
-  for (size_t i = 0; i < nn_loader_batches(loader); i++) {
-    NnBatch b;
-    BT_CHECK_STATUS(nn_loader_get(&ctx, loader, 0, i, &b), BT_OK, &ctx);
-    memcpy(*x + got * xs, b.x, b.rows * xs * sizeof **x);
-    memcpy(*label + got * ls, b.label, b.rows * ls * sizeof **label);
-    got += b.rows;
-  }
-  BT_CHECK(got == rows);
-  nn_loader_destroy(loader);
-  return got;
-}
-
-static void write_file(const char *name, const void *bytes, size_t size) {
-  BT_CHECK_STATUS(bt_file_write(&ctx, bt_test_path(name), bytes, size), BT_OK, &ctx);
-}
-
-#define SIDE 4
-#define PLANE (SIDE * SIDE)
-
-/* Image i is filled with 3·i mod 256 but for its first two bytes, i; its label is i mod 10. */
-static void write_idx(const char *folder, const char *part, size_t rows) {
-  unsigned char *images = calloc(16 + rows * PLANE, 1), *labels = calloc(8 + rows, 1);
-  char name[128];
-  if (!images || !labels) abort();
-  const unsigned char head[16] = {
-      0, 0, 8, 3, 0, 0, (unsigned char)(rows >> 8), (unsigned char)rows, 0, 0, 0, SIDE, 0, 0, 0, SIDE};
-  memcpy(images, head, 16);
-  memcpy(labels, head, 8);
-  labels[3] = 1;
-  for (size_t i = 0; i < rows; i++) {
-    memset(images + 16 + i * PLANE, (int)(3 * i % 256), PLANE);
-    images[16 + i * PLANE] = (unsigned char)(i >> 8);
-    images[17 + i * PLANE] = (unsigned char)i;
-    labels[8 + i] = (unsigned char)(i % 10);
-  }
-  BT_CHECK_STATUS(bt_make_folder(&ctx, bt_test_path(folder)), BT_OK, &ctx);
-  snprintf(name, sizeof name, "%s/%s-images-idx3-ubyte", folder, part);
-  write_file(name, images, 16 + rows * PLANE);
-  snprintf(name, sizeof name, "%s/%s-labels-idx1-ubyte", folder, part);
-  write_file(name, labels, 8 + rows);
-  free(images);
-  free(labels);
-}
+#include "nn_data_check.h"
 
 /* Which image a row is, told by its first two bytes; every byte and the label are compared too. */
 static size_t identify(const NnReal *x, NnReal label) {
   const size_t i = (size_t)lround(255 * (double)x[0]) << 8 | (size_t)lround(255 * (double)x[1]);
   int right = (size_t)label == i % 10;
-  for (size_t k = 2; k < PLANE; k++) right &= lround(255 * (double)x[k]) == (long)(3 * i % 256);
+  for (size_t k = 2; k < NN_IDX_PLANE; k++) right &= lround(255 * (double)x[k]) == (long)(3 * i % 256);
   BT_CHECK_ROW(right, "image %zu is not as written", i);
   return i;
 }
 
 static void idx_files(void) {
   enum { TRAIN = 300, TEST = 20 };
-  NnDataOptions o = defaults(NN_DATA_MNIST);
+  NnDataOptions o = nn_data_defaults(NN_DATA_MNIST);
   int seen[TRAIN] = {0};
-  write_idx("idx", "train", TRAIN);
-  write_idx("idx", "t10k", TEST);
+  nn_write_idx("idx", "train", TRAIN);
+  nn_write_idx("idx", "t10k", TEST);
   o.path = bt_test_path("idx");
   o.valid_share = 0.15;
-  NnData *data = opened(&o);
+  NnData *data = nn_data_opened(&o);
   BT_NEED(data);
   const NnDataInfo *info = nn_data_info(data);
   BT_CHECK(info->rows[NN_TRAIN] == 255 && info->rows[NN_VALID] == 45 && info->rows[NN_TEST] == TEST);
-  BT_CHECK(info->x.dims == 3 && info->x.dim[0] == 1 && info->x.dim[1] == SIDE && info->classes == 10);
+  BT_CHECK(info->x.dims == 3 && info->x.dim[0] == 1 && info->x.dim[1] == NN_IDX_SIDE && info->classes == 10);
   for (int s = 0; s < NN_SPLITS; s++) {
     NnReal *x, *label;
-    const size_t rows = read_split(data, (NnSplit)s, &x, &label);
+    const size_t rows = nn_data_rows(data, (NnSplit)s, &x, &label);
     for (size_t i = 0; i < rows; i++) {
-      const size_t k = identify(x + i * PLANE, label[i]);
+      const size_t k = identify(x + i * NN_IDX_PLANE, label[i]);
       if (s == NN_TEST)
         BT_CHECK(k == i);
       else if (k < TRAIN)
@@ -130,40 +49,41 @@ static void idx_files(void) {
 }
 
 static void idx_refused(void) {
-  NnDataOptions o = defaults(NN_DATA_MNIST);
-  refused(&o, BT_ERR_ARG, "folder");
+  NnDataOptions o = nn_data_defaults(NN_DATA_MNIST);
+  nn_data_refused(&o, BT_ERR_ARG, "folder");
   o.path = bt_test_path("nowhere");
-  refused(&o, BT_ERR_IO, "train-images-idx3-ubyte");
-  write_idx("bad", "train", 30);
+  nn_data_refused(&o, BT_ERR_IO, "train-images-idx3-ubyte");
+  nn_write_idx("bad", "train", 30);
   char *bytes;
   size_t size;
-  BT_CHECK_STATUS(bt_file_read(&ctx, bt_test_path("bad/train-labels-idx1-ubyte"), 1000, &bytes, &size), BT_OK,
-                  &ctx);
+  BT_CHECK_STATUS(
+      bt_file_read(&nn_data_ctx, bt_test_path("bad/train-labels-idx1-ubyte"), 1000, &bytes, &size), BT_OK,
+      &nn_data_ctx);
   bytes[8 + 17] = 10;
-  write_file("bad/train-labels-idx1-ubyte", bytes, size);
+  nn_write_file("bad/train-labels-idx1-ubyte", bytes, size);
   o.path = bt_test_path("bad");
-  refused(&o, BT_ERR_FORMAT, "label 17 of part \"train\" is 10");
-  write_file("bad/train-labels-idx1-ubyte", bytes, size - 1);
-  refused(&o, BT_ERR_FORMAT, "truncated");
+  nn_data_refused(&o, BT_ERR_FORMAT, "label 17 of part \"train\" is 10");
+  nn_write_file("bad/train-labels-idx1-ubyte", bytes, size - 1);
+  nn_data_refused(&o, BT_ERR_FORMAT, "truncated");
   free(bytes);
   o.valid_share = 0.95;
-  refused(&o, BT_ERR_ARG, "valid-share");
-  o = defaults(NN_DATA_LINEAR);
+  nn_data_refused(&o, BT_ERR_ARG, "valid-share");
+  o = nn_data_defaults(NN_DATA_LINEAR);
   o.count = 2, o.valid_share = 0.9;
-  refused(&o, BT_ERR_ARG, "too few");
+  nn_data_refused(&o, BT_ERR_ARG, "too few");
 }
 
-static void write_text(const char *name, const char *text) { write_file(name, text, strlen(text)); }
+static void write_text(const char *name, const char *text) { nn_write_file(name, text, strlen(text)); }
 
 static void texts(void) {
-  NnDataOptions o = defaults(NN_DATA_TEXT);
-  BT_CHECK_STATUS(bt_make_folder(&ctx, bt_test_path("text")), BT_OK, &ctx);
+  NnDataOptions o = nn_data_defaults(NN_DATA_TEXT);
+  BT_CHECK_STATUS(bt_make_folder(&nn_data_ctx, bt_test_path("text")), BT_OK, &nn_data_ctx);
   write_text("text/ptb.train.txt", " the cat sat \n the <unk> dog\n\nran");
   write_text("text/valid.txt", "the dog sat\r\n");
   o.path = bt_test_path("text");
   o.length = 3;
   write_text("text/test.txt", "dog bird\n");
-  NnData *data = opened(&o);
+  NnData *data = nn_data_opened(&o);
   BT_NEED(data);
   const NnDataInfo *info = nn_data_info(data);
   static const char *const words[] = {"the", "cat", "sat", "<eos>", "<unk>", "dog", "ran"};
@@ -176,12 +96,12 @@ static void texts(void) {
   for (int shuffle = 0; shuffle < 2; shuffle++) {
     const NnLoaderOptions lo = {.split = NN_TRAIN, .batch = 2, .shuffle = shuffle, .threads = 1};
     NnLoader *l;
-    BT_CHECK_STATUS(nn_loader_create(&ctx, data, &lo, &l), BT_OK, &ctx);
+    BT_CHECK_STATUS(nn_loader_create(&nn_data_ctx, data, &lo, &l), BT_OK, &nn_data_ctx);
     BT_NEED(l);
     BT_CHECK(nn_loader_batches(l) == (shuffle ? 1u : 2u));
     for (size_t w = 0; w < nn_loader_batches(l); w++) {
       NnBatch b;
-      BT_CHECK_STATUS(nn_loader_get(&ctx, l, 0, w, &b), BT_OK, &ctx);
+      BT_CHECK_STATUS(nn_loader_get(&nn_data_ctx, l, 0, w, &b), BT_OK, &nn_data_ctx);
       BT_CHECK(b.rows == 2 && b.steps == (w ? 1u : 3u) && b.carried == (w > 0));
       for (size_t r = 0; r < 2; r++)
         for (size_t t = 0; t < 3; t++) {
@@ -194,53 +114,253 @@ static void texts(void) {
   }
   const NnLoaderOptions many = {.split = NN_VALID, .batch = 3};
   NnLoader *l;
-  BT_CHECK_STATUS(nn_loader_create(&ctx, data, &many, &l), BT_ERR_ARG, &ctx);
-  BT_CHECK(strstr(ctx.error, "too few") != NULL);
+  BT_CHECK_STATUS(nn_loader_create(&nn_data_ctx, data, &many, &l), BT_ERR_ARG, &nn_data_ctx);
+  BT_CHECK(strstr(nn_data_ctx.error, "too few") != NULL);
   nn_data_close(data);
 
   write_text("text/ptb.train.txt", "the cat\nsat");
-  refused(&o, BT_ERR_FORMAT, "valid.txt, line 1: the word \"dog\"");
-  write_file("text/valid.txt", "the\0cat", 7);
-  refused(&o, BT_ERR_FORMAT, "byte 3 is zero");
+  nn_data_refused(&o, BT_ERR_FORMAT, "valid.txt, line 1: the word \"dog\"");
+  nn_write_file("text/valid.txt", "the\0cat", 7);
+  nn_data_refused(&o, BT_ERR_FORMAT, "byte 3 is zero");
   write_text("text/valid.txt", "");
-  refused(&o, BT_ERR_FORMAT, "no words");
+  nn_data_refused(&o, BT_ERR_FORMAT, "no words");
   o.path = bt_test_path("nowhere");
-  refused(&o, BT_ERR_IO, "no train.txt or ptb.train.txt");
+  nn_data_refused(&o, BT_ERR_IO, "no train.txt or ptb.train.txt");
 }
 
-/* Brackets match, and the same seed speaks the same. */
-static void brackets(void) {
-  NnDataOptions o = defaults(NN_DATA_TOKENS);
-  o.count = 5000;
-  o.length = 10;
-  NnData *data = opened(&o);
-  BT_NEED(data);
-  const NnLoaderOptions lo = {.split = NN_TRAIN, .batch = 1};
-  NnLoader *l;
-  BT_CHECK_STATUS(nn_loader_create(&ctx, data, &lo, &l), BT_OK, &ctx);
-  BT_NEED(l);
-  char open[64];
-  int depth = 0, deepest = 0, ends = 0;
-  for (size_t w = 0; w < nn_loader_batches(l); w++) {
-    NnBatch b;
-    BT_CHECK_STATUS(nn_loader_get(&ctx, l, 0, w, &b), BT_OK, &ctx);
-    for (size_t t = 0; t < b.steps; t++) {
-      const char *word = nn_data_word(data, (size_t)b.x[t]);
-      BT_NEED(word && depth < 60);
-      if (strncmp(word, "open", 4) == 0) open[depth++] = word[4];
-      if (strncmp(word, "close", 5) == 0) BT_NEED(depth > 0 && open[--depth] == word[5]);
-      if (strcmp(word, "<eos>") == 0) ends++, BT_CHECK(depth == 0);
-      if (depth > deepest) deepest = depth;
-    }
+/* Counts warnings. */
+static int count_warnings(void *user, const BtEvent *event) {
+  if (event->type == BT_EVENT_WARNING) ++*(int *)user;
+  return 0;
+}
+
+static NnData *opened_with_warnings(const NnDataOptions *o, int wanted) {
+  int warnings = 0;
+  NnData *data;
+  bt_context_init(&nn_data_ctx);
+  BT_CHECK_STATUS(bt_context_observe(&nn_data_ctx, count_warnings, &warnings), BT_OK, &nn_data_ctx);
+  BT_CHECK_STATUS(nn_data_open(&nn_data_ctx, o, &data), BT_OK, &nn_data_ctx);
+  BT_CHECK_ROW(warnings == wanted, "%d warnings, wanted %d", warnings, wanted);
+  bt_context_init(&nn_data_ctx);
+  return data;
+}
+
+enum { RECORD = 1 + 3 * 32 * 32 };
+
+/* Record i: label i mod 10; its planes hold i, 2·i and 3·i. */
+static unsigned char *cifar_records(size_t first, size_t count) {
+  unsigned char *bytes = calloc(count, RECORD);
+  if (!bytes) abort();
+  for (size_t i = 0; i < count; i++) {
+    bytes[i * RECORD] = (unsigned char)((first + i) % 10);
+    for (size_t c = 0; c < 3; c++)
+      memset(bytes + i * RECORD + 1 + c * 1024, (int)((c + 1) * (first + i)), 1024);
   }
-  BT_CHECK(deepest >= 5 && ends > 50);
-  nn_loader_destroy(l);
+  return bytes;
+}
+
+static void write_cifar(const char *name, size_t first, size_t count, size_t bytes_left_out) {
+  unsigned char *bytes = cifar_records(first, count);
+  nn_write_file(name, bytes, count * RECORD - bytes_left_out);
+  free(bytes);
+}
+
+static void cifar_files(void) {
+  NnDataOptions o = nn_data_defaults(NN_DATA_CIFAR10);
+  int seen[50] = {0};
+  BT_CHECK_STATUS(bt_make_folder(&nn_data_ctx, bt_test_path("cifar")), BT_OK, &nn_data_ctx);
+  o.path = bt_test_path("cifar");
+  nn_data_refused(&o, BT_ERR_IO, "no data_batch_1.bin");
+  write_cifar("cifar/data_batch_2.bin", 0, 30, 0);
+  write_cifar("cifar/data_batch_5.bin", 30, 20, 0);
+  NnData *data = opened_with_warnings(&o, 4);
+  BT_NEED(data);
+  const NnDataInfo *info = nn_data_info(data);
+  BT_CHECK(info->rows[NN_TRAIN] == 40 && info->rows[NN_VALID] == 10 && info->rows[NN_TEST] == 0);
+  BT_CHECK(info->x.dim[0] == 3 && info->x.dim[1] == 32 && info->x.dim[2] == 32 && info->classes == 10);
   nn_data_close(data);
+
+  write_cifar("cifar/test_first1000.bin", 50, 7, 0);
+  data = opened_with_warnings(&o, 4);
+  BT_NEED(data);
+  for (int s = 0; s < NN_SPLITS; s++) {
+    NnReal *x, *label;
+    const size_t rows = nn_data_rows(data, (NnSplit)s, &x, &label);
+    for (size_t i = 0; i < rows; i++) {
+      const size_t k = (size_t)lround(255 * (double)x[i * 3072]);
+      int right = (size_t)label[i] == k % 10 && (s == NN_TEST ? k == 50 + i : k < 50);
+      for (size_t p = 0; p < 3072; p++)
+        right &= lround(255 * (double)x[i * 3072 + p]) == (long)((p / 1024 + 1) * k);
+      BT_CHECK_ROW(right, "record %zu", k);
+      if (k < 50) seen[k]++;
+    }
+    free(x);
+    free(label);
+  }
+  for (int i = 0; i < 50; i++) BT_CHECK_ROW(seen[i] == 1, "record %d is in %d splits", i, seen[i]);
+  nn_data_close(data);
+
+  write_cifar("cifar/data_batch_5.bin", 30, 20, 1);
+  nn_data_refused(&o, BT_ERR_FORMAT, "data_batch_5.bin: record 19 is truncated: 3072 of 3073 bytes");
+  nn_write_file("cifar/data_batch_5.bin", "", 0);
+  nn_data_refused(&o, BT_ERR_FORMAT, "record 0 is truncated");
+  unsigned char *bytes = cifar_records(0, 2);
+  bytes[RECORD] = 77;
+  nn_write_file("cifar/data_batch_5.bin", bytes, 2 * RECORD);
+  nn_data_refused(&o, BT_ERR_FORMAT, "the label of record 1 is 77");
+  free(bytes);
+}
+
+/* The mean and deviation that info tells, and what standardising with them gives. */
+static void standardised(void) {
+  NnDataOptions o = nn_data_defaults(NN_DATA_MNIST);
+  NnReal *x, *z, *label;
+  nn_write_idx("standard", "train", 60);
+  o.path = bt_test_path("standard");
+  NnData *unit = opened_with_warnings(&o, 1);
+  o.normalise = NN_STANDARD;
+  NnData *standard = opened_with_warnings(&o, 1);
+  BT_NEED(unit && standard);
+  const double mean = nn_data_info(unit)->mean[0], deviation = nn_data_info(unit)->deviation[0];
+  const size_t count = nn_data_rows(unit, NN_TRAIN, &x, &label) * NN_IDX_PLANE;
+  free(label);
+  nn_data_rows(standard, NN_TRAIN, &z, &label);
+  free(label);
+  double sum = 0, squares = 0, worst = 0, zero = 0, one = 0;
+  for (size_t i = 0; i < count; i++) {
+    sum += (double)x[i] / (double)count, squares += (double)x[i] * (double)x[i] / (double)count;
+    zero += (double)z[i] / (double)count, one += (double)z[i] * (double)z[i] / (double)count;
+    worst = fmax(worst, fabs(((double)x[i] - mean) / deviation - (double)z[i]));
+  }
+  BT_CHECK_NEAR(mean, sum, 1e-6);
+  BT_CHECK_NEAR(deviation, sqrt(squares - sum * sum), 1e-6);
+  BT_CHECK_NEAR(zero, 0, 1e-5);
+  BT_CHECK_NEAR(one, 1, 1e-5);
+  BT_CHECK_NEAR(worst, 0, 1e-5);
+  free(x);
+  free(z);
+  nn_data_close(unit);
+  nn_data_close(standard);
+}
+
+/* 20 rows: 3 + i, 2·i, −i, y = 100·i. */
+static void write_uci(const char *folder) {
+  char text[2048], name[64];
+  size_t used = 0;
+  BT_CHECK_STATUS(bt_make_folder(&nn_data_ctx, bt_test_path(folder)), BT_OK, &nn_data_ctx);
+  for (int i = 0; i < 20; i++)
+    used += (size_t)snprintf(text + used, sizeof text - used, " %d  %d %d    %d \n", 100 * i, 3 + i, 2 * i, -i);
+  snprintf(name, sizeof name, "%s/data.txt", folder);
+  nn_write_file(name, text, used);
+  snprintf(name, sizeof name, "%s/index_features.txt", folder);
+  write_text(name, "1\n3\n");
+  snprintf(name, sizeof name, "%s/index_target.txt", folder);
+  write_text(name, "0\n\n");
+  snprintf(name, sizeof name, "%s/index_train_2.txt", folder);
+  write_text(name, "9\n8\n7\n6\n5\n19\n18\n17\n16\n15\n");
+  snprintf(name, sizeof name, "%s/index_test_2.txt", folder);
+  write_text(name, "0\n11\n3\n");
+}
+
+static void tables(void) {
+  static const int tested[] = {0, 11, 3};
+  NnDataOptions o = nn_data_defaults(NN_DATA_TABLE);
+  NnReal *x, *y;
+  write_uci("uci");
+  o.path = bt_test_path("uci");
+  o.fold = 2;
+  NnData *data = nn_data_opened(&o);
+  BT_NEED(data);
+  const NnDataInfo *info = nn_data_info(data);
+  BT_CHECK(info->rows[NN_TRAIN] == 8 && info->rows[NN_VALID] == 2 && info->rows[NN_TEST] == 3);
+  BT_CHECK(info->x.dims == 1 && info->x.dim[0] == 2 && info->classes == 0 && info->channels == 2);
+  int seen[20] = {0};
+  for (int s = 0; s < NN_SPLITS; s++) {
+    const size_t rows = nn_data_rows(data, (NnSplit)s, &x, &y);
+    for (size_t i = 0; i < rows; i++) {
+      const int k = (int)lround((double)y[i] / 100);
+      BT_CHECK(k >= 0 && k < 20 && (int)x[2 * i] == 3 + k && (int)x[2 * i + 1] == -k);
+      BT_CHECK(s == NN_TEST ? k == tested[i] : k % 10 >= 5);
+      if (k >= 0 && k < 20) seen[k]++;
+    }
+    free(x);
+    free(y);
+  }
+  for (int i = 0; i < 20; i++) BT_CHECK(seen[i] == (i % 10 >= 5 || i == 0 || i == 11 || i == 3));
+  nn_data_close(data);
+
+  o.fold = -1;
+  o.normalise = NN_STANDARD;
+  data = nn_data_opened(&o);
+  BT_NEED(data);
+  info = nn_data_info(data);
+  const size_t rows = nn_data_rows(data, NN_TRAIN, &x, &y);
+  double sum = 0, squares = 0;
+  BT_CHECK(rows == 16 && info->rows[NN_TEST] == 0);
+  for (size_t i = 0; i < rows; i++) {
+    const double k = ((double)y[i] * info->label_deviation + info->label_mean) / 100;
+    BT_CHECK_NEAR(k, round(k), 1e-4);
+    BT_CHECK_NEAR((double)x[2 * i] * info->deviation[0] + info->mean[0], 3 + k, 1e-4);
+    sum += (double)y[i], squares += (double)y[i] * (double)y[i];
+  }
+  BT_CHECK_NEAR(sum, 0, 1e-5);
+  BT_CHECK_NEAR(squares, 16, 1e-4);
+  free(x);
+  free(y);
+  nn_data_close(data);
+
+  o.fold = 3;
+  nn_data_refused(&o, BT_ERR_IO, "index_train_3.txt");
+  o.fold = 2;
+  write_text("uci/index_test_2.txt", "0\n20\n");
+  nn_data_refused(&o, BT_ERR_FORMAT, "index_test_2.txt: entry 2 is 20, not one of 0 to 19");
+  write_text("uci/index_target.txt", "0 1\n");
+  nn_data_refused(&o, BT_ERR_FORMAT, "index_target.txt: one number a line");
+  write_text("uci/data.txt", "1 2 3 4\n1 2 3\n");
+  nn_data_refused(&o, BT_ERR_FORMAT, "data.txt: line 2 has 3 columns");
+}
+
+static void csv_files(void) {
+  NnDataOptions o = nn_data_defaults(NN_DATA_TABLE);
+  NnReal *x, *y;
+  write_text("train.csv", "a,b,y\n1,2,0.5\n3,4,1.5\n5,6,2.5\n7,8,3.5\n9,10,4.5\n");
+  write_text("test.csv", "1,1,7\n2,2,8\n");
+  o.path = bt_test_path("train.csv");
+  o.test_path = bt_test_path("test.csv");
+  NnData *data = nn_data_opened(&o);
+  BT_NEED(data);
+  BT_CHECK(nn_data_rows(data, NN_TEST, &x, &y) == 2 && (int)y[1] == 8 && (int)x[2] == 2);
+  free(x);
+  free(y);
+  BT_CHECK(nn_data_rows(data, NN_TRAIN, &x, &y) == 4);
+  for (int i = 0; i < 4; i++) BT_CHECK_NEAR((double)y[i], ((double)x[2 * i]) / 2, 1e-6);
+  free(x);
+  free(y);
+  nn_data_close(data);
+  write_text("test.csv", "1,7\n");
+  nn_data_refused(&o, BT_ERR_FORMAT, "test.csv: 2 columns");
+
+  o = nn_data_defaults(NN_DATA_CLASSES);
+  write_text("train.csv", "0.5,1,-3\n1.5,1,4\n2.5,1,9\n3.5,1,-3\n4.5,1,4\n");
+  write_text("test.csv", "8,8,9\n");
+  o.path = bt_test_path("train.csv");
+  o.test_path = bt_test_path("test.csv");
+  data = nn_data_opened(&o);
+  BT_NEED(data);
+  BT_CHECK(nn_data_info(data)->classes == 3 && nn_data_rows(data, NN_TEST, &x, &y) == 1 && (int)y[0] == 2);
+  free(x);
+  free(y);
+  nn_data_close(data);
+  write_text("test.csv", "8,8,5\n");
+  nn_data_refused(&o, BT_ERR_FORMAT, "test.csv");
 }
 
 static const BtTest tests[] = {
+    {"CIFAR-10 files", cifar_files},
+    {"standardised", standardised},
+    {"tables", tables},
+    {"CSV files", csv_files},
     {"texts", texts},
-    {"brackets", brackets},
     {"idx files that are refused", idx_refused},
     {"idx files", idx_files},
 };
