@@ -35,9 +35,16 @@ static size_t outputs(NnBuilder *b, NnFields *f) {
   return 1;
 }
 
-/* "initial": bound of the uniform distribution that weights are drawn from. */
+/* "initial": bound of the uniform distribution that weights are drawn from; "he": that of deep networks of
+ * ReLU (He, Zhang, Ren, Sun 2015, arXiv:1502.01852). */
 static double bound(NnFields *f, size_t fan_in) {
-  return nn_field_real(f, "initial", 1 / sqrt((double)fan_in), 0, 1e3);
+  const json_t *v = nn_field_value(f, "initial");
+  const double x = json_is_number(v) ? json_number_value(v) : 0;
+  if (json_is_string(v) && strcmp(json_string_value(v), "he") == 0) return sqrt(6 / (double)fan_in);
+  if (!v) return 1 / sqrt((double)fan_in);
+  if (x > 0 && x <= 1e3) return x;
+  nn_fields_fail(f, "\"initial\" must be a number from 0 to 1000, or \"he\"");
+  return 1;
 }
 
 static NnId linear(NnBuilder *b, NnFields *f, NnId x) {

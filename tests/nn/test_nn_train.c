@@ -15,11 +15,13 @@ typedef struct {
   NnBackend *backend;
 } Set;
 
-static int open_set(Set *s, const char *task) {
+/* count: examples or words, 0: the task's. */
+static int open_set(Set *s, const char *task, int64_t count) {
   *s = (Set){0};
   bt_context_init(&s->ctx);
   s->backend = nn_test_backend(1);
   return s->backend && BT_CHECK_STATUS(nn_task_load(&s->ctx, task, &s->task), BT_OK, &s->ctx) &&
+         (s->task->data.count = count ? count : s->task->data.count) > 0 &&
          BT_CHECK_STATUS(nn_data_open(&s->ctx, &s->task->data, &s->data), BT_OK, &s->ctx);
 }
 
@@ -60,7 +62,7 @@ static void tuned(const char *name, NnTunerKind kind, int64_t epochs) {
   enum { MOST = 32 };
   double start[MOST], end[MOST];
   Set s;
-  if (open_set(&s, name) && BT_CHECK(s.task->hyper.count <= MOST)) {
+  if (open_set(&s, name, 0) && BT_CHECK(s.task->hyper.count <= MOST)) {
     NnTraining *t = training(&s, &(NnTrainOptions){.tuner = kind, .seed = 3, .epochs = epochs});
     NnScore first;
     BT_CHECK_STATUS(nn_training_hyper(&s.ctx, t, start, NULL), BT_OK, &s.ctx);
@@ -84,7 +86,7 @@ static void tuned(const char *name, NnTunerKind kind, int64_t epochs) {
 }
 
 static void tuners(void) {
-  static const char *const names[] = {"tiny-mlp"};
+  static const char *const names[] = {"tiny-mlp", "tiny-cnn", "tiny-lstm"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++)
     for (int kind = NN_TUNER_NONE; kind <= NN_TUNER_DSTN; kind++) tuned(names[i], (NnTunerKind)kind, 5);
 }
@@ -107,7 +109,7 @@ static void resumed(const char *name, NnTunerKind kind, int64_t epochs, int64_t 
   NnReal *x[2] = {NULL, NULL};
   NnTrainResult r[2];
   Set s;
-  if (open_set(&s, name)) {
+  if (open_set(&s, name, strcmp(name, "tiny-lstm") ? 450 : 6000)) {
     NnTraining *whole = training(&s, &o);
     BT_CHECK_STATUS(nn_training_run(&s.ctx, whole, 0), BT_OK, &s.ctx);
     x[0] = values(&s, whole, &n[0]);
@@ -141,8 +143,10 @@ static void resumed(const char *name, NnTunerKind kind, int64_t epochs, int64_t 
 }
 
 static void resuming(void) {
-  resumed("tiny-mlp", NN_TUNER_DSTN, 5, 71);
-  resumed("tiny-mlp", NN_TUNER_STN, 4, 60);
+  resumed("tiny-mlp", NN_TUNER_DSTN, 6, 27);
+  resumed("tiny-mlp", NN_TUNER_STN, 5, 18); /* at the end of an epoch */
+  resumed("tiny-cnn", NN_TUNER_CSTN, 5, 22);
+  resumed("tiny-lstm", NN_TUNER_DSTN, 3, 70);
 }
 
 /* The best epoch's weights come back from a checkpoint. */
@@ -151,7 +155,7 @@ static void best_weights(void) {
   const NnTrainOptions o = {.tuner = NN_TUNER_DSTN, .seed = 2, .epochs = 4, .checkpoint = path};
   NnScore score;
   Set s;
-  if (open_set(&s, "tiny-mlp")) {
+  if (open_set(&s, "tiny-mlp", 0)) {
     NnTraining *t = training(&s, &o);
     BT_CHECK_STATUS(nn_training_run(&s.ctx, t, 0), BT_OK, &s.ctx);
     const NnTrainResult r = nn_training_result(t);
@@ -177,7 +181,7 @@ static void best_weights(void) {
 /* A run that diverges says where. */
 static void diverging(void) {
   Set s;
-  if (open_set(&s, "tiny-mlp")) {
+  if (open_set(&s, "tiny-mlp", 0)) {
     s.task->weights.rule.schedule.rate = NN_TOLERANCE(1e30, 1e200);
     NnTraining *t = training(&s, &(NnTrainOptions){.tuner = NN_TUNER_NONE, .epochs = 2});
     BT_CHECK_STATUS(nn_training_run(&s.ctx, t, 0), BT_ERR_NUMERIC, &s.ctx);
@@ -195,7 +199,7 @@ static void replaying(void) {
   const NnReplay replay = {3, step, schedule};
   double end[2];
   Set s;
-  if (open_set(&s, "tiny-mlp")) {
+  if (open_set(&s, "tiny-mlp", 0)) {
     NnTraining *t = training(&s, &(NnTrainOptions){.tuner = NN_TUNER_NONE, .epochs = 2, .replay = &replay});
     BT_CHECK_STATUS(nn_training_run(&s.ctx, t, 1), BT_OK, &s.ctx);
     BT_CHECK_STATUS(nn_training_hyper(&s.ctx, t, end, NULL), BT_OK, &s.ctx);
