@@ -43,7 +43,7 @@ static const struct {
   const char *name;
   size_t operands; /* its own name included */
   Action *run;
-} actions[] = {{"train", 1, bt_nn_train}, {"eval", 2, bt_nn_eval}};
+} actions[] = {{"train", 1, bt_nn_train}, {"eval", 2, bt_nn_eval}, {"check", 1, bt_nn_check}};
 
 enum { ACTIONS = sizeof actions / sizeof *actions };
 
@@ -72,7 +72,7 @@ static BtStatus check_train(BtApp *app, const BtNn *set) {
 static BtStatus nn_check(BtApp *app, const void *settings) {
   const int action = action_of(app);
   if (action < 0)
-    return bt_fail(&app->ctx, BT_ERR_ARG, "nn does not know \"%.40s\"; it knows train and eval",
+    return bt_fail(&app->ctx, BT_ERR_ARG, "nn does not know \"%.40s\"; it knows train, eval and check",
                    app->operands[0]);
   if (app->operand_count != actions[action].operands)
     return actions[action].operands == 1
@@ -93,11 +93,15 @@ const BtCommand bt_cmd_nn = {
     .name = "nn",
     .group = BT_GROUP_LEARNING,
     .summary = "train networks that tune their own hyperparameters",
-    .usage = "train --task NAME|FILE [--data DIR] [options]\neval CHECKPOINT [--data DIR] [options]",
+    .usage =
+        "train --task NAME|FILE [--data DIR] [options]\neval CHECKPOINT [--data DIR] [options]\ncheck "
+        "[options]",
     .help =
         "A task is one JSON file: data, network, hyperparameters with their ranges, optimizers, tuning. "
         "Built in are "
-        "mnist-mlp and, on generated data, tiny-mlp; --print-task prints one.\n\n"
+        "mnist-mlp, fmnist-cnn, cifar-alexnet, cifar-vgg16, cifar-resnet18, ptb-lstm and, on generated data, "
+        "tiny-mlp, "
+        "tiny-cnn and tiny-lstm; --print-task prints one.\n\n"
         "Tuners: stn, self-tuning networks (MacKay et al. 2019); cstn, the same with a centred response; "
         "dstn, "
         "Delta-STN (Bae and Grosse 2020). They learn how the weights respond to the hyperparameters while "
@@ -107,7 +111,9 @@ const BtCommand bt_cmd_nn = {
         "augmentation and the like are tuned in one training.\n\n"
         "The figures reported are those of the epoch with the least validation loss; a checkpoint holds "
         "these weights "
-        "beside the last ones, and eval takes them.",
+        "beside the last ones, and eval takes them.\n\n"
+        "check compares gradients with differences of losses and, where there is a device, its results with "
+        "the CPU's.",
     .examples =
         {{"bitune nn train --task mnist-mlp --data mnist --tuner dstn --epochs 10 --log run.csv",
           "MNIST with three dropout rates tuned by Delta-STN"},

@@ -3,6 +3,7 @@
 #define BITUNE_APPS_NN_H
 
 #include "app.h"
+#include "core/json.h"
 #include "nn/train.h"
 
 /* The options. */
@@ -60,5 +61,6 @@ json_t *bt_nn_hyper_json(const NnHyperSet *hyper, const double *values);
 /* What the words after `bitune nn` do. */
 BtStatus bt_nn_train(BtApp *app, const BtNn *set);
 BtStatus bt_nn_eval(BtApp *app, const BtNn *set);
+BtStatus bt_nn_check(BtApp *app, const BtNn *set);
 
 #endif

@@ -30,16 +30,19 @@ done:
   return st;
 }
 
+NnProblem nn_problem(const NnDataInfo *info) {
+  return (NnProblem){.x = info->x,
+                     .label = info->label,
+                     .classes = info->classes,
+                     .tokens = info->text,
+                     .channels = info->channels,
+                     .mean = info->mean,
+                     .deviation = info->deviation};
+}
+
 static BtStatus create_model(BtContext *ctx, NnTraining *t, NnBackend *backend) {
   const NnTask *task = t->task;
-  const NnDataInfo *info = nn_data_info(t->data);
-  const NnProblem problem = {.x = info->x,
-                             .label = info->label,
-                             .classes = info->classes,
-                             .tokens = info->text,
-                             .channels = info->channels,
-                             .mean = info->mean,
-                             .deviation = info->deviation};
+  const NnProblem problem = nn_problem(nn_data_info(t->data));
   const int64_t most = task->batch > task->eval_batch ? task->batch : task->eval_batch;
   const NnModelOptions o = {.max_batch = (size_t)most,
                             .responds = t->traits.responds,

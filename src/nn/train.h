@@ -50,6 +50,9 @@ typedef struct {
 
 typedef struct NnTraining NnTraining;
 
+/* What a model has to know of its data, whose statistics are borrowed. */
+NnProblem nn_problem(const NnDataInfo *info);
+
 /* All but the options is borrowed and must outlive the training; the replay and `initial` for this call and
  * that of nn_training_run. Errors: BT_ERR_ARG (a tuner without hyperparameters or validation data, values
  * outside of their ranges), BT_ERR_FORMAT (the task's model), BT_ERR_MEMORY with the size that was needed. */
