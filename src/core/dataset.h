@@ -24,8 +24,9 @@ void bt_dataset_clear(BtDataset *set);
 typedef enum { BT_LABEL_LAST, BT_LABEL_FIRST, BT_LABEL_NONE } BtLabelPlace;
 
 /* Dense CSV, one row a line, all of the same length; blank lines and those that begin with '#' are skipped. Numbers are
- * separated by commas, or by semicolons or tabs if the first line has no comma, and may stand in quotes; a file that
- * has none of all these is one of numbers separated by blanks. The label is the last column, the first, or missing. A first line without any number is a header. Labels are integers. */
+ * separated by commas, or by semicolons or tabs if the first line has no comma, and may stand in quotes; in a file with
+ * none of all these they are separated by blanks. The label is the last column, the first, or missing. A first line
+ * without any number is a header. Labels are integers. */
 BtStatus bt_dataset_read_csv(BtContext *ctx, const char *path, BtLabelPlace place, BtDataset *set);
 
 /* LIBSVM text: "LABEL INDEX:VALUE INDEX:VALUE …" a line, indices from 1, ascending; what is missing is 0; '#' starts a

@@ -14,6 +14,8 @@ void nn_data_refused(const NnDataOptions *o, BtStatus wanted, const char *words)
 /* All rows of a split, in its own order: x and label, malloc'ed; how many there are. */
 size_t nn_data_rows(const NnData *data, NnSplit split, NnReal **x, NnReal **label);
 
+/* As bt_test_path, valid to the end of the program: for options. */
+const char *nn_data_path(const char *name);
 /* A file in the folder of the test. */
 void nn_write_file(const char *name, const void *bytes, size_t size);
 

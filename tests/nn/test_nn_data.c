@@ -24,7 +24,7 @@ static void idx_files(void) {
   int seen[TRAIN] = {0};
   nn_write_idx("idx", "train", TRAIN);
   nn_write_idx("idx", "t10k", TEST);
-  o.path = bt_test_path("idx");
+  o.path = nn_data_path("idx");
   o.valid_share = 0.15;
   NnData *data = nn_data_opened(&o);
   BT_NEED(data);
@@ -51,7 +51,7 @@ static void idx_files(void) {
 static void idx_refused(void) {
   NnDataOptions o = nn_data_defaults(NN_DATA_MNIST);
   nn_data_refused(&o, BT_ERR_ARG, "folder");
-  o.path = bt_test_path("nowhere");
+  o.path = nn_data_path("nowhere");
   nn_data_refused(&o, BT_ERR_IO, "train-images-idx3-ubyte");
   nn_write_idx("bad", "train", 30);
   char *bytes;
@@ -61,7 +61,7 @@ static void idx_refused(void) {
       &nn_data_ctx);
   bytes[8 + 17] = 10;
   nn_write_file("bad/train-labels-idx1-ubyte", bytes, size);
-  o.path = bt_test_path("bad");
+  o.path = nn_data_path("bad");
   nn_data_refused(&o, BT_ERR_FORMAT, "label 17 of part \"train\" is 10");
   nn_write_file("bad/train-labels-idx1-ubyte", bytes, size - 1);
   nn_data_refused(&o, BT_ERR_FORMAT, "truncated");
@@ -80,7 +80,7 @@ static void texts(void) {
   BT_CHECK_STATUS(bt_make_folder(&nn_data_ctx, bt_test_path("text")), BT_OK, &nn_data_ctx);
   write_text("text/ptb.train.txt", " the cat sat \n the <unk> dog\n\nran");
   write_text("text/valid.txt", "the dog sat\r\n");
-  o.path = bt_test_path("text");
+  o.path = nn_data_path("text");
   o.length = 3;
   write_text("text/test.txt", "dog bird\n");
   NnData *data = nn_data_opened(&o);
@@ -124,7 +124,7 @@ static void texts(void) {
   nn_data_refused(&o, BT_ERR_FORMAT, "byte 3 is zero");
   write_text("text/valid.txt", "");
   nn_data_refused(&o, BT_ERR_FORMAT, "no words");
-  o.path = bt_test_path("nowhere");
+  o.path = nn_data_path("nowhere");
   nn_data_refused(&o, BT_ERR_IO, "no train.txt or ptb.train.txt");
 }
 
@@ -169,7 +169,7 @@ static void cifar_files(void) {
   NnDataOptions o = nn_data_defaults(NN_DATA_CIFAR10);
   int seen[50] = {0};
   BT_CHECK_STATUS(bt_make_folder(&nn_data_ctx, bt_test_path("cifar")), BT_OK, &nn_data_ctx);
-  o.path = bt_test_path("cifar");
+  o.path = nn_data_path("cifar");
   nn_data_refused(&o, BT_ERR_IO, "no data_batch_1.bin");
   write_cifar("cifar/data_batch_2.bin", 0, 30, 0);
   write_cifar("cifar/data_batch_5.bin", 30, 20, 0);
@@ -216,7 +216,7 @@ static void standardised(void) {
   NnDataOptions o = nn_data_defaults(NN_DATA_MNIST);
   NnReal *x, *z, *label;
   nn_write_idx("standard", "train", 60);
-  o.path = bt_test_path("standard");
+  o.path = nn_data_path("standard");
   NnData *unit = opened_with_warnings(&o, 1);
   o.normalise = NN_STANDARD;
   NnData *standard = opened_with_warnings(&o, 1);
@@ -267,7 +267,7 @@ static void tables(void) {
   NnDataOptions o = nn_data_defaults(NN_DATA_TABLE);
   NnReal *x, *y;
   write_uci("uci");
-  o.path = bt_test_path("uci");
+  o.path = nn_data_path("uci");
   o.fold = 2;
   NnData *data = nn_data_opened(&o);
   BT_NEED(data);
@@ -325,8 +325,8 @@ static void csv_files(void) {
   NnReal *x, *y;
   write_text("train.csv", "a,b,y\n1,2,0.5\n3,4,1.5\n5,6,2.5\n7,8,3.5\n9,10,4.5\n");
   write_text("test.csv", "1,1,7\n2,2,8\n");
-  o.path = bt_test_path("train.csv");
-  o.test_path = bt_test_path("test.csv");
+  o.path = nn_data_path("train.csv");
+  o.test_path = nn_data_path("test.csv");
   NnData *data = nn_data_opened(&o);
   BT_NEED(data);
   BT_CHECK(nn_data_rows(data, NN_TEST, &x, &y) == 2 && (int)y[1] == 8 && (int)x[2] == 2);
@@ -343,8 +343,8 @@ static void csv_files(void) {
   o = nn_data_defaults(NN_DATA_CLASSES);
   write_text("train.csv", "0.5,1,-3\n1.5,1,4\n2.5,1,9\n3.5,1,-3\n4.5,1,4\n");
   write_text("test.csv", "8,8,9\n");
-  o.path = bt_test_path("train.csv");
-  o.test_path = bt_test_path("test.csv");
+  o.path = nn_data_path("train.csv");
+  o.test_path = nn_data_path("test.csv");
   data = nn_data_opened(&o);
   BT_NEED(data);
   BT_CHECK(nn_data_info(data)->classes == 3 && nn_data_rows(data, NN_TEST, &x, &y) == 1 && (int)y[0] == 2);

@@ -90,7 +90,7 @@ static void damaged(const NnDataOptions *o, const char *file, uint64_t stream) {
 static NnDataOptions folder(NnDataKind kind, const char *name) {
   NnDataOptions o = nn_data_defaults(kind);
   BT_CHECK_STATUS(bt_make_folder(&nn_data_ctx, bt_test_path(name)), BT_OK, &nn_data_ctx);
-  o.path = bt_test_path(name);
+  o.path = nn_data_path(name);
   return o;
 }
 
@@ -139,7 +139,7 @@ static void tables(void) {
   damaged(&o, "uci/index_train_0.txt", 11);
   o = folder(NN_DATA_CLASSES, "rows");
   write_text("rows/train.csv", "1,2,0\n3,4,1\n5,6,2\n7,8,0\n");
-  o.path = bt_test_path("rows/train.csv");
+  o.path = nn_data_path("rows/train.csv");
   damaged(&o, "rows/train.csv", 12);
 }
 
