@@ -27,5 +27,15 @@ absent here/one.txt.part
 absent here/two.txt.part
 run 2 sh copy/download.sh letters
 check "the sets are not told" grep -q 'there are numbers' err
+mkdir inside
+printf 'three\n' >inside/three.txt
+tar -czf mirror/more.tar.gz inside
+echo "$(sha256sum mirror/more.tar.gz | cut -d ' ' -f 1) https://example.org/more.tar.gz" >copy/manifests/archive
+run 0 sh copy/download.sh archive there
+same there/inside/three.txt inside/three.txt
+rm there/inside/three.txt
+run 0 sh copy/download.sh archive there
+check "the archive is fetched again" grep -q '^there: 0 files fetched, 1 were there, 0 failed$' out
+same there/inside/three.txt inside/three.txt
 
 finish
