@@ -28,9 +28,10 @@ static BtStatus allocate(BtContext *ctx, NnHdet *h) {
   BtStatus st = BT_OK;
   const size_t n = (size_t)h->o.replicas, all = n * (size_t)h->o.hypers;
   const int shared = h->o.gradients == NN_HDET_SHARED;
-  const size_t gradient = shared ? h->gradient_count + 1 : 0;
+  const size_t gradient = shared ? h->gradient_count + 2 : 0;
   h->slots = numbers(ctx, &st, h->owned * h->slot, sizeof *h->slots);
-  h->reports = numbers(ctx, &st, h->o.converge == NN_HDET_COPY ? h->owned * 2 * n : 0, sizeof *h->reports);
+  h->reports =
+      numbers(ctx, &st, h->o.converge == NN_HDET_COPY ? h->owned * h->ending : 0, sizeof *h->reports);
   h->anchor = numbers(ctx, &st, h->state, sizeof *h->anchor);
   h->total = numbers(ctx, &st, h->slot > gradient ? h->slot : gradient, sizeof *h->total);
   h->gradients = numbers(ctx, &st, h->owned * gradient, sizeof *h->gradients);
@@ -58,7 +59,8 @@ static BtStatus lay_out(BtContext *ctx, NnHdet *h) {
     values = nn_optimizer_state(h->optimizer, i, &count);
     add_part(h, values, count);
   }
-  h->slot = h->state + 2 * n;
+  h->ending = 2 * n + 1;
+  h->slot = h->state + h->ending;
   h->owned = bt_team_owned(h->team, n);
   if (h->owned == 0)
     return bt_fail(ctx, BT_ERR_ARG,
@@ -104,6 +106,7 @@ void nn_hdet_destroy(NnHdet *h) {
   free(h);
 }
 
+void nn_hdet_stop(NnHdet *h) { h->asked = 1; }
 int nn_hdet_done(const NnHdet *h) { return h->start >= h->o.total; }
 int nn_hdet_replica(const NnHdet *h) { return h->team->rank + (int)h->turn * h->team->size; }
 int64_t nn_hdet_at(const NnHdet *h) { return h->start + h->local; }
@@ -144,10 +147,13 @@ static BtStatus end_replica(BtContext *ctx, NnHdet *h) {
 
 static BtStatus end_block(BtContext *ctx, NnHdet *h) {
   const BtStatus st = nn_hdet_converge(ctx, h);
-  return st < 0 ? st : nn_hdet_start_block(ctx, h);
+  return st == BT_OK ? nn_hdet_start_block(ctx, h) : st;
 }
 
+static int wants_stop(const BtContext *ctx, const NnHdet *h) { return h->asked || bt_stop_requested(ctx); }
+
 static BtStatus step_local(BtContext *ctx, NnHdet *h) {
+  if (wants_stop(ctx, h)) return nn_hdet_converge_stopped(ctx, h);
   BtStatus st = h->failed[h->turn] ? BT_OK : take_step(ctx, h);
   h->local++;
   /* A failed replica's further steps would be in vain. */
@@ -171,10 +177,11 @@ static BtStatus leave(BtContext *ctx, NnHdet *h, int first, int parts) {
 /* Each replica's step along the average of all gradients. */
 static BtStatus apply_gradients(BtContext *ctx, NnHdet *h) {
   const size_t g = h->gradient_count;
-  const BtTeamItems items = {(size_t)h->o.replicas, g + 1, h->gradients, sizeof(NnReal) == sizeof(float)};
+  const BtTeamItems items = {(size_t)h->o.replicas, g + 2, h->gradients, sizeof(NnReal) == sizeof(float)};
   BtStatus st = h->team->sum_items(h->team, ctx, &items, h->total);
   if (st < 0) return st;
   h->gradient_collectives++;
+  if (h->total[g + 1] > 0) return nn_hdet_give_up(ctx, h);
   const double valid = h->total[g];
   for (size_t i = 0; i < g; i++) h->gradients[i] = valid > 0 ? (NnReal)(h->total[i] / valid) : 0;
   for (h->turn = 0; h->turn < h->owned && valid > 0 && st >= 0; h->turn++) {
@@ -194,13 +201,14 @@ done:
 
 static BtStatus keep_gradient(BtContext *ctx, NnHdet *h) {
   const size_t g = h->gradient_count;
-  NnReal *to = h->gradients + h->turn * (g + 1);
+  NnReal *to = h->gradients + h->turn * (g + 2);
   const BtStatus st = h->backend->download(ctx, h->backend, to, h->gradient, g * sizeof *to);
   if (st < 0) return st;
   if (!nn_hdet_finite(to, g)) h->failed[h->turn] = 1;
   if (h->failed[h->turn])
     for (size_t i = 0; i < g; i++) to[i] = (NnReal)-0.0; /* nothing to the sum */
   to[g] = h->failed[h->turn] ? 0 : 1;
+  to[g + 1] = wants_stop(ctx, h) ? 1 : 0;
   return leave(ctx, h, 1, h->trained - 1);
 }
 
@@ -208,7 +216,8 @@ static BtStatus step_shared(BtContext *ctx, NnHdet *h) {
   BtStatus st = BT_OK;
   BT_TRY(keep_gradient(ctx, h));
   if (++h->turn < h->owned) return enter(ctx, h, h->trained);
-  BT_TRY(apply_gradients(ctx, h));
+  st = apply_gradients(ctx, h);
+  if (st != BT_OK) return st;
   if (h->local < h->length) return enter(ctx, h, h->trained);
   for (h->turn = 0; h->turn < h->owned; h->turn++) {
     BT_TRY(enter(ctx, h, h->parts));

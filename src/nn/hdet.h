@@ -133,8 +133,13 @@ double nn_hdet_value(const NnHdet *hdet, int hyper);
 #define NN_HDET_RETREATS 20
 BtStatus nn_hdet_step(BtContext *ctx, NnHdet *hdet, double loss);
 
-/* Collectives so far: averages of weights (one a sync; COPY: two), averages of gradients (SHARED: one a
- * step). */
+/* A stop that one rank wants (bt_stop_requested, or nn_hdet_stop) becomes the stop of all: their next
+ * steps give the block up and return BT_STOPPED (local gradients: once the others have ended it), with the
+ * ensemble as it was at the block's start; steps after that begin it anew. */
+void nn_hdet_stop(NnHdet *hdet);
+
+/* Collectives so far: averages of weights (one a sync; COPY: two; one if stopped), averages of gradients
+ * (SHARED: one a step). */
 int64_t nn_hdet_syncs(const NnHdet *hdet);
 int64_t nn_hdet_collectives(const NnHdet *hdet);
 int64_t nn_hdet_gradient_collectives(const NnHdet *hdet);

@@ -22,8 +22,8 @@ static BtStatus sum_slots(BtContext *ctx, NnHdet *h, const NnReal *mine, size_t 
   return h->team->sum_items(h->team, ctx, &items, h->total);
 }
 
-/* The end of a slot holds the replica's loss and that it is valid, at its own place, zeros elsewhere. A replica
- * that failed adds nothing. */
+/* The end of a slot holds the replica's loss and that it is valid, at its own place, zeros elsewhere. A
+ * replica that failed adds nothing. */
 static void report(NnHdet *h) {
   const int n = h->o.replicas;
   for (size_t i = 0; i < h->owned; i++) {
@@ -31,7 +31,7 @@ static void report(NnHdet *h) {
     const int r = h->team->rank + (int)i * h->team->size;
     const int valid = !h->failed[i] && isfinite((NnReal)h->loss[i]) && nn_hdet_finite(slot, h->state);
     if (!valid) leave_out(slot, h->state);
-    memset(end, 0, 2 * (size_t)n * sizeof *end);
+    memset(end, 0, h->ending * sizeof *end);
     end[r] = valid ? (NnReal)h->loss[i] : 0;
     end[n + r] = valid ? 1 : 0;
   }
@@ -44,6 +44,8 @@ static void read_reports(NnHdet *h, const double *end) {
   }
 }
 
+static int stopped(const NnHdet *h, const double *end) { return end[h->ending - 1] > 0; }
+
 static int best_of(const NnHdet *h) {
   int best = -1;
   for (int r = 0; r < h->o.replicas; r++)
@@ -53,13 +55,14 @@ static int best_of(const NnHdet *h) {
 
 /* COPY: all learn who is best; the others' states are left out of the sum that follows. */
 static BtStatus leave_best(BtContext *ctx, NnHdet *h) {
-  const size_t size = 2 * (size_t)h->o.replicas;
+  const size_t size = h->ending;
   NnReal *reports = h->reports;
   for (size_t i = 0; i < h->owned; i++)
     memcpy(reports + i * size, nn_hdet_slot(h, i) + h->state, size * sizeof *reports);
   const BtStatus st = sum_slots(ctx, h, reports, size);
   if (st < 0) return st;
   read_reports(h, h->total);
+  if (stopped(h, h->total)) return BT_STOPPED;
   const int best = best_of(h);
   for (size_t i = 0; i < h->owned; i++)
     if (h->team->rank + (int)i * h->team->size != best) leave_out(nn_hdet_slot(h, i), h->state);
@@ -72,8 +75,9 @@ static BtStatus average(BtContext *ctx, NnHdet *h, int *valid) {
   const int copy = h->o.converge == NN_HDET_COPY;
   report(h);
   if (copy) st = leave_best(ctx, h);
-  if (st >= 0) st = sum_slots(ctx, h, h->slots, h->slot);
-  if (st < 0) return st;
+  if (st == BT_OK) st = sum_slots(ctx, h, h->slots, h->slot);
+  if (st != BT_OK) return st;
+  if (stopped(h, h->total + h->state)) return BT_STOPPED;
   read_reports(h, h->total + h->state);
   *valid = nn_hdet_vote(h->o.replicas, h->losses, h->kept, h->o.sigma, h->weight);
   if (copy)
@@ -137,13 +141,32 @@ static void read_bases(const NnHdet *h, int64_t step, double *value) {
     value[i] = nn_spread_value(h->o.hyper[i].space, nn_hdet_base_at(h, i, step), 1);
 }
 
+BtStatus nn_hdet_give_up(BtContext *ctx, NnHdet *h) {
+  h->asked = 0;
+  nn_optimizer_set_steps(h->optimizer, h->optimizer_start);
+  const BtStatus st = nn_hdet_start_block(ctx, h);
+  return st < 0 ? st : BT_STOPPED;
+}
+
+/* The others may be at the end of their blocks: their collective is this one. */
+BtStatus nn_hdet_converge_stopped(BtContext *ctx, NnHdet *h) {
+  const size_t size = h->o.converge == NN_HDET_COPY ? h->ending : h->slot;
+  NnReal *mine = h->o.converge == NN_HDET_COPY ? h->reports : h->slots;
+  leave_out(mine, h->owned * size);
+  mine[size - 1] = 1;
+  const BtStatus st = sum_slots(ctx, h, mine, size);
+  return st < 0 ? st : nn_hdet_give_up(ctx, h);
+}
+
 BtStatus nn_hdet_converge(BtContext *ctx, NnHdet *h) {
   BtStatus st = BT_OK;
   const int n = h->o.replicas;
   const int64_t end = h->start + h->length;
   double before[NN_HDET_MAX_HYPERS], after[NN_HDET_MAX_HYPERS];
   NnHdetSync sync = {.step = end, .replicas = n, .hypers = h->o.hypers};
-  BT_TRY(average(ctx, h, &sync.valid));
+  st = average(ctx, h, &sync.valid);
+  if (st == BT_STOPPED) return nn_hdet_give_up(ctx, h);
+  if (st < 0) return st;
   for (int i = 0; i < h->o.hypers; i++)
     for (int r = 0; r < n; r++) {
       h->multiplier[i * n + r] = nn_hdet_multiplier_of(h, i, r);

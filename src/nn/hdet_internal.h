@@ -26,17 +26,19 @@ struct NnHdet {
   NnHdetPart part[NN_HDET_PARTS];
   int parts, trained; /* trained: the first of them, on which a gradient depends         */
   size_t state;       /* numbers of a replica's state                                          */
-  size_t slot;        /* the same and its report: loss and validity of each replica, [2 × N]   */
+  size_t ending;      /* of a slot: the replica's report: loss and validity of each [2 × N], stop     */
+  size_t slot;        /* numbers of a slot, state + ending                                      */
   size_t owned;       /* replicas of this rank                                                 */
   NnReal *slots;      /* [owned × slot]                                                        */
-  NnReal *reports;    /* COPY: [owned × 2 × N] */
+  NnReal *reports;    /* COPY: [owned × ending] */
   NnReal *anchor;     /* [state] the last average                                             */
-  double *total;      /* [max(slot, gradient + 1)]                                             */
+  double *total;      /* [max(slot, gradient + 2)]                                             */
 
   NnReal *gradient; /* of the graph, on the backend                                      */
   size_t gradient_count;
-  NnReal *gradients; /* SHARED: [owned × (gradient_count + 1)], the last number is validity */
+  NnReal *gradients; /* SHARED: [owned × (gradient_count + 2)]: gradient, validity, stop */
 
+  int asked;             /* to stop */
   int64_t start, length; /* first step of the block, its steps                            */
   int64_t local;         /* steps of the block done by the replica in the graph (SHARED: by all) */
   size_t turn;           /* index of that replica among the owned                         */
@@ -81,5 +83,9 @@ double nn_hdet_value_at(const NnHdet *h, int hyper, int replica, int64_t step);
 BtStatus nn_hdet_check(BtContext *ctx, const NnHdetOptions *o);
 /* All replicas have done the block's steps and are in their slots. */
 BtStatus nn_hdet_converge(BtContext *ctx, NnHdet *h);
+/* Tells all ranks to stop in place of an average. */
+BtStatus nn_hdet_converge_stopped(BtContext *ctx, NnHdet *h);
+/* Back to the start of the block: BT_STOPPED. */
+BtStatus nn_hdet_give_up(BtContext *ctx, NnHdet *h);
 
 #endif

@@ -1,6 +1,7 @@
 /* Where replicas live changes nothing: teams of 1, 2 and 3 forked processes end with the same bits; so does a
  * run that is saved by one team and continued by another. A lost process is an error of all. */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -77,14 +78,39 @@ static BtStatus load(HdetNet *net, NnHdet *hdet, const char *path) {
   return st;
 }
 
+static volatile sig_atomic_t stop;
+
 typedef struct {
+  int stops; /* 1 + the rank that wants a stop in the third block, in which the run goes on after all; 0: none
+              */
+  int copies;
   int shared, leaves; /* rank that ends after the second sync, −1: none */
   const char *from,
       *to; /* checkpoint to start from; to write after the third sync, where the run then ends */
 } Case;
 
+/* Up to the middle of the third block, where one rank asks for a stop that all see. */
+static BtStatus stop_once(HdetNet *net, NnHdet *hdet, const Case *c, const BtTeam *team) {
+  static NnReal before[STATE], after[STATE];
+  BtStatus st = hdet_net_train(net, hdet, 2, 2);
+  const size_t n = hdet_net_state(net, before, STATE);
+  net->ctx.stop.flag = &stop;
+  for (int i = 0; st == BT_OK && nn_hdet_syncs(hdet) == 2; i++) {
+    stop = i == 3 && team->rank == c->stops - 1;
+    const double loss = hdet_net_gradient(net, nn_hdet_draw(hdet), nn_hdet_value(hdet, 1));
+    st = nn_hdet_step(&net->ctx, hdet, loss);
+  }
+  stop = 0;
+  (void)hdet_net_state(net, after, STATE);
+  const int same = nn_hdet_converged(hdet) && memcmp(before, after, n * sizeof *after) == 0;
+  return st == BT_STOPPED && same && nn_hdet_syncs(hdet) == 2
+             ? BT_OK
+             : bt_fail(&net->ctx, BT_ERR_ARG, "not stopped: %d", st);
+}
+
 static void train(BtTeam *team, const Case *c, Outcome *mine) {
-  const NnHdetOptions o = options(c->shared);
+  NnHdetOptions o = options(c->shared);
+  if (c->copies) o.converge = NN_HDET_COPY;
   const NnOptimizerOptions adam = nn_optimizer_defaults(NN_ADAM);
   HdetNet net;
   NnHdet *hdet;
@@ -95,6 +121,7 @@ static void train(BtTeam *team, const Case *c, Outcome *mine) {
     (void)hdet_net_train(&net, hdet, 2, 2);
     _exit(0);
   }
+  if (st >= 0 && c->stops) st = stop_once(&net, hdet, c, team);
   if (st >= 0) st = hdet_net_train(&net, hdet, 2, c->to ? 3 : 0);
   if (st >= 0 && c->to && team->rank == 0) st = save(&net, hdet, c->to);
   mine->status = st;
@@ -161,6 +188,21 @@ static void resume(void) {
   }
 }
 
+/* A stop is that of all, at the start of the block; what follows is as if it had not been. */
+static void stops(void) {
+  static Outcome one;
+  for (int k = 0; k < 3; k++) {
+    Case c = {.shared = k == 1, .copies = k == 2, .leaves = -1};
+    run_team(1, &c);
+    one = seen[0];
+    for (int size = 1; size <= RANKS; size++) {
+      c.stops = size;
+      run_team(size, &c);
+      same_as(&one, size, "stopped");
+    }
+  }
+}
+
 /* The wrong moment to save, and checkpoints of other ensembles. */
 static void checkpoints_refused(void) {
   const char *path = bt_test_path("hdet.safetensors");
@@ -205,6 +247,7 @@ static void a_process_is_lost(void) {
 static const BtTest tests[] = {
     {"placement of replicas", placement},
     {"a resumed run is the unbroken one", resume},
+    {"a stop", stops},
     {"checkpoints that are refused", checkpoints_refused},
     {"a process is lost", a_process_is_lost},
 };
