@@ -57,7 +57,7 @@ int main(void) {
   NnHdetOptions options = nn_hdet_defaults(REPLICAS, STEPS, SYNC, 1e-3);
   options.schedule.kind = NN_SCHEDULE_CONSTANT;
   options.steer_from = 0;        /* the losses steer from the first sync on       */
-  options.floor = 1e-3;          /* and no decay works against them               */
+  options.floor = 0;             /* alone: the rate does not decay by itself      */
   options.hyper[0].spread = 0.8; /* rates of replicas: 0.2 … 1.8 times the base    */
   BT_TRY(nn_hdet_create(&ctx, &options, &team, g, optimizer, &hdet));
   while (!nn_hdet_done(hdet)) {

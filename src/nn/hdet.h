@@ -89,7 +89,7 @@ typedef struct {
   NnHdetConverge converge;
   NnSchedule schedule; /* of the rate's base until it is steered, times 1 − α … 1 + α              */
   int64_t steer_from;  /* S_warm: the first sync at or after this step steers                      */
-  double floor;        /* of the rate's base at the end, > 0                                       */
+  double floor;           /* of the rate's base, which decays to it; 0: neither floor nor decay       */
   double sigma;        /* of the vote; 0: z-scored losses                                          */
   NnSteering steering; /* usual: β 0.9, λ 0.5                                                      */
   double noise;  /* ν: replicas start at θ + N(0, ν²‖θ‖²/d) for each tensor; usual 0 or 0.01 */

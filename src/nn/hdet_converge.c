@@ -93,7 +93,7 @@ static void start_steering(NnHdet *h, int64_t step) {
   const int64_t all = (h->o.total + h->o.sync - 1) / h->o.sync;
   const double rate = h->damping * nn_schedule_rate(&h->o.schedule, step);
   h->base[h->rate] = nn_spread_base(space, rate);
-  h->gamma = rate > h->o.floor ? nn_hdet_decay(rate, h->o.floor, all - h->syncs) : 0;
+  h->gamma = rate > h->o.floor && h->o.floor > 0 ? nn_hdet_decay(rate, h->o.floor, all - h->syncs) : 0;
   h->steering = 1;
 }
 
@@ -108,7 +108,7 @@ static void steer(NnHdet *h, int hyper) {
   else
     delta = vote - *base;
   nn_hdet_steer(&h->o.steering, p->space.spread, gamma, delta, base, &h->velocity[hyper]);
-  if (hyper == h->rate) *base = fmax(*base, nn_spread_base(p->space, h->o.floor));
+  if (hyper == h->rate && h->o.floor > 0) *base = fmax(*base, nn_spread_base(p->space, h->o.floor));
 }
 
 /* Nothing to average: back to the anchor with half the rate. */

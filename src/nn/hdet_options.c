@@ -68,8 +68,8 @@ BtStatus nn_hdet_check(BtContext *ctx, const NnHdetOptions *o) {
                    "converge; sync more often or train longer",
                    (long long)o->sync, (long long)o->total);
   if (o->steer_from < 0) return bt_fail(ctx, BT_ERR_ARG, "hdet: steering cannot start before step 0");
-  if (!(o->floor > 0) || !isfinite(o->floor))
-    return bt_fail(ctx, BT_ERR_ARG, "hdet: the floor must be positive");
+  if (!(o->floor >= 0) || !isfinite(o->floor))
+    return bt_fail(ctx, BT_ERR_ARG, "hdet: the floor %g is negative", o->floor);
   if (!(o->sigma >= 0)) return bt_fail(ctx, BT_ERR_ARG, "hdet: sigma %g is negative", o->sigma);
   if (!(o->steering.beta >= 0 && o->steering.beta < 1) || !(o->steering.step >= 0) ||
       !isfinite(o->steering.step))
