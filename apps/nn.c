@@ -34,8 +34,11 @@ static const BtOption options[] = {
     BT_OPT_END};
 
 static size_t nn_options(void *settings, BtOptionSet *sets) {
-  sets[0] = (BtOptionSet){options, settings, NULL};
-  return 1;
+  BtNn *set = settings;
+  sets[0] = (BtOptionSet){options, set, NULL};
+  sets[1] =
+      (BtOptionSet){bt_nn_hdet_options, &set->ensemble, "Ensembles of diverging hyperparameters (train)"};
+  return 2;
 }
 
 typedef BtStatus Action(BtApp *app, const BtNn *set);
@@ -61,12 +64,12 @@ static BtStatus check_train(BtApp *app, const BtNn *set) {
   if (set->replay && set->tuner != NN_TUNER_NONE)
     return bt_fail(ctx, BT_ERR_ARG, "--replay follows a schedule instead of tuning: use --tuner none");
   const char *const outputs[] = {set->log, set->schedule, set->checkpoint ? set->checkpoint : set->resume,
-                                 set->replay};
-  for (int i = 0; i < 4; i++)
+                                 set->replay, set->ensemble.log};
+  for (int i = 0; i < 5; i++)
     for (int k = 0; k < i; k++)
       if (outputs[i] && outputs[k] && strcmp(outputs[i], outputs[k]) == 0)
         return bt_fail(ctx, BT_ERR_ARG, "%s is named for two files", outputs[i]);
-  return BT_OK;
+  return bt_nn_hdet_check(app, &set->ensemble, set->resume);
 }
 
 static BtStatus nn_check(BtApp *app, const void *settings) {
@@ -83,8 +86,25 @@ static BtStatus nn_check(BtApp *app, const void *settings) {
   return actions[action].run == bt_nn_train ? check_train(app, settings) : BT_OK;
 }
 
+/* Replicas of an ensemble to train; 0: none. */
+static size_t replicas(BtApp *app, const BtNn *set) {
+  if (actions[action_of(app)].run != bt_nn_train || set->print_task) return 0;
+  return bt_nn_hdet_items(app, &set->ensemble, set->resume);
+}
+
+/* They are dealt over processes; everything else is for one. A GPU has one, unless --jobs says otherwise. */
+static size_t nn_items(BtApp *app, const void *settings) {
+  const BtNn *set = settings;
+  const int gpu = strncmp(set->device, "cpu", 3) != 0;
+  const size_t count = gpu && app->common.jobs == 0 ? 1 : replicas(app, set);
+  return count ? count : 1;
+}
+
 static BtStatus nn_run(BtApp *app, void *settings) {
+  const BtNn *set = settings;
   const int action = action_of(app);
+  /* Under a launcher, what is for one process. */
+  if (app->team.rank > 0 && replicas(app, set) == 0) return BT_OK;
   bt_app_put_text(app, "action", actions[action].name);
   return actions[action].run(app, settings);
 }
@@ -109,6 +129,12 @@ const BtCommand bt_cmd_nn = {
         "weights are trained, and move the hyperparameters to lower the validation loss: dropout rates, "
         "weight decay, "
         "augmentation and the like are tuned in one training.\n\n"
+        "Ensembles (--hdet): replicas train on their shares of the data with learning rates and other "
+        "hyperparameters spread around a base, are averaged every --sync steps, and the base moves to where "
+        "the "
+        "losses were lower. Processes share the replicas (--jobs, or mpirun); the result does not depend on "
+        "their "
+        "number.\n\n"
         "The figures reported are those of the epoch with the least validation loss; a checkpoint holds "
         "these weights "
         "beside the last ones, and eval takes them.\n\n"
@@ -120,6 +146,8 @@ const BtCommand bt_cmd_nn = {
          {"bitune nn train --task tiny-mlp --tuner dstn --schedule found.csv --checkpoint tiny.safetensors",
           "Generated digits, in seconds; the schedule found and the weights are kept"},
          {"bitune nn eval tiny.safetensors", "Loss and accuracy of the best epoch's weights"}},
+    .flags = BT_USES_TEAM,
+    .items = nn_items,
     .min_operands = 1,
     .max_operands = 2,
     .operands = "files",

@@ -5,6 +5,7 @@
 #include "app.h"
 #include "core/json.h"
 #include "nn/train.h"
+#include "nn_hdet.h"
 
 /* The options. */
 typedef struct {
@@ -12,6 +13,7 @@ typedef struct {
   int tuner, print_task, last;
   int64_t epochs, seed, threads;
   double max_seconds;
+  BtNnHdet ensemble;
 } BtNn;
 
 /* nn_log.c: rows of a training as CSV files that survive a kill at any moment. */

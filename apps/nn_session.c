@@ -18,7 +18,8 @@ BtStatus bt_nn_session_open(BtApp *app, const BtNn *set, NnTask *task, BtNnSessi
   if (set->data) o.path = set->data;
   if (needs_path(&o) && !o.path)
     return bt_fail(ctx, BT_ERR_ARG, "--data is required: the folder of the data of %s", task->file);
-  BT_TRY(nn_backend_open(ctx, set->device, bt_nn_threads(set), &s->backend));
+  const int threads = bt_nn_threads(set) / app->team.size;
+  BT_TRY(nn_backend_open(ctx, set->device, threads > 0 ? threads : 1, &s->backend));
   BT_TRY(nn_data_open(ctx, &o, &s->data));
 done:
   return st;

@@ -10,6 +10,7 @@ typedef struct {
   const BtNn *set;
   BtNnSession session;
   NnTraining *training;
+  BtNnEnsemble *ensemble; /* NULL: none */
   BtNnLog *log, *schedule;
   BtNnSchedule replay;
   NnTunerKind tuner;
@@ -36,7 +37,7 @@ static BtStatus load_task(BtApp *app, Run *run, NnTask **task) {
 
 static BtStatus open_log(BtApp *app, Run *run, const char *path, BtNnLogKind kind, BtNnLog **log) {
   const int64_t from = run->set->resume ? nn_training_result(run->training).step : -1;
-  if (!path) return BT_OK;
+  if (!path || app->team.rank != 0) return BT_OK;
   const BtStatus st = bt_nn_log_open(&app->ctx, path, kind, &run->session.task->hyper,
                                      nn_data_info(run->session.data)->text, from, log);
   return st < 0 ? st : bt_context_observe(&app->ctx, bt_nn_log_event, *log);
@@ -59,6 +60,7 @@ static BtStatus prepare(BtApp *app, Run *run) {
                             .replay = set->replay ? &run->replay.replay : NULL,
                             .checkpoint = set->checkpoint ? set->checkpoint : set->resume};
   BT_TRY(nn_training_create(ctx, task, &o, s->data, s->backend, &run->training));
+  BT_TRY(bt_nn_hdet_open(app, &set->ensemble, set->resume, o.checkpoint, run->training, &run->ensemble));
   if (set->resume) BT_TRY(nn_training_load(ctx, run->training, set->resume));
   BT_TRY(open_log(app, run, set->log, BT_NN_EPOCHS, &run->log));
   BT_TRY(open_log(app, run, set->schedule, BT_NN_SCHEDULE, &run->schedule));
@@ -161,17 +163,21 @@ static BtStatus print_task(BtApp *app, const BtNn *set) {
 BtStatus bt_nn_train(BtApp *app, const BtNn *set) {
   Run run = {.set = set};
   if (set->print_task) return print_task(app, set);
-  BtStatus st = prepare(app, &run);
-  if (st >= 0) st = nn_training_run(&app->ctx, run.training, 0);
+  BtStatus st = bt_team_agree(&app->team, &app->ctx, prepare(app, &run));
+  if (st >= 0)
+    st = run.ensemble ? bt_nn_hdet_run(app, run.ensemble) : nn_training_run(&app->ctx, run.training, 0);
   if (st == BT_STOPPED)
     st = end_stopped(app, &run);
   else if (st >= 0)
     st = report(app, &run);
+  if (st >= 0 && run.ensemble) bt_nn_hdet_report(app, run.ensemble);
   BtNnLog *const logs[] = {run.log, run.schedule};
   for (int i = 0; i < 2; i++) {
     const BtStatus closed = bt_nn_log_close(&app->ctx, logs[i]);
     if (closed < 0 && st >= 0) st = closed;
   }
+  const BtStatus ended = bt_nn_hdet_close(&app->ctx, run.ensemble);
+  if (ended < 0 && st >= 0) st = ended;
   nn_training_destroy(run.training);
   bt_nn_schedule_clear(&run.replay);
   bt_nn_session_clear(&run.session);

@@ -35,9 +35,11 @@ static BtStatus allocate(BtContext *ctx, NnHdet *h) {
   h->anchor = numbers(ctx, &st, h->state, sizeof *h->anchor);
   h->total = numbers(ctx, &st, h->slot > gradient ? h->slot : gradient, sizeof *h->total);
   h->gradients = numbers(ctx, &st, h->owned * gradient, sizeof *h->gradients);
+  h->vote = numbers(ctx, &st, h->owned, sizeof *h->vote);
   h->loss = numbers(ctx, &st, h->owned, sizeof *h->loss);
   h->failed = numbers(ctx, &st, h->owned, sizeof *h->failed);
   h->place = numbers(ctx, &st, all, sizeof *h->place);
+  h->training = numbers(ctx, &st, n, sizeof *h->training);
   h->losses = numbers(ctx, &st, n, sizeof *h->losses);
   h->weight = numbers(ctx, &st, n, sizeof *h->weight);
   h->kept = numbers(ctx, &st, n, sizeof *h->kept);
@@ -59,7 +61,7 @@ static BtStatus lay_out(BtContext *ctx, NnHdet *h) {
     values = nn_optimizer_state(h->optimizer, i, &count);
     add_part(h, values, count);
   }
-  h->ending = 2 * n + 1;
+  h->ending = 3 * n + 1;
   h->slot = h->state + h->ending;
   h->owned = bt_team_owned(h->team, n);
   if (h->owned == 0)
@@ -101,7 +103,7 @@ done:
 void nn_hdet_destroy(NnHdet *h) {
   if (!h) return;
   free(h->slots), free(h->reports), free(h->anchor), free(h->total), free(h->gradients);
-  free(h->loss), free(h->failed), free(h->place);
+  free(h->vote), free(h->training), free(h->loss), free(h->failed), free(h->place);
   free(h->losses), free(h->weight), free(h->kept), free(h->multiplier), free(h->value);
   free(h);
 }
@@ -138,10 +140,10 @@ static BtStatus take_step(BtContext *ctx, NnHdet *h) {
 /* The replica in the graph has done its block. */
 static BtStatus end_replica(BtContext *ctx, NnHdet *h) {
   BtStatus st = BT_OK;
-  double *loss = &h->loss[h->turn];
-  *loss /= (double)h->length;
-  if (h->o.judge && !h->failed[h->turn]) st = h->o.judge(h->o.user, ctx, h, loss);
-  if (!isfinite(*loss)) h->failed[h->turn] = 1;
+  double *vote = &h->vote[h->turn];
+  *vote = h->loss[h->turn] /= (double)h->length;
+  if (h->o.judge && !h->failed[h->turn]) st = h->o.judge(h->o.user, ctx, h, vote);
+  if (!isfinite(*vote)) h->failed[h->turn] = 1;
   return st < 0 ? st : nn_hdet_save_state(ctx, h, nn_hdet_slot(h, h->turn));
 }
 

@@ -71,9 +71,10 @@ typedef struct NnHdet NnHdet;
 typedef struct {
   int64_t sync, step; /* number of the sync, from 1; steps done by each replica                   */
   int replicas, hypers, valid;
-  const double *loss;   /* [replicas] that voted                                                    */
-  const double *weight; /* [replicas] of the vote; 0 where dropped                                  */
-  const int *kept;      /* [replicas] 0: dropped                                                    */
+  const double *loss;    /* [replicas] that voted                                                    */
+  const double *trained; /* [replicas] mean training losses, the same without a judge               */
+  const double *weight;  /* [replicas] of the vote; 0 where dropped                                  */
+  const int *kept;       /* [replicas] 0: dropped                                                    */
   const double *multiplier, *value; /* [hypers × replicas] in the last step                         */
   const double *before, *after;     /* [hypers] base values of the block that ended, of the next    */
   const double *velocity;           /* [hypers] v                                                   */
@@ -89,7 +90,7 @@ typedef struct {
   NnHdetConverge converge;
   NnSchedule schedule; /* of the rate's base until it is steered, times 1 − α … 1 + α              */
   int64_t steer_from;  /* S_warm: the first sync at or after this step steers                      */
-  double floor;           /* of the rate's base, which decays to it; 0: neither floor nor decay       */
+  double floor;        /* of the rate's base, which decays to it; 0: neither floor nor decay       */
   double sigma;        /* of the vote; 0: z-scored losses                                          */
   NnSteering steering; /* usual: β 0.9, λ 0.5                                                      */
   double noise;  /* ν: replicas start at θ + N(0, ν²‖θ‖²/d) for each tensor; usual 0 or 0.01 */

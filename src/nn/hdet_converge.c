@@ -22,25 +22,29 @@ static BtStatus sum_slots(BtContext *ctx, NnHdet *h, const NnReal *mine, size_t 
   return h->team->sum_items(h->team, ctx, &items, h->total);
 }
 
-/* The end of a slot holds the replica's loss and that it is valid, at its own place, zeros elsewhere. A
- * replica that failed adds nothing. */
+/* The end of a slot holds the replica's vote, its validity and its training loss at its own places, zeros
+ * elsewhere, and at last whether to stop. A replica that failed adds nothing. */
 static void report(NnHdet *h) {
   const int n = h->o.replicas;
   for (size_t i = 0; i < h->owned; i++) {
     NnReal *slot = nn_hdet_slot(h, i), *end = slot + h->state;
     const int r = h->team->rank + (int)i * h->team->size;
-    const int valid = !h->failed[i] && isfinite((NnReal)h->loss[i]) && nn_hdet_finite(slot, h->state);
+    const int valid = !h->failed[i] && isfinite((NnReal)h->vote[i]) && nn_hdet_finite(slot, h->state);
     if (!valid) leave_out(slot, h->state);
     memset(end, 0, h->ending * sizeof *end);
-    end[r] = valid ? (NnReal)h->loss[i] : 0;
-    end[n + r] = valid ? 1 : 0;
+    if (!valid) continue;
+    end[r] = (NnReal)h->vote[i];
+    end[n + r] = 1;
+    end[2 * n + r] = (NnReal)h->loss[i];
   }
 }
 
 static void read_reports(NnHdet *h, const double *end) {
-  for (int r = 0; r < h->o.replicas; r++) {
+  const int n = h->o.replicas;
+  for (int r = 0; r < n; r++) {
     h->losses[r] = end[r];
-    h->kept[r] = end[h->o.replicas + r] > 0;
+    h->kept[r] = end[n + r] > 0;
+    h->training[r] = end[2 * n + r];
   }
 }
 
@@ -188,7 +192,7 @@ BtStatus nn_hdet_converge(BtContext *ctx, NnHdet *h) {
   sync.sync = ++h->syncs;
   read_bases(h, end < h->o.total ? end : end - 1, after);
   sync.gamma = h->gamma;
-  sync.loss = h->losses, sync.weight = h->weight, sync.kept = h->kept;
+  sync.loss = h->losses, sync.trained = h->training, sync.weight = h->weight, sync.kept = h->kept;
   sync.multiplier = h->multiplier, sync.value = h->value;
   sync.before = before, sync.after = after, sync.velocity = h->velocity;
   if (h->o.observe) h->o.observe(h->o.user, &sync);

@@ -26,7 +26,7 @@ struct NnHdet {
   NnHdetPart part[NN_HDET_PARTS];
   int parts, trained; /* trained: the first of them, on which a gradient depends         */
   size_t state;       /* numbers of a replica's state                                          */
-  size_t ending;      /* of a slot: the replica's report: loss and validity of each [2 × N], stop     */
+  size_t ending;      /* of a slot: the replica's report: vote, validity, training loss of each, stop */
   size_t slot;        /* numbers of a slot, state + ending                                      */
   size_t owned;       /* replicas of this rank                                                 */
   NnReal *slots;      /* [owned × slot]                                                        */
@@ -45,6 +45,7 @@ struct NnHdet {
   int64_t syncs, collectives, gradient_collectives;
   int64_t optimizer_start; /* its steps at the start of the block                         */
 
+  double *vote; /* [owned] losses that vote */
   double *loss; /* [owned] sums over the block                                           */
   int *failed;  /* [owned] in this block                                                 */
 
@@ -55,7 +56,7 @@ struct NnHdet {
   int *place; /* [hypers × N] of this block */
 
   /* Of a sync: [N] and [hypers × N]. */
-  double *losses, *weight, *multiplier, *value;
+  double *losses, *training, *weight, *multiplier, *value;
   int *kept;
 };
 

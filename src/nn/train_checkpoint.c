@@ -53,7 +53,8 @@ static json_t *metadata(const NnTraining *t) {
            : NULL;
   free(task);
   if (!m) return NULL;
-  if (json_object_set_new(m, "seed", json_sprintf("%llu", (unsigned long long)t->o.seed)) == 0 &&
+  const int more = t->extra ? json_object_set_new(m, t->extra->key, json_string(t->extra->text)) : 0;
+  if (more == 0 && json_object_set_new(m, "seed", json_sprintf("%llu", (unsigned long long)t->o.seed)) == 0 &&
       json_object_set_new(m, "epochs", json_sprintf("%lld", (long long)t->epochs)) == 0)
     return m;
   json_decref(m);
@@ -67,9 +68,11 @@ static BtStatus write(BtContext *ctx, NnTraining *t, BtTensorWriter *writer) {
   for (int i = 0; i < n; i++) BT_TRY(bt_tensors_declare(ctx, writer, e[i].name, e[i].type, 1, &e[i].count));
   BT_TRY(nn_graph_declare(ctx, t->model->graph, writer, ""));
   BT_TRY(nn_tuner_declare(ctx, t->tuner, writer));
+  if (t->extra) BT_TRY(t->extra->declare(ctx, t->extra->user, writer));
   for (int i = 0; i < n; i++) BT_TRY(bt_tensors_append(ctx, writer, e[i].elements, e[i].count));
   BT_TRY(nn_graph_append(ctx, t->model->graph, writer));
   BT_TRY(nn_tuner_append(ctx, t->tuner, writer));
+  if (t->extra) BT_TRY(t->extra->append(ctx, t->extra->user, writer));
 done:
   return st;
 }
@@ -108,6 +111,7 @@ static BtStatus read(BtContext *ctx, NnTraining *t, const char *path, BtTensorRe
     BT_TRY(bt_tensors_read(ctx, reader, e[i].name, e[i].type, e[i].count, e[i].elements));
   BT_TRY(nn_graph_load(ctx, t->model->graph, reader, ""));
   BT_TRY(nn_tuner_load(ctx, t->tuner, reader));
+  if (t->extra) BT_TRY(t->extra->load(ctx, t->extra->user, reader));
   t->replayed = 0;
 done:
   return st;

@@ -25,6 +25,15 @@ typedef struct {
   double valid[2], test[2], best_valid[2], best_test[2]; /* loss, accuracy             */
 } NnFigures;
 
+/* What another part adds to a training's checkpoints: an entry of the metadata, and tensors. */
+typedef struct {
+  const char *key, *text;
+  BtStatus (*declare)(BtContext *ctx, void *user, BtTensorWriter *writer);
+  BtStatus (*append)(BtContext *ctx, void *user, BtTensorWriter *writer);
+  BtStatus (*load)(BtContext *ctx, void *user, BtTensorReader *reader);
+  void *user;
+} NnTrainExtra;
+
 struct NnTraining {
   const NnTask *task;
   NnTrainOptions o;
@@ -45,6 +54,7 @@ struct NnTraining {
   double *hyper, *best_hyper;       /* [hyperparameters]                               */
   NnReal *scratch;                  /* of evaluation                                   */
   size_t scratch_room;
+  const NnTrainExtra *extra; /* borrowed, or NULL */
   size_t replayed; /* rows of the replay that have been reached       */
   double deadline; /* monotonic clock, INFINITY: none                 */
   int time_up;

@@ -141,6 +141,8 @@ BtStatus nn_tuner_validate(BtContext *ctx, NnTuner *t, size_t rows, double rate,
   return st;
 }
 
+NnOptimizer *nn_tuner_weights(NnTuner *t) { return t->optimizer[WEIGHTS]; }
+
 static const char *const prefixes[OPTIMIZERS] = {"tuner.weights.", "tuner.response.", "tuner.hyper."};
 static const char draws_name[] = "tuner.draws";
 

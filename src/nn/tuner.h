@@ -51,6 +51,9 @@ BtStatus nn_tuner_train(BtContext *ctx, NnTuner *tuner, size_t rows, double rate
 BtStatus nn_tuner_validate(BtContext *ctx, NnTuner *tuner, size_t rows, double rate, NnReal *after,
                            double *loss);
 
+/* The optimizer of W and b, for those who take its steps themselves. */
+NnOptimizer *nn_tuner_weights(NnTuner *tuner);
+
 /* Optimizers' states and the counter of draws, with names that begin with "tuner.". */
 BtStatus nn_tuner_declare(BtContext *ctx, const NnTuner *tuner, BtTensorWriter *writer);
 BtStatus nn_tuner_append(BtContext *ctx, const NnTuner *tuner, BtTensorWriter *writer);

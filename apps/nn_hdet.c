@@ -1,0 +1,230 @@
+/* An ensemble trains what `bitune nn train` has made of a task. */
+#include "nn_hdet.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LIST_LIMIT 512 /* bytes of --hdet */
+
+enum { SCHEDULE_ONE_CYCLE, SCHEDULE_TASK, SCHEDULE_CONSTANT };
+
+const BtOption bt_nn_hdet_options[] = {
+    BT_OPT_TEXT(
+        "hdet", 0, BtNnHdet, hdet, NULL, "LIST",
+        "hyperparameters that differ between replicas, separated by commas: lr, weight-decay, momentum, and "
+        "those of the task"),
+    BT_OPT_INT("replicas", BtNnHdet, replicas, 8, BT_WITHIN(1, 65536), "N",
+               "replicas of the network; they share the data and the work of the epochs"),
+    BT_OPT_INT("sync", BtNnHdet, sync, 1000, BT_POSITIVE, "T",
+               "steps of each replica from one average to the next"),
+    BT_OPT_CHOICE("gradients", BtNnHdet, gradients, NN_HDET_LOCAL, "local|shared",
+                  "whether replicas follow their own gradients or in every step the average of all"),
+    BT_OPT_REAL("spread", BtNnHdet, spread, 1.0 / 9, BT_WITHIN(0, 0.999), "A",
+                "rates of replicas are 1 - A to 1 + A times their base"),
+    BT_OPT_REAL("hyper-spread", BtNnHdet, hyper_spread, 0.5, BT_WITHIN(0, 100), "A",
+                "other hyperparameters are spread by -A to A on their unconstrained scale"),
+    BT_OPT_FLAG("fixed", BtNnHdet, fixed, "spread and average, but let the losses steer nothing"),
+    BT_OPT_REAL("base-rate", BtNnHdet, rate, NAN, BT_POSITIVE, "R",
+                "rate of the base schedule, for one-cycle its peak; by default the task's"),
+    BT_OPT_CHOICE("base-schedule", BtNnHdet, schedule, SCHEDULE_ONE_CYCLE, "one-cycle|task|constant",
+                  "the rate's base until it is steered"),
+    BT_OPT_REAL("steer-from", BtNnHdet, steer_from, 0.3, BT_WITHIN(0, 1), "F",
+                "the losses steer after this share of the steps"),
+    BT_OPT_REAL("rate-floor", BtNnHdet, floor, 0.01, BT_WITHIN(0, 1), "F",
+                "a steered rate decays to F times the base rate; 0: it does not decay"),
+    BT_OPT_REAL("vote-sigma", BtNnHdet, sigma, 0, BT_NONNEGATIVE, "S",
+                "losses vote by exp(-loss / S); 0: S is their standard deviation"),
+    BT_OPT_INT("vote-batches", BtNnHdet, vote_batches, 0, BT_NONNEGATIVE, "N",
+               "replicas vote with N validation batches; 0: with their mean training loss"),
+    BT_OPT_REAL("steer-momentum", BtNnHdet, beta, 0.9, BT_WITHIN(0, 0.9999), "B", "memory of the steering"),
+    BT_OPT_REAL("steer-step", BtNnHdet, step, 0.5, BT_NONNEGATIVE, "L", "step of the steering"),
+    BT_OPT_REAL("start-noise", BtNnHdet, noise, 0, BT_NONNEGATIVE, "NU",
+                "replicas start apart by NU times the size of the weights"),
+    BT_OPT_CHOICE("converge", BtNnHdet, converge, NN_HDET_AVERAGE, "average|copy",
+                  "average the replicas, or let all go on from the one with the lowest loss"),
+    BT_OPT_TEXT("replica-log", 0, BtNnHdet, log, NULL, "FILE.csv",
+                "a row for each replica and sync: losses, weights in the vote, values and bases"),
+    BT_OPT_END};
+
+struct BtNnEnsemble {
+  BtNnHdet set;
+  json_t *kept;      /* what texts of `set` point into, NULL: the command line */
+  char *description; /* of the options, as checkpoints keep it                 */
+  char list[LIST_LIMIT];
+  BtTeam *team;
+  NnHdetTraining *training;
+  BtNnHdetLog *log;
+};
+
+BtStatus bt_nn_hdet_check(BtApp *app, const BtNnHdet *set, const char *resume) {
+  if (set->hdet && resume)
+    return bt_fail(&app->ctx, BT_ERR_ARG, "--resume brings its own --hdet; leave it out");
+  if (set->hdet && strlen(set->hdet) >= LIST_LIMIT)
+    return bt_fail(&app->ctx, BT_ERR_ARG, "--hdet is too long");
+  if (set->log && !set->hdet && !resume)
+    return bt_fail(&app->ctx, BT_ERR_ARG, "--replica-log is for ensembles: use --hdet lr");
+  return BT_OK;
+}
+
+/* The options that a checkpoint keeps; *kept stays NULL if it is of no ensemble. --replica-log is this run's.
+ */
+static BtStatus recall(BtContext *ctx, const char *path, BtNnHdet *set, json_t **kept) {
+  const char *const log = set->log;
+  char *text;
+  *kept = NULL;
+  BtStatus st = nn_hdet_description(ctx, path, &text);
+  if (st < 0) return st;
+  json_t *object = *text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
+  if (*text && !json_is_object(object))
+    st = bt_fail(ctx, BT_ERR_FORMAT, "%s: its description of the ensemble is damaged", path);
+  free(text);
+  for (const BtOption *o = bt_nn_hdet_options; object && o->name && st >= 0; o++) {
+    const char *value = json_string_value(json_object_get(object, o->name));
+    if (value) st = bt_option_set(ctx, o, set, value);
+  }
+  set->log = log;
+  if (st < 0) json_decref(object);
+  if (st >= 0) *kept = object;
+  return st;
+}
+
+/* The options as texts, the way bt_option_set reads them. */
+static char *describe(const BtNnHdet *set) {
+  json_t *values = bt_options_json(bt_nn_hdet_options, set), *texts = json_object();
+  const char *name;
+  json_t *value;
+  int good = values && texts;
+  if (good) json_object_foreach(values, name, value) {
+      json_t *text = NULL;
+      if (json_is_string(value)) text = json_incref(value);
+      if (json_is_real(value)) text = json_sprintf("%.17g", json_real_value(value));
+      if (json_is_integer(value)) text = json_sprintf("%lld", (long long)json_integer_value(value));
+      if (json_is_boolean(value)) text = json_string(json_is_true(value) ? "yes" : "no");
+      if (text) good &= json_object_set_new(texts, name, text) == 0;
+    }
+  if (good) (void)json_object_del(texts, "replica-log");
+  char *text = good ? json_dumps(texts, JSON_COMPACT) : NULL;
+  json_decref(values);
+  json_decref(texts);
+  return text;
+}
+
+size_t bt_nn_hdet_items(BtApp *app, const BtNnHdet *set, const char *resume) {
+  BtNnHdet o = *set;
+  json_t *kept = NULL;
+  /* An error is told when the checkpoint is opened again. */
+  if (!o.hdet && resume) (void)recall(&app->ctx, resume, &o, &kept);
+  const size_t items = o.hdet ? (size_t)o.replicas : 0;
+  json_decref(kept);
+  return items;
+}
+
+static BtStatus parse_list(BtContext *ctx, BtNnEnsemble *e, NnHdetTrainingOptions *o) {
+  const double step = e->set.hyper_spread;
+  snprintf(e->list, sizeof e->list, "%s", e->set.hdet);
+  for (char *name = e->list; name;) {
+    char *comma = strchr(name, ',');
+    if (comma) *comma = '\0';
+    if (!*name || o->choices == NN_HDET_MAX_HYPERS)
+      return bt_fail(ctx, BT_ERR_ARG, "--hdet %s: must name 1 to %d hyperparameters, separated by commas",
+                     e->set.hdet, NN_HDET_MAX_HYPERS);
+    const double spread = strcmp(name, "lr") == 0 ? e->set.spread : step;
+    o->choice[o->choices++] = (NnHdetChoice){name, spread, !e->set.fixed};
+    name = comma ? comma + 1 : NULL;
+  }
+  return BT_OK;
+}
+
+static void observe(void *user, const NnHdetSync *sync) {
+  BtNnEnsemble *e = user;
+  if (e->log) bt_nn_hdet_log_sync(e->log, sync);
+}
+
+/* Options of the library from those of the command line. */
+static NnHdetTrainingOptions translate(const BtNnEnsemble *e, uint64_t seed, int64_t steps,
+                                       double task_rate) {
+  const BtNnHdet *set = &e->set;
+  const double rate = isnan(set->rate) ? task_rate : set->rate;
+  NnHdetTrainingOptions o = {.vote_batches = (int)set->vote_batches, .description = e->description};
+  o.ensemble = nn_hdet_defaults((int)set->replicas, steps, set->sync, rate);
+  o.ensemble.gradients = (NnHdetGradients)set->gradients;
+  o.ensemble.converge = (NnHdetConverge)set->converge;
+  o.ensemble.steer_from = (int64_t)(set->steer_from * (double)steps);
+  o.ensemble.floor = set->floor * rate;
+  o.ensemble.sigma = set->sigma;
+  o.ensemble.steering = (NnSteering){set->beta, set->step};
+  o.ensemble.noise = set->noise;
+  o.ensemble.seed = seed;
+  if (set->schedule == SCHEDULE_CONSTANT) o.ensemble.schedule.kind = NN_SCHEDULE_CONSTANT;
+  if (set->schedule == SCHEDULE_TASK) o.ensemble.schedule.total = 0;
+  return o;
+}
+
+BtStatus bt_nn_hdet_open(BtApp *app, const BtNnHdet *set, const char *resume, const char *checkpoint,
+                         NnTraining *training, BtNnEnsemble **ensemble) {
+  BtContext *ctx = &app->ctx;
+  BtStatus st = BT_OK;
+  *ensemble = NULL;
+  BtNnEnsemble *e = calloc(1, sizeof *e);
+  if (!e) return bt_fail_memory(ctx, "ensemble", sizeof *e);
+  e->set = *set;
+  e->team = &app->team;
+  if (resume) BT_TRY(recall(ctx, resume, &e->set, &e->kept));
+  if (!e->set.hdet) goto done;
+  e->description = describe(&e->set);
+  if (!e->description) BT_TRY(bt_fail_memory(ctx, "ensemble", 0));
+  const NnHdetPlan plan = nn_hdet_plan(training, (int)e->set.replicas);
+  NnHdetTrainingOptions o = translate(e, plan.seed, plan.steps, plan.rate);
+  o.checkpoint = checkpoint;
+  o.observe = observe;
+  o.user = e;
+  BT_TRY(parse_list(ctx, e, &o));
+  BT_TRY(nn_hdet_training_create(ctx, &o, training, &app->team, &e->training));
+  *ensemble = e;
+  return BT_OK;
+done:
+  (void)bt_nn_hdet_close(NULL, e);
+  return st;
+}
+
+static BtStatus open_log(BtContext *ctx, BtNnEnsemble *e) {
+  const char *names[NN_HDET_MAX_HYPERS];
+  const int hypers = nn_hdet_training_hypers(e->training);
+  if (!e->set.log || e->team->rank != 0) return BT_OK;
+  for (int i = 0; i < hypers; i++) names[i] = nn_hdet_training_name(e->training, i);
+  return bt_nn_hdet_log_open(ctx, e->set.log, names, hypers,
+                             nn_hdet_syncs(nn_hdet_training_hdet(e->training)), &e->log);
+}
+
+BtStatus bt_nn_hdet_run(BtApp *app, BtNnEnsemble *e) {
+  const BtStatus st = bt_team_agree(&app->team, &app->ctx, open_log(&app->ctx, e));
+  return st == BT_OK ? nn_hdet_training_run(&app->ctx, e->training) : st;
+}
+
+void bt_nn_hdet_report(BtApp *app, BtNnEnsemble *e) {
+  NnHdet *h = nn_hdet_training_hdet(e->training);
+  json_t *bases = json_object();
+  for (int i = 0; bases && i < nn_hdet_training_hypers(e->training); i++)
+    (void)json_object_set_new(bases, nn_hdet_training_name(e->training, i),
+                              json_real(nn_hdet_training_base(e->training, i)));
+  bt_app_put_int(app, "replicas", e->set.replicas);
+  bt_app_put_int(app, "processes", app->team.size);
+  bt_app_put_int(app, "syncs", nn_hdet_syncs(h));
+  bt_app_put_int(app, "collectives", nn_hdet_collectives(h));
+  bt_app_put_int(app, "gradient_collectives", nn_hdet_gradient_collectives(h));
+  bt_app_put(app, "bases", bases);
+  bt_app_print(app, "%lld replicas on %d processes, %lld syncs\n", (long long)e->set.replicas, app->team.size,
+               (long long)nn_hdet_syncs(h));
+}
+
+BtStatus bt_nn_hdet_close(BtContext *ctx, BtNnEnsemble *e) {
+  if (!e) return BT_OK;
+  const BtStatus st = bt_nn_hdet_log_close(ctx, e->log);
+  nn_hdet_training_destroy(e->training);
+  json_decref(e->kept);
+  free(e->description);
+  free(e);
+  return st;
+}

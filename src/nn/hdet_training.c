@@ -1,0 +1,411 @@
+#include "nn/hdet_training.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/file.h"
+#include "nn/train_internal.h"
+
+static const char description_key[] = "ensemble";
+
+struct NnHdetTraining {
+  NnHdetTrainingOptions o;
+  NnTraining *t;
+  BtTeam *team;
+  NnHdet *hdet;
+  NnLoader *train, *vote;
+  NnTrainExtra extra;
+  int column[NN_HDET_MAX_HYPERS]; /* of the task's hyperparameters, −1: of the optimizer */
+  int64_t taken;                  /* steps of this rank's replicas */
+  int applied;                    /* replica whose values are in the graph, −1: none     */
+  NnReal *lambda;                 /* [hyperparameters of the task]                       */
+  double *value;                  /* [hypers × replicas] of a sync, in their ranges      */
+};
+
+static const NnHyper *hyper_of(const NnHdetTraining *e, int i) {
+  return e->column[i] < 0 ? NULL : &e->t->task->hyper.item[e->column[i]];
+}
+
+static double in_range(const NnHyper *h, double lambda) {
+  NnRange range;
+  if (!h) return lambda;
+  range = h->range;
+  range.discrete = 0;
+  return nn_range_value(range, lambda);
+}
+
+/* An entry of the ensemble's hyperparameters for a choice by name. */
+static BtStatus choose(BtContext *ctx, NnHdetTraining *e, const NnHdetChoice *c, NnHdetOptions *o) {
+  const NnOptimizerOptions *weights = &e->t->task->weights.options;
+  const int adam = weights->kind == NN_ADAM || weights->kind == NN_ADAMW;
+  BtStatus st = BT_OK;
+  if (o->hypers == NN_HDET_MAX_HYPERS)
+    return bt_fail(ctx, BT_ERR_ARG, "at most %d hyperparameters can be spread", NN_HDET_MAX_HYPERS);
+  NnHdetHyper *h = &o->hyper[o->hypers];
+  *h = (NnHdetHyper){
+      .role = NN_HDET_OTHER, .space = {NN_SPREAD_FREE, 0, 0}, .spread = c->spread, .steered = c->steered};
+  snprintf(h->name, sizeof h->name, "%s", c->name);
+  e->column[o->hypers] = -1;
+  if (strcmp(c->name, "lr") == 0) {
+    h->role = NN_HDET_RATE;
+    h->space.spread = NN_SPREAD_MULTIPLE;
+  } else if (strcmp(c->name, "weight-decay") == 0) {
+    h->role = NN_HDET_DECAY;
+    h->space.spread = NN_SPREAD_LOG;
+    h->initial = weights->decay;
+    if (!(weights->decay > 0))
+      return bt_fail(ctx, BT_ERR_ARG, "%s: weight-decay cannot be spread around 0; the task must set one",
+                     e->t->task->file);
+  } else if (strcmp(c->name, "momentum") == 0) {
+    h->role = NN_HDET_MOMENTUM;
+    h->space = (NnSpreadSpace){NN_SPREAD_LOGIT, 0, 1};
+    h->initial = adam ? weights->beta1 : weights->momentum;
+    if (!(h->initial > 0))
+      return bt_fail(ctx, BT_ERR_ARG, "%s: momentum cannot be spread around 0; the task must set one",
+                     e->t->task->file);
+  } else {
+    const NnHyperSet *set = &e->t->task->hyper;
+    const long column = nn_hyper_find(set, c->name);
+    if (column < 0)
+      return bt_fail(
+          ctx, BT_ERR_ARG,
+          "%s: there is no \"%s\" to spread; it is lr, weight-decay, momentum or one of the task's "
+          "hyperparameters",
+          e->t->task->file, c->name);
+    e->column[o->hypers] = (int)column;
+    st = nn_hyper_unconstrained(ctx, &set->item[column], set->item[column].initial, &h->initial);
+  }
+  for (int i = 0; i < o->hypers; i++)
+    if (strcmp(o->hyper[i].name, h->name) == 0)
+      return bt_fail(ctx, BT_ERR_ARG, "%s is to be spread twice", c->name);
+  o->hypers++;
+  return st;
+}
+
+static BtStatus choose_all(BtContext *ctx, NnHdetTraining *e, NnHdetOptions *o) {
+  const NnHdetChoice still = {.name = "lr"};
+  BtStatus st = BT_OK;
+  int rate = 0;
+  o->hypers = 0;
+  for (int i = 0; i < e->o.choices; i++) {
+    BT_TRY(choose(ctx, e, &e->o.choice[i], o));
+    rate |= strcmp(e->o.choice[i].name, "lr") == 0;
+  }
+  if (!rate) BT_TRY(choose(ctx, e, &still, o));
+done:
+  return st;
+}
+
+/* Puts the values that a replica, or (replica −1) the base has into the graph. */
+static BtStatus apply(BtContext *ctx, NnHdetTraining *e, int replica) {
+  NnTraining *t = e->t;
+  const size_t n = t->task->hyper.count;
+  int any = 0;
+  if (n == 0) return BT_OK;
+  BtStatus st = nn_graph_get(ctx, t->model->graph, t->model->nodes.lambda, e->lambda, n);
+  for (int i = 0; i < e->o.ensemble.hypers; i++) {
+    if (e->column[i] < 0) continue;
+    e->lambda[e->column[i]] = (NnReal)(replica < 0 ? nn_hdet_base(e->hdet, i) : nn_hdet_value(e->hdet, i));
+    any = 1;
+  }
+  return st < 0 || !any ? st : nn_graph_set(ctx, t->model->graph, t->model->nodes.lambda, e->lambda, n);
+}
+
+static BtStatus feed(BtContext *ctx, NnHdetTraining *e, const NnBatch *batch) {
+  NnModel *m = e->t->model;
+  const BtStatus st = nn_graph_set(ctx, m->graph, m->x, batch->x, batch->rows * nn_shape_size(m->problem.x));
+  return st < 0 ? st
+                : nn_graph_set(ctx, m->graph, m->label, batch->label,
+                               batch->rows * nn_shape_size(m->problem.label));
+}
+
+/* Mean loss of validation batches, the same for all replicas and others in the next sync. */
+static BtStatus judge(void *user, BtContext *ctx, NnHdet *hdet, double *loss) {
+  NnHdetTraining *e = user;
+  NnModel *m = e->t->model;
+  const int64_t batches = (int64_t)nn_loader_batches(e->vote),
+                first = nn_hdet_syncs(hdet) * e->o.vote_batches;
+  BtStatus st = BT_OK;
+  double sum = 0;
+  for (int64_t i = first; i < first + e->o.vote_batches; i++) {
+    NnBatch batch;
+    NnReal value;
+    BT_TRY(nn_loader_get(ctx, e->vote, (uint64_t)(i / batches), (size_t)(i % batches), &batch));
+    BT_TRY(feed(ctx, e, &batch));
+    BT_TRY(nn_graph_forward(ctx, m->graph, &(NnRun){.batch = batch.rows, .response = NN_RESPONSE_OFF}));
+    BT_TRY(nn_graph_get(ctx, m->graph, m->loss, &value, 1));
+    sum += (double)value;
+  }
+  *loss = sum / e->o.vote_batches;
+done:
+  return st;
+}
+
+/* The training loss, and for others a sync with the task's hyperparameters in their ranges. */
+static void observe(void *user, const NnHdetSync *sync) {
+  NnHdetTraining *e = user;
+  double before[NN_HDET_MAX_HYPERS], after[NN_HDET_MAX_HYPERS];
+  NnHdetSync s = *sync;
+  double sum = 0;
+  for (int r = 0; r < s.replicas; r++) sum += s.kept[r] ? s.trained[r] : 0;
+  if (s.valid > 0) e->t->figures.train_loss = sum / s.valid;
+  if (!e->o.observe) return;
+  for (int i = 0; i < s.hypers; i++) {
+    const NnHyper *h = hyper_of(e, i);
+    before[i] = in_range(h, sync->before[i]);
+    after[i] = in_range(h, sync->after[i]);
+    for (int r = 0; r < s.replicas; r++)
+      e->value[i * s.replicas + r] = in_range(h, sync->value[i * s.replicas + r]);
+  }
+  s.before = before, s.after = after, s.value = e->value;
+  e->o.observe(e->o.user, &s);
+}
+
+static BtStatus extra_declare(BtContext *ctx, void *user, BtTensorWriter *writer) {
+  return nn_hdet_declare(ctx, ((NnHdetTraining *)user)->hdet, writer, "ensemble.");
+}
+
+static BtStatus extra_append(BtContext *ctx, void *user, BtTensorWriter *writer) {
+  return nn_hdet_append(ctx, ((NnHdetTraining *)user)->hdet, writer);
+}
+
+static BtStatus extra_load(BtContext *ctx, void *user, BtTensorReader *reader) {
+  return nn_hdet_load(ctx, ((NnHdetTraining *)user)->hdet, reader, "ensemble.");
+}
+
+static BtStatus create_loaders(BtContext *ctx, NnHdetTraining *e) {
+  const NnTraining *t = e->t;
+  NnLoaderOptions o = {
+      .split = NN_TRAIN, .batch = (size_t)t->task->batch, .seed = t->o.seed, .shuffle = 1, .threads = 0};
+  const BtStatus st = nn_loader_create(ctx, t->data, &o, &e->train);
+  if (st < 0 || e->o.vote_batches == 0) return st;
+  if (nn_data_info(t->data)->rows[NN_VALID] == 0)
+    return bt_fail(ctx, BT_ERR_ARG, "%s: replicas cannot vote with validation data; set \"valid-share\"",
+                   t->task->file);
+  o.split = NN_VALID;
+  return nn_loader_create(ctx, t->data, &o, &e->vote);
+}
+
+static BtStatus create(BtContext *ctx, NnHdetTraining *e) {
+  NnTraining *t = e->t;
+  NnHdetOptions *o = &e->o.ensemble;
+  BtStatus st = BT_OK;
+  if (t->o.tuner != NN_TUNER_NONE)
+    return bt_fail(ctx, BT_ERR_ARG, "ensembles are for training without a tuner: use --tuner none");
+  if (t->states > 0)
+    return bt_fail(ctx, BT_ERR_UNSUPPORTED, "%s: ensembles of recurrent networks are not implemented",
+                   t->task->file);
+  BT_TRY(choose_all(ctx, e, o));
+  BT_TRY(create_loaders(ctx, e));
+  o->total = nn_hdet_plan(t, o->replicas).steps;
+  if (o->schedule.total == 0 && o->replicas > 0) {
+    o->schedule = nn_step_rule_schedule(&t->task->weights.rule, t->batches / o->replicas, t->epochs);
+    o->schedule.total = o->total;
+  }
+  o->judge = e->o.vote_batches > 0 ? judge : NULL;
+  o->observe = observe;
+  o->user = e;
+  e->lambda = calloc(t->task->hyper.count + 1, sizeof *e->lambda);
+  e->value = calloc((size_t)(o->replicas > 0 ? o->replicas : 1) * (size_t)o->hypers, sizeof *e->value);
+  if (!e->lambda || !e->value) return bt_fail_memory(ctx, "ensemble", 0);
+  BT_TRY(nn_hdet_create(ctx, o, e->team, t->model->graph, nn_tuner_weights(t->tuner), &e->hdet));
+  e->extra = (NnTrainExtra){description_key, e->o.description, extra_declare, extra_append, extra_load, e};
+  t->extra = &e->extra;
+done:
+  return st;
+}
+
+BtStatus nn_hdet_training_create(BtContext *ctx, const NnHdetTrainingOptions *options, NnTraining *training,
+                                 BtTeam *team, NnHdetTraining **ensemble) {
+  *ensemble = NULL;
+  NnHdetTraining *e = calloc(1, sizeof *e);
+  if (!e) return bt_fail_memory(ctx, "ensemble", sizeof *e);
+  e->o = *options;
+  e->t = training;
+  e->team = team;
+  e->applied = -1;
+  const BtStatus st = create(ctx, e);
+  if (st < 0)
+    nn_hdet_training_destroy(e);
+  else
+    *ensemble = e;
+  return st;
+}
+
+void nn_hdet_training_destroy(NnHdetTraining *e) {
+  if (!e) return;
+  if (e->t->extra == &e->extra) e->t->extra = NULL;
+  nn_hdet_destroy(e->hdet);
+  nn_loader_destroy(e->train);
+  nn_loader_destroy(e->vote);
+  free(e->lambda);
+  free(e->value);
+  free(e);
+}
+
+NnHdetPlan nn_hdet_plan(const NnTraining *t, int replicas) {
+  const int64_t steps = replicas > 0 ? t->epochs * t->batches / replicas : 0;
+  return (NnHdetPlan){steps, t->task->weights.rule.schedule.rate, t->o.seed};
+}
+
+int nn_hdet_training_hypers(const NnHdetTraining *e) { return e->o.ensemble.hypers; }
+double nn_hdet_training_base(const NnHdetTraining *e, int i) {
+  return in_range(hyper_of(e, i), nn_hdet_base(e->hdet, i));
+}
+NnHdet *nn_hdet_training_hdet(NnHdetTraining *e) { return e->hdet; }
+const char *nn_hdet_training_name(const NnHdetTraining *e, int hyper) {
+  return e->o.ensemble.hyper[hyper].name;
+}
+
+/* Batches of all replicas so far, as the training counts them; those that make no step of all are left out at
+ * the end. */
+static void count(NnHdetTraining *e) {
+  NnTraining *t = e->t;
+  t->count.step =
+      nn_hdet_done(e->hdet) ? t->epochs * t->batches : nn_hdet_at(e->hdet) * e->o.ensemble.replicas;
+  t->count.epoch = t->count.step / t->batches;
+  t->count.index = t->count.step % t->batches;
+}
+
+/* The same in the middle of a block, by what this rank has done. */
+static int64_t progress(const NnHdetTraining *e) {
+  const int64_t replicas = e->o.ensemble.replicas;
+  return e->taken * replicas / (int64_t)bt_team_owned(e->team, (size_t)replicas);
+}
+
+static BtStatus tell(BtContext *ctx, NnHdetTraining *e, BtTrainingMoment moment, int best, double start) {
+  NnTraining *t = e->t;
+  const NnFigures *f = &t->figures;
+  const int scored = moment == BT_TRAINED_EPOCH;
+  const double unknown = (double)NAN;
+  int rate = 0;
+  if (e->team->rank != 0) return BT_OK;
+  while (e->o.ensemble.hyper[rate].role != NN_HDET_RATE) rate++;
+  BtTrainingEvent event = {.moment = moment,
+                           .epoch = t->count.epoch,
+                           .epochs = t->epochs,
+                           .step = scored ? t->count.step : progress(e),
+                           .steps = t->epochs * t->batches,
+                           .rate = nn_hdet_base(e->hdet, rate),
+                           .train_loss = f->train_loss,
+                           .tuning_loss = unknown,
+                           .valid_loss = scored ? f->valid[0] : unknown,
+                           .valid_accuracy = scored ? f->valid[1] : unknown,
+                           .test_loss = scored ? f->test[0] : unknown,
+                           .test_accuracy = scored ? f->test[1] : unknown,
+                           .best = best,
+                           .seconds = f->seconds + bt_clock() - start};
+  if (scored) {
+    const BtStatus st = nn_training_hyper(ctx, t, t->hyper, NULL);
+    if (st < 0) return st;
+    event.hyper = t->hyper;
+    event.hyper_count = (int64_t)t->task->hyper.count;
+  }
+  const BtStatus st = bt_emit(ctx, &(BtEvent){.type = BT_EVENT_TRAINING, .as.training = event});
+  if (st == BT_STOPPED) nn_hdet_stop(e->hdet);
+  return st < 0 ? st : BT_OK;
+}
+
+static BtStatus step(BtContext *ctx, NnHdetTraining *e) {
+  NnTraining *t = e->t;
+  NnModel *m = t->model;
+  NnHdet *h = e->hdet;
+  const uint64_t draw = nn_hdet_draw(h), batches = (uint64_t)t->batches;
+  const double begin = bt_clock();
+  NnBatch batch;
+  NnReal loss;
+  BtStatus st = BT_OK;
+  if (e->applied != nn_hdet_replica(h)) BT_TRY(apply(ctx, e, e->applied = nn_hdet_replica(h)));
+  BT_TRY(nn_loader_get(ctx, e->train, draw / batches, (size_t)(draw % batches), &batch));
+  BT_TRY(feed(ctx, e, &batch));
+  BT_TRY(nn_graph_forward(ctx, m->graph,
+                          &(NnRun){.batch = batch.rows, .seed = t->o.seed, .step = draw, .training = 1}));
+  BT_TRY(nn_graph_get(ctx, m->graph, m->loss, &loss, 1));
+  BT_TRY(nn_graph_gradient(ctx, m->graph, m->objective, NN_GENERAL));
+  st = nn_hdet_step(ctx, h, (double)loss);
+  e->taken++;
+  t->figures.step_seconds += bt_clock() - begin;
+done:
+  return st;
+}
+
+static BtStatus save(BtContext *ctx, NnHdetTraining *e, double *start) {
+  NnTraining *t = e->t;
+  const double now = bt_clock();
+  t->figures.seconds += now - *start;
+  *start = now;
+  if (!e->o.checkpoint || e->team->rank != 0 || !nn_hdet_converged(e->hdet)) return BT_OK;
+  const BtStatus st = nn_training_save(ctx, t, e->o.checkpoint);
+  if (st >= 0) t->saved = 1;
+  return st;
+}
+
+/* At a sync: whole epochs since the last are scored as one. */
+static BtStatus synced(BtContext *ctx, NnHdetTraining *e, double *start) {
+  NnTraining *t = e->t;
+  const int64_t epoch = t->count.epoch;
+  int best = 0;
+  BtStatus st = BT_OK;
+  count(e);
+  e->applied = -1;
+  e->taken = nn_hdet_at(e->hdet) * (int64_t)bt_team_owned(e->team, (size_t)e->o.ensemble.replicas);
+  if (t->count.epoch == epoch || e->team->rank != 0) return BT_OK;
+  /* A stop waits for the next step, where it is that of all ranks. */
+  const BtStop stop = ctx->stop;
+  ctx->stop = (BtStop){0};
+  BT_TRY(apply(ctx, e, -1));
+  BT_TRY(nn_training_score(ctx, t));
+  BT_TRY(nn_training_judge(ctx, t, &best));
+  BT_TRY(tell(ctx, e, BT_TRAINED_EPOCH, best, *start));
+  BT_TRY(save(ctx, e, start));
+done:
+  ctx->stop = stop;
+  return st;
+}
+
+static BtStatus fail_lost(BtContext *ctx, const NnHdetTraining *e) {
+  char cause[512];
+  snprintf(cause, sizeof cause, "%.500s", ctx->error);
+  if (!e->t->saved) return bt_fail(ctx, BT_ERR_TEAM, "%s; no checkpoint has been written", cause);
+  return bt_fail(ctx, BT_ERR_TEAM, "%s; the last checkpoint is %s", cause, e->o.checkpoint);
+}
+
+BtStatus nn_hdet_training_run(BtContext *ctx, NnHdetTraining *e) {
+  NnTraining *t = e->t;
+  double start = bt_clock();
+  const double deadline = t->o.max_seconds > 0 ? start + t->o.max_seconds : (double)INFINITY;
+  BtStatus st = BT_OK;
+  t->time_up = 0;
+  count(e);
+  e->taken = nn_hdet_at(e->hdet) * (int64_t)bt_team_owned(e->team, (size_t)e->o.ensemble.replicas);
+  while (st == BT_OK && !nn_hdet_done(e->hdet)) {
+    const int64_t syncs = nn_hdet_syncs(e->hdet);
+    if (bt_clock() >= deadline) nn_hdet_stop(e->hdet);
+    st = step(ctx, e);
+    if (st == BT_OK) st = tell(ctx, e, BT_TRAINED_STEP, 0, start);
+    if (st == BT_OK && nn_hdet_syncs(e->hdet) > syncs) st = synced(ctx, e, &start);
+  }
+  if (st == BT_ERR_TEAM) return fail_lost(ctx, e);
+  if (st < 0) return st;
+  if (st == BT_STOPPED && bt_clock() >= deadline) {
+    t->time_up = 1;
+    st = BT_MAX_ITERS;
+  }
+  count(e);
+  const BtStatus saved = st == BT_OK ? BT_OK : save(ctx, e, &start);
+  return saved < 0 ? saved : st;
+}
+
+BtStatus nn_hdet_description(BtContext *ctx, const char *path, char **text) {
+  BtTensorReader *reader;
+  *text = NULL;
+  const BtStatus st = bt_tensors_open(ctx, path, &reader);
+  if (st < 0) return st;
+  const char *found = bt_tensors_metadata(reader, description_key);
+  *text = bt_copy_text(found ? found : "");
+  bt_tensors_close(reader);
+  return *text ? BT_OK : bt_fail_memory(ctx, "a checkpoint's description", 0);
+}
