@@ -163,7 +163,9 @@ static BtStatus print_task(BtApp *app, const BtNn *set) {
 BtStatus bt_nn_train(BtApp *app, const BtNn *set) {
   Run run = {.set = set};
   if (set->print_task) return print_task(app, set);
-  BtStatus st = bt_team_agree(&app->team, &app->ctx, prepare(app, &run));
+  BtStatus st = prepare(app, &run);
+  /* Otherwise the other processes, if there are any, have left. */
+  if (bt_nn_hdet_items(app, &set->ensemble, set->resume) > 0) st = bt_team_agree(&app->team, &app->ctx, st);
   if (st >= 0)
     st = run.ensemble ? bt_nn_hdet_run(app, run.ensemble) : nn_training_run(&app->ctx, run.training, 0);
   if (st == BT_STOPPED)

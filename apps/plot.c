@@ -5,6 +5,7 @@
 #include "core/file.h"
 #include "csv.h"
 #include "gnuplot.h"
+#include "plot_ensemble.h"
 #include "plot_model.h"
 #include "plot_script.h"
 
@@ -53,7 +54,10 @@ static BtStatus write_log_script(BtApp *app, const Plot *plot, FILE *out) {
   BtCsv log;
   BtStatus st = bt_csv_read(&app->ctx, path, &log);
   if (st < 0) return st;
-  if (!bt_plot_script(out, &log, (BtPictureFormat)picture_format(plot->output), plot->title))
+  const BtPictureFormat format = (BtPictureFormat)picture_format(plot->output);
+  const int drawn = bt_plot_is_ensemble(&log) ? bt_plot_ensemble(out, &log, format, plot->title)
+                                              : bt_plot_script(out, &log, format, plot->title);
+  if (!drawn)
     st = bt_fail(&app->ctx, BT_ERR_FORMAT,
                  "%s: has no rows of a log to plot; \"bitune learn --log FILE\" writes one", path);
   bt_app_put_int(app, "rows", (int64_t)log.rows);
@@ -98,6 +102,8 @@ const BtCommand bt_cmd_plot = {
         "of the "
         "lower-level and adjoint solves, the gradient norm with its error bound and the step size, and the "
         "cumulative work. Axes are logarithmic where the values span more than a decade.\n\n"
+        "Of an ensemble's replica log (bitune nn train --hdet … --replica-log) the training losses of the "
+        "replicas and, for each hyperparameter, the band they explored and the base that was chosen.\n\n"
         "Of a model (a file ending in .json, or the name of one that comes with bitune) the filters, "
         "strongest first, each "
         "in its own range with its number, weight w and smoothing on the 0..255 scale, and the potentials "

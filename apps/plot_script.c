@@ -237,18 +237,18 @@ static void work_panel(const Plot *p) {
   (void)fputc('\n', p->out);
 }
 
-static void put_style(const Plot *p, BtPictureFormat format) {
+void bt_plot_style(FILE *out, BtPictureFormat format) {
   static const char *const terminals[] = {
       "pngcairo size 1500,1100 font 'sans,15' linewidth 1.6",
       "svg size 1100,800 dynamic font 'DejaVu Sans,Helvetica,Arial,sans-serif,13' background rgb 'white'",
       "pdfcairo size 25cm,18.3cm font 'sans,13' linewidth 1.6"};
   (void)fprintf(
-      p->out,
+      out,
       "set encoding utf8\nset terminal %s\nset termoption enhanced\n"
       "set style line 9 linecolor rgb '#E3E3E3' linewidth 0.6\nset grid linestyle 9\n"
       "set border 3 linecolor rgb '#444444'\nset tics nomirror out scale 0.6 textcolor rgb '#222222'\n"
       "set key at graph 0, 1.01 bottom left horizontal Left reverse maxrows 1 samplen 1.2 font ',%d'\n"
-      "set style fill solid 1.0 noborder\nset xlabel 'outer iteration'\nset format x '%%g'\n",
+      "set style fill solid 1.0 noborder\nset format x '%%g'\n",
       terminals[format], format == BT_PICTURE_PNG ? 14 : 12);
 }
 
@@ -270,7 +270,8 @@ int bt_plot_script(FILE *script, const BtCsv *log, BtPictureFormat format, const
     for (int c = ITERATION + 1; c < COLUMNS; c++) known |= isfinite(value(&plot, row, (Column)c)) != 0;
   if (!known) return 0;
 
-  put_style(&plot, format);
+  bt_plot_style(script, format);
+  (void)fputs("set xlabel 'outer iteration'\n", script);
   put_data(&plot);
   put_x_range(&plot);
   (void)fprintf(

@@ -1,0 +1,86 @@
+# Ensembles: the number of processes changes nothing, a stopped run goes on as if unbroken, losses are told, a picture is drawn.
+# shellcheck shell=sh disable=SC2086,SC2154 # $ensemble is a list of words; variables of lib.sh
+. "$(dirname "$0")/lib.sh"
+
+ensemble="--task tiny-mlp --hdet lr,dropout_1 --replicas 4 --sync 4 --steer-from 0.2 --threads 1"
+
+# trains NAME OPTIONS …: leaves NAME.csv (epochs), NAME_r.csv (replicas), NAME.ckpt
+trains() {
+  name=$1
+  shift
+  # shellcheck disable=SC2086 # a list of words
+  run 0 "$bitune" nn train "$@" --quiet --log "$name.csv" --replica-log "${name}_r.csv" --checkpoint "$name.ckpt"
+}
+# alike A B: but for the time that it took
+alike() {
+  check "$1 and $2: replicas differ" cmp -s "$1_r.csv" "$2_r.csv"
+  cut -d, -f1-9,11- "$1.csv" >one
+  cut -d, -f1-9,11- "$2.csv" >two
+  check "$1 and $2: epochs differ" cmp -s one two
+  run 0 "$bitune" nn eval "$1.ckpt" --json
+  field out test_loss >one
+  run 0 "$bitune" nn eval "$2.ckpt" --json
+  field out test_loss >two
+  check "$1 and $2: test losses differ" cmp -s one two
+}
+
+trains one $ensemble --epochs 20 --jobs 1
+trains two $ensemble --epochs 20 --jobs 2
+trains three $ensemble --epochs 20 --jobs 3
+alike one two
+alike one three
+equal "$(wc -l <one_r.csv)" 101 # 20 epochs of 20 batches: 100 steps of each replica, 25 syncs, 4 rows each
+
+# One collective a sync; shared gradients: one a step besides.
+run 0 "$bitune" nn train $ensemble --epochs 20 --jobs 2 --gradients shared --json
+equal "$(field out syncs)" 25
+equal "$(field out collectives)" 25
+equal "$(field out gradient_collectives)" 100
+equal "$(field out processes)" 2
+
+# Stopped after some time, wherever that is, and gone on with by another number of processes.
+trains broken $ensemble --epochs 20 --jobs 2 --max-seconds 0.05
+if [ -f broken.ckpt ]; then
+  run 0 "$bitune" nn train --resume broken.ckpt --jobs 3 --quiet --log broken.csv --replica-log broken_r.csv
+  alike one broken
+fi
+
+# One replica is plain training.
+run 0 "$bitune" nn train $ensemble --replicas 1 --epochs 2 --json
+equal "$(field out processes)" 1
+
+# A process dies: the others end, and the last checkpoint is named.
+"$bitune" nn train $ensemble --epochs 100000 --jobs 2 --quiet --checkpoint lost.ckpt >out 2>err &
+main=$!
+for _ in $(seq 200); do
+  [ -f lost.ckpt ] && break
+  sleep 0.05
+done
+child=$(pgrep -P "$main" | head -n 1)
+check "there is no second process" test -n "$child"
+kill -9 "$child"
+wait "$main"
+equal $? 1
+says "process 1 of 2 died" "lost.ckpt"
+run 0 "$bitune" nn eval lost.ckpt
+
+# What cannot be.
+refuses 1 "never converge" "$bitune" nn train $ensemble --sync 5000
+refuses 1 "no \"nothing\" to spread" "$bitune" nn train --task tiny-mlp --hdet nothing
+refuses 1 "spread twice" "$bitune" nn train --task tiny-mlp --hdet lr,lr --sync 5
+refuses 1 "--tuner none" "$bitune" nn train $ensemble --tuner dstn
+refuses 1 "weight-decay" "$bitune" nn train --task tiny-mlp --hdet weight-decay --sync 5
+refuses 2 "--resume" "$bitune" nn train --hdet lr --resume one.ckpt
+refuses 2 "--replica-log" "$bitune" nn train --task tiny-mlp --replica-log x.csv
+
+if command -v gnuplot >/dev/null 2>&1; then
+  run 0 "$bitune" plot one_r.csv -o one.svg --title "two & three"
+  check "one.svg is no SVG" grep -q '</svg>' one.svg
+  for text in lr dropout_1 explored base 'two &amp; three'; do
+    check "\"$text\" is missing from the picture" grep -q "$text" one.svg
+  done
+  head -n 1 one_r.csv >none_r.csv
+  refuses 1 "none_r.csv" "$bitune" plot none_r.csv -o none.svg
+fi
+
+finish
