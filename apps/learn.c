@@ -171,11 +171,7 @@ static void pose_restoration(BtLearnRun *run) {
                                      .strength = 1,
                                      .ridge = run->observed.ridge};
   run->problem = bt_restoration_problem(&run->restoration, run->count);
-  if (!bt_regularizer_single(&run->model.regularizer, &run->fast_regularizer)) return;
-  run->fast_restoration = run->restoration;
-  run->fast_restoration.regularizer = &run->fast_regularizer;
-  run->fast_problem = bt_restoration_problem(&run->fast_restoration, run->count);
-  run->problem.fast = &run->fast_problem;
+  bt_restoration_add_twin(&run->problem, &run->restoration_twin);
 }
 
 /* The lower-level problems and, where the regularizer has it, their single-precision twin. */
@@ -186,10 +182,7 @@ static void pose_problem(BtLearnRun *run) {
   }
   run->denoising = (BtDenoising){.regularizer = &run->model.regularizer, .images = run->noisy};
   run->problem = bt_denoising_problem(&run->denoising, run->count);
-  if (!bt_regularizer_single(&run->model.regularizer, &run->fast_regularizer)) return;
-  run->fast_denoising = (BtDenoising){.regularizer = &run->fast_regularizer, .images = run->noisy};
-  run->fast_problem = bt_denoising_problem(&run->fast_denoising, run->count);
-  run->problem.fast = &run->fast_problem;
+  bt_denoising_add_twin(&run->problem, &run->denoising_twin);
 }
 
 static BtStatus build(BtApp *app, BtLearnRun *run) {

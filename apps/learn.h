@@ -46,11 +46,12 @@ typedef struct {
   BtNoisyImage *noisy;        /* [count]                   */
   double **truth;             /* [count]                   */
 
-  BtRegularizer fast_regularizer;
-  BtDenoising denoising, fast_denoising;
+  BtDenoising denoising;
+  BtDenoisingTwin denoising_twin;
   BtObserved observed; /* with a blur or missing pixels */
-  BtRestoration restoration, fast_restoration;
-  BtProblem problem, fast_problem;
+  BtRestoration restoration;
+  BtRestorationTwin restoration_twin;
+  BtProblem problem;
   BtUpperLoss loss;
   BtBilevel *bilevel;
   BtCharted charted;

@@ -1,7 +1,6 @@
 #include "lowerlevel/denoiser.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "lowerlevel/denoising.h"
 
@@ -9,9 +8,9 @@ struct BtDenoiser {
   const double *theta;
   BtColor color;
   BtNoisyImage plane; /* the one being denoised */
-  BtDenoising family, fast_family;
-  BtRegularizer fast;
-  BtProblem problem, fast_problem;
+  BtDenoising family;
+  BtProblem problem;
+  BtDenoisingTwin twin;
   BtLower *lower;
 };
 
@@ -24,11 +23,7 @@ BtStatus bt_denoiser_create(BtContext *ctx, const BtRegularizer *regularizer, co
   d->color = color;
   d->family = (BtDenoising){.regularizer = regularizer, .images = &d->plane};
   d->problem = bt_denoising_problem(&d->family, 1);
-  if (bt_regularizer_single(regularizer, &d->fast)) {
-    d->fast_family = (BtDenoising){.regularizer = &d->fast, .images = &d->plane};
-    d->fast_problem = bt_denoising_problem(&d->fast_family, 1);
-    d->problem.fast = &d->fast_problem;
-  }
+  bt_denoising_add_twin(&d->problem, &d->twin);
   const BtStatus st = bt_lower_create(ctx, &d->problem, settings, &d->lower);
   if (st < 0)
     free(d);
@@ -50,10 +45,7 @@ static BtStatus denoise_plane(void *denoiser, BtContext *ctx, double eps, double
   double *x = malloc(n * sizeof *x);
   if (!x) return bt_fail_memory(ctx, "denoising", (double)n * sizeof *x);
   d->plane.noisy = plane;
-  const BtLowerPoint point = {.x = x, .dual = dual};
-  bt_lower_cold_start(d->lower, 0, d->theta, point);
-  const BtStatus st = bt_lower_solve(d->lower, ctx, 0, d->theta, eps, point, cert);
-  if (st >= 0) memcpy(plane, x, n * sizeof *x);
+  const BtStatus st = bt_solve_plane(ctx, d->lower, d->theta, eps, n, x, dual, plane, cert);
   free(x);
   return st;
 }

@@ -1,16 +1,20 @@
 #include "lowerlevel/denoising.h"
 
-#include <math.h>
 #include <string.h>
 
-#include "lowerlevel/vector.h"
 #include "core/simd.h"
+#include "lowerlevel/regularized.h"
+#include "lowerlevel/vector.h"
 
 static const BtDenoising *denoising(const BtProblem *problem) { return problem->data; }
 static const BtRegularizer *regularizer(const BtProblem *problem) { return denoising(problem)->regularizer; }
 static const BtRegularizerOps *ops(const BtProblem *problem) { return regularizer(problem)->ops; }
 static BtShape shape(const BtProblem *problem, size_t i) { return denoising(problem)->images[i].shape; }
 static const double *noisy(const BtProblem *problem, size_t i) { return denoising(problem)->images[i].noisy; }
+
+static BtTerm term(const BtProblem *problem, size_t i) {
+  return (BtTerm){.regularizer = regularizer(problem), .shape = shape(problem, i), .strength = 1};
+}
 
 static size_t dimension(const BtProblem *problem, size_t i) { return bt_shape_size(shape(problem, i)); }
 
@@ -71,38 +75,8 @@ static void hess_diagonal(const BtProblem *problem, size_t i, const double *prep
   for (size_t j = 0; j < dimension(problem, i); j++) diagonal[j] += 1;
 }
 
-static void cross_mult(const BtProblem *problem, size_t i, const double *theta, const double *x,
-                       const double *v, double *product) {
-  ops(problem)->cross_mult(regularizer(problem), shape(problem, i), theta, x, v, product);
-}
-
-static void cross_adjoint(const BtProblem *problem, size_t i, const double *theta, const double *x,
-                          const double *q, double *product) {
-  ops(problem)->cross_adjoint(regularizer(problem), shape(problem, i), theta, x, q, product);
-}
-
-static double cross_norm(const BtProblem *problem, size_t i, const double *theta, const double *x,
-                         double *work) {
-  return bt_regularizer_cross_norm(regularizer(problem), shape(problem, i), theta, x, work);
-}
-
-static size_t cross_norm_work(const BtProblem *problem, size_t i) {
-  return bt_regularizer_cross_norm_work(regularizer(problem), shape(problem, i));
-}
-
 static void constants(const BtProblem *problem, size_t i, const double *theta, BtProblemConstants *k) {
-  memset(k, 0, sizeof *k);
-  if (!ops(problem)->constants) return;
-  BtRegularizerConstants r = {0};
-  ops(problem)->constants(regularizer(problem), shape(problem, i), theta, &r);
-  k->mu = fmax(0, 1 + r.convexity);
-  k->lipschitz = 1 + r.lipschitz;
-  k->hessian_lipschitz = r.hessian_lipschitz;
-  k->cross_lipschitz = r.cross_lipschitz;
-  k->cross_sum = r.cross_sum;
-  k->rounding = r.rounding;
-  k->rounding_slope = r.rounding_slope;
-  k->proof = k->mu > 0 ? r.proof : BT_PROOF_NONE;
+  bt_regularized_constants(problem, i, theta, 1, 1, k);
 }
 
 /* An entry of ∇h is an entry of ∇R (error u·rounding) plus x − y (u|x−y|), summed (u times both, and |∇R| ≤
@@ -114,47 +88,36 @@ static double gradient_rounding(const BtProblem *problem, size_t i, const double
   return BT_ROUNDOFF * (5 * bt_distance(x, noisy(problem, i), n) + bt_problem_rounding(k, x, n));
 }
 
-static void variation(const BtProblem *problem, size_t i, const double *theta, const double *x,
-                      const double *q, double eps, BtVariation *out) {
-  bt_regularizer_variation(regularizer(problem), shape(problem, i), theta, x, q, eps, out);
-}
-
-static size_t dual_size(const BtProblem *problem, size_t i) {
-  return ops(problem)->dual_size ? ops(problem)->dual_size(regularizer(problem), shape(problem, i)) : 0;
-}
-
 static void dual_curvature(const BtProblem *problem, size_t i, const double *theta, const double *x,
                            const double *dual, double *out) {
   ops(problem)->dual_curvature(regularizer(problem), shape(problem, i), theta, x, dual, out);
 }
 
-static void dual_update(const BtProblem *problem, size_t i, const double *theta, const double *x,
-                        const double *dx, double *dual) {
-  ops(problem)->dual_update(regularizer(problem), shape(problem, i), theta, x, dx, dual);
-}
-
 static const BtProblemOps denoising_ops = {
     .name = "denoising",
-    .dimension = dimension,
+    BT_REGULARIZED_OPS,
+    .term = term,
     .cold_start = cold_start,
     .value_grad = value_grad,
     .curvature_size = curvature_size,
     .curvature = curvature,
     .hess_mult = hess_mult,
     .hess_diagonal = hess_diagonal,
-    .cross_mult = cross_mult,
-    .cross_adjoint = cross_adjoint,
-    .cross_norm = cross_norm,
-    .cross_norm_work = cross_norm_work,
     .constants = constants,
     .gradient_rounding = gradient_rounding,
-    .variation = variation,
-    .dual_size = dual_size,
     .dual_curvature = dual_curvature,
-    .dual_update = dual_update,
 };
 
 BtProblem bt_denoising_problem(const BtDenoising *data, size_t count) {
   return (BtProblem){
       .ops = &denoising_ops, .count = count, .parameters = data->regularizer->parameters, .data = data};
+}
+
+void bt_denoising_add_twin(BtProblem *problem, BtDenoisingTwin *twin) {
+  const BtDenoising *data = problem->data;
+  if (!bt_regularizer_single(data->regularizer, &twin->regularizer)) return;
+  twin->data = *data;
+  twin->data.regularizer = &twin->regularizer;
+  twin->problem = bt_denoising_problem(&twin->data, problem->count);
+  problem->fast = &twin->problem;
 }

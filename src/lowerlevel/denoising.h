@@ -19,4 +19,15 @@ typedef struct {
 /* The problem family of `count` images; borrows `denoising`. */
 BtProblem bt_denoising_problem(const BtDenoising *denoising, size_t count);
 
+/* Room for a problem's faster twin. */
+typedef struct {
+  BtRegularizer regularizer;
+  BtDenoising data;
+  BtProblem problem;
+} BtDenoisingTwin;
+
+/* Gives a denoising problem its twin in single precision (problem->fast) where the regularizer has such kernels; `twin`
+ * must stay where it is as long as the problem is used. */
+void bt_denoising_add_twin(BtProblem *problem, BtDenoisingTwin *twin);
+
 #endif

@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 BtStatus bt_check_pixel_range(BtContext *ctx, const BtImage *image) {
   const size_t n = (size_t)image->colors * bt_image_plane_size(image);
@@ -25,6 +26,15 @@ static void finish(BtDenoised *result, double pixels, BtStatus worst) {
   result->bound = sqrt(result->bound / pixels);
   result->gradient = sqrt(result->gradient / pixels);
   result->certified = worst == BT_OK;
+}
+
+BtStatus bt_solve_plane(BtContext *ctx, BtLower *lower, const double *theta, double eps, size_t n, double *x,
+                        double *dual, double *plane, BtCertificate *cert) {
+  const BtLowerPoint point = {.x = x, .dual = dual};
+  bt_lower_cold_start(lower, 0, theta, point);
+  const BtStatus st = bt_lower_solve(lower, ctx, 0, theta, eps, point, cert);
+  if (st >= 0) memcpy(plane, x, n * sizeof *x);
+  return st;
 }
 
 BtStatus bt_solve_planes(BtContext *ctx, BtLower *lower, size_t dual_size, BtColor color, double tolerance,

@@ -26,6 +26,11 @@ typedef struct {
 /* Replaces plane[n] by its solution to accuracy eps (2-norm). dual: room for the problem's dual variable, or NULL. */
 typedef BtStatus BtPlaneSolve(void *user, BtContext *ctx, double eps, double *plane, double *dual, BtCertificate *cert);
 
+/* Solves problem 0 of `lower` from a cold start, in x[n], and copies the solution to plane[n]: the end of a
+ * BtPlaneSolve. */
+BtStatus bt_solve_plane(BtContext *ctx, BtLower *lower, const double *theta, double eps, size_t n, double *x,
+                        double *dual, double *plane, BtCertificate *cert);
+
 /* Every colour plane of `image` by solve(), alpha is kept. `tolerance` is per pixel, on [0,1]; `lower` is what solve()
  * uses, its work is counted. Returns BT_OK if the tolerance was reached, proven or in the sense of result->reached;
  * BT_NOT_CERTIFIED if not (`result` says how far), BT_STOPPED, or an error; on the last two the image's content is

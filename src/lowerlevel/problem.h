@@ -24,6 +24,13 @@ typedef struct {
 
 typedef struct BtProblem BtProblem;
 
+/* λ R(x; θ), of problems on images. */
+typedef struct {
+  const BtRegularizer *regularizer;
+  BtShape shape;
+  double strength; /* λ */
+} BtTerm;
+
 typedef struct {
   const char *name;
 
@@ -61,6 +68,9 @@ typedef struct {
                          const double *dual, double *curvature);
   void (*dual_update)(const BtProblem *problem, size_t i, const double *theta, const double *x, const double *dx,
                       double *dual);
+
+  /* Optional: the term that θ stands in; what lowerlevel/regularized.h builds on. */
+  BtTerm (*term)(const BtProblem *problem, size_t i);
 
   /* Optional: for a problem whose own sums are shared by a team (hypergrad/bilevel.h calls it on every rank). While a
    * problem's owner computes, all other ranks are inside join() and take part; it returns on all of them, with BT_OK or

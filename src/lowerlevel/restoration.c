@@ -3,8 +3,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "lowerlevel/vector.h"
 #include "core/simd.h"
+#include "lowerlevel/regularized.h"
+#include "lowerlevel/vector.h"
 
 static const BtRestoration *restoration(const BtProblem *problem) { return problem->data; }
 static const BtObservation *observed(const BtProblem *problem, size_t i) {
@@ -15,13 +16,14 @@ static const BtRegularizer *regularizer(const BtProblem *problem) {
 }
 static const BtRegularizerOps *ops(const BtProblem *problem) { return regularizer(problem)->ops; }
 static BtShape shape(const BtProblem *problem, size_t i) { return observed(problem, i)->shape; }
-static double strength(const BtProblem *problem) { return restoration(problem)->strength; }
+
+static BtTerm term(const BtProblem *problem, size_t i) {
+  return (BtTerm){.regularizer = regularizer(problem),
+                  .shape = shape(problem, i),
+                  .strength = restoration(problem)->strength};
+}
 
 static size_t dimension(const BtProblem *problem, size_t i) { return bt_shape_size(shape(problem, i)); }
-
-static void scale(size_t n, double factor, double *v) {
-  for (size_t j = 0; j < n; j++) v[j] *= factor;
-}
 
 /* residual −= y; returns ½‖residual‖². */
 BT_SIMD static double subtract_data(size_t n, const double *restrict y, double *restrict residual) {
@@ -227,44 +229,12 @@ static size_t cold_start(const BtProblem *problem, size_t i, const double *theta
   return 0;
 }
 
-static void cross_mult(const BtProblem *problem, size_t i, const double *theta, const double *x,
-                       const double *v, double *product) {
-  ops(problem)->cross_mult(regularizer(problem), shape(problem, i), theta, x, v, product);
-  scale(dimension(problem, i), strength(problem), product);
-}
-
-static void cross_adjoint(const BtProblem *problem, size_t i, const double *theta, const double *x,
-                          const double *q, double *product) {
-  ops(problem)->cross_adjoint(regularizer(problem), shape(problem, i), theta, x, q, product);
-  scale(problem->parameters, strength(problem), product);
-}
-
-static double cross_norm(const BtProblem *problem, size_t i, const double *theta, const double *x,
-                         double *work) {
-  return strength(problem) *
-         bt_regularizer_cross_norm(regularizer(problem), shape(problem, i), theta, x, work);
-}
-
-static size_t cross_norm_work(const BtProblem *problem, size_t i) {
-  return bt_regularizer_cross_norm_work(regularizer(problem), shape(problem, i));
-}
-
 static void constants(const BtProblem *problem, size_t i, const double *theta, BtProblemConstants *k) {
-  const BtRestoration *s = restoration(problem);
+  const double ridge = restoration(problem)->ridge;
   const BtOperator *op = observed(problem, i)->op;
-  const double lambda = s->strength;
-  BtRegularizerConstants r = {0};
-  memset(k, 0, sizeof *k);
-  if (!ops(problem)->constants) return;
-  ops(problem)->constants(regularizer(problem), shape(problem, i), theta, &r);
-  k->mu = fmax(0, s->ridge + op->least + lambda * r.convexity) * (1 - 1e-15);
-  k->lipschitz = (s->ridge + op->norm * op->norm + lambda * r.lipschitz) * (1 + 1e-15);
-  k->hessian_lipschitz = lambda * r.hessian_lipschitz;
-  k->cross_lipschitz = lambda * r.cross_lipschitz;
-  k->cross_sum = lambda * r.cross_sum;
-  k->rounding = lambda * r.rounding;
-  k->rounding_slope = lambda * r.rounding_slope;
-  k->proof = k->mu > 0 ? r.proof : BT_PROOF_NONE;
+  bt_regularized_constants(problem, i, theta, ridge + op->least, ridge + op->norm * op->norm, k);
+  k->mu *= 1 - 1e-15;
+  k->lipschitz *= 1 + 1e-15;
 }
 
 /* With a = ‖A‖, A and Aᵀ computed within uρ, ‖r‖ ≤ a‖x‖ + ‖y‖ for the residual r: r is within u(ρ‖x‖ + ‖r‖),
@@ -283,67 +253,14 @@ static double gradient_rounding(const BtProblem *problem, size_t i, const double
   return BT_ROUNDOFF * (data_term + ridge_term + bt_problem_rounding(k, x, n)) * (1 + 1e-9);
 }
 
-static void variation(const BtProblem *problem, size_t i, const double *theta, const double *x,
-                      const double *q, double eps, BtVariation *out) {
-  bt_regularizer_variation(regularizer(problem), shape(problem, i), theta, x, q, eps, out);
-  out->hessian *= strength(problem);
-  out->cross *= strength(problem);
-  out->cross_norm *= strength(problem);
-  out->hessian_rounding *= strength(problem);
-  out->cross_rounding *= strength(problem);
-}
+#define RESTORATION_OPS                                                                                 \
+  BT_REGULARIZED_OPS, .term = term, .cold_start = cold_start, .value_grad = value_grad,                 \
+                      .curvature_size = curvature_size, .curvature = curvature, .hess_mult = hess_mult, \
+                      .hess_diagonal = hess_diagonal, .constants = constants,                           \
+                      .gradient_rounding = gradient_rounding, .dual_curvature = dual_curvature
 
-static size_t dual_size(const BtProblem *problem, size_t i) {
-  return ops(problem)->dual_size ? ops(problem)->dual_size(regularizer(problem), shape(problem, i)) : 0;
-}
-
-static void dual_update(const BtProblem *problem, size_t i, const double *theta, const double *x,
-                        const double *dx, double *dual) {
-  ops(problem)->dual_update(regularizer(problem), shape(problem, i), theta, x, dx, dual);
-}
-
-static const BtProblemOps masked_ops = {
-    .name = "inpainting",
-    .dimension = dimension,
-    .cold_start = cold_start,
-    .value_grad = value_grad,
-    .curvature_size = curvature_size,
-    .curvature = curvature,
-    .hess_mult = hess_mult,
-    .hess_diagonal = hess_diagonal,
-    .cross_mult = cross_mult,
-    .cross_adjoint = cross_adjoint,
-    .cross_norm = cross_norm,
-    .cross_norm_work = cross_norm_work,
-    .constants = constants,
-    .gradient_rounding = gradient_rounding,
-    .variation = variation,
-    .dual_size = dual_size,
-    .dual_curvature = dual_curvature,
-    .dual_update = dual_update,
-};
-
-static const BtProblemOps blurred_ops = {
-    .name = "deblurring",
-    .dimension = dimension,
-    .cold_start = cold_start,
-    .value_grad = value_grad,
-    .curvature_size = curvature_size,
-    .curvature = curvature,
-    .hess_mult = hess_mult,
-    .hess_diagonal = hess_diagonal,
-    .precondition = precondition,
-    .cross_mult = cross_mult,
-    .cross_adjoint = cross_adjoint,
-    .cross_norm = cross_norm,
-    .cross_norm_work = cross_norm_work,
-    .constants = constants,
-    .gradient_rounding = gradient_rounding,
-    .variation = variation,
-    .dual_size = dual_size,
-    .dual_curvature = dual_curvature,
-    .dual_update = dual_update,
-};
+static const BtProblemOps masked_ops = {.name = "inpainting", RESTORATION_OPS};
+static const BtProblemOps blurred_ops = {.name = "deblurring", .precondition = precondition, RESTORATION_OPS};
 
 BtProblem bt_restoration_problem(const BtRestoration *data, size_t count) {
   int blurred = 0;
@@ -352,4 +269,13 @@ BtProblem bt_restoration_problem(const BtRestoration *data, size_t count) {
                      .count = count,
                      .parameters = data->regularizer->parameters,
                      .data = data};
+}
+
+void bt_restoration_add_twin(BtProblem *problem, BtRestorationTwin *twin) {
+  const BtRestoration *data = problem->data;
+  if (!bt_regularizer_single(data->regularizer, &twin->regularizer)) return;
+  twin->data = *data;
+  twin->data.regularizer = &twin->regularizer;
+  twin->problem = bt_restoration_problem(&twin->data, problem->count);
+  problem->fast = &twin->problem;
 }

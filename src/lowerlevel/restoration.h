@@ -33,4 +33,13 @@ typedef struct {
  * systems of blurred ones are preconditioned in Fourier space, those of masked ones by their diagonal. */
 BtProblem bt_restoration_problem(const BtRestoration *restoration, size_t count);
 
+/* The same problem in single precision, as bt_denoising_add_twin() (lowerlevel/denoising.h). */
+typedef struct {
+  BtRegularizer regularizer;
+  BtRestoration data;
+  BtProblem problem;
+} BtRestorationTwin;
+
+void bt_restoration_add_twin(BtProblem *problem, BtRestorationTwin *twin);
+
 #endif

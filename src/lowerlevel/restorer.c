@@ -14,10 +14,9 @@ struct BtRestorer {
   BtRestorerSpec spec;
   BtOperator op; /* for images of op.shape */
   BtObservation plane;
-  BtRegularizer fast;
-  BtRestoration family, fast_family;
-  BtProblem problem, fast_problem;
-  int has_fast;
+  BtRestoration family;
+  BtProblem problem;
+  BtRestorationTwin twin;
   BtLower *lower;
   const BtRegularizer *regularizer;
   BtLowerSettings settings;
@@ -34,7 +33,6 @@ BtStatus bt_restorer_create(BtContext *ctx, const BtRegularizer *regularizer, co
   r->spec = *spec;
   r->regularizer = regularizer;
   r->settings = *settings;
-  r->has_fast = bt_regularizer_single(regularizer, &r->fast);
   return BT_OK;
 }
 
@@ -76,12 +74,7 @@ static BtStatus prepare(BtRestorer *r, BtContext *ctx, BtShape shape, const unsi
                               .strength = r->spec.strength,
                               .ridge = r->spec.ridge};
   r->problem = bt_restoration_problem(&r->family, 1);
-  if (r->has_fast) {
-    r->fast_family = r->family;
-    r->fast_family.regularizer = &r->fast;
-    r->fast_problem = bt_restoration_problem(&r->fast_family, 1);
-    r->problem.fast = &r->fast_problem;
-  }
+  bt_restoration_add_twin(&r->problem, &r->twin);
   r->scale = gradient_scale(r);
   BT_TRY(bt_lower_create(ctx, &r->problem, &r->settings, &r->lower));
 done:
@@ -112,10 +105,7 @@ static BtStatus restore_plane(void *restorer, BtContext *ctx, double eps, double
   r->plane.data = plane;
   r->plane.centre = centre;
   r->plane.work = centre + n;
-  const BtLowerPoint point = {.x = x, .dual = dual};
-  bt_lower_cold_start(r->lower, 0, r->theta, point);
-  const BtStatus st = bt_lower_solve(r->lower, ctx, 0, r->theta, eps, point, cert);
-  if (st >= 0) memcpy(plane, x, n * sizeof *x);
+  const BtStatus st = bt_solve_plane(ctx, r->lower, r->theta, eps, n, x, dual, plane, cert);
   free(room);
   return st;
 }

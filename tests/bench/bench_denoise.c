@@ -60,7 +60,7 @@ static void measure(BtContext *ctx, const BtProblem *problem, const char *solver
 int main(int argc, char **argv) {
   BtContext ctx;
   BtModel model;
-  BtRegularizer single;
+  BtDenoisingTwin twin;
   bt_context_init(&ctx);
   if (argc < 3) {
     fprintf(stderr, "usage: bench_denoise MODEL.json CLEAN-IMAGE [SOLVER ...]\n");
@@ -74,10 +74,7 @@ int main(int argc, char **argv) {
   const BenchImages images = bench_images(&ctx, argv[2], 1, 0, model.sigma);
   const BtDenoising denoising = {&model.regularizer, images.noisy};
   BtProblem problem = bt_denoising_problem(&denoising, 1);
-  const int has_single = bt_regularizer_single(&model.regularizer, &single);
-  const BtDenoising fast_denoising = {&single, images.noisy};
-  const BtProblem fast = bt_denoising_problem(&fast_denoising, 1);
-  if (has_single) problem.fast = &fast;
+  bt_denoising_add_twin(&problem, &twin);
   printf("%zux%zu, sigma %g, noisy %.2f dB\n\n", images.noisy[0].shape.height, images.noisy[0].shape.width,
          model.sigma, psnr(images.noisy[0].noisy, images.truth[0], bt_shape_size(images.noisy[0].shape)));
   printf(
