@@ -2,14 +2,11 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "core/json.h"
 #include "evaluation.h"
 #include "groups.h"
 #include "learn.h"
-#include "version.h"
+#include "learned.h"
 
-/* Larger models are in the model file alone. */
-static const size_t most_listed = 64;
 /* Batches of new windows that judge the result of a stochastic method. */
 enum { ASSESSED_BATCHES = 4 };
 
@@ -104,29 +101,11 @@ static const char *reason(const BtLearnRun *run, const Verdict *verdict) {
 }
 
 static void record(BtApp *app, const BtLearnRun *run, const Verdict *v) {
-  const BtMethodState *s = &v->state;
   const BtWork work = run->oracle.work(run->oracle.self);
-  bt_app_put_real(app, "loss", v->value.value);
-  bt_app_put(app, "loss_bounds", bt_json_reals((double[]){v->value.lower, v->value.upper}, 2));
-  bt_app_put_real(app, "loss_bound", v->value.upper);
-  bt_app_put_text(app, "certificate", bt_proof_name(v->value.proof));
-  bt_app_put_real(app, "gradient_norm", s->gradient->norm);
-  bt_app_put_real(app, "gradient_bound", s->gradient->bound);
   bt_app_put_real(app, "psnr_train", v->psnr);
-  if (s->p <= most_listed) bt_app_put(app, "theta", bt_json_reals(run->model.theta, s->p));
   bt_app_put_int(app, "images", (int64_t)run->images);
   if (run->planes.count) bt_app_put_int(app, "windows", (int64_t)run->count);
-  bt_app_put_int(app, "parameters", (int64_t)s->p);
-  bt_app_put_int(app, "outer_iterations", s->iteration);
-  bt_app_put_int(app, "lower_iterations", bt_work_total(&work));
-  bt_app_put_int(app, "lower_gradients", work.gradients);
-  bt_app_put_int(app, "hessian_products", work.hessian_products);
-  bt_app_put_int(app, "hypergradients", work.hypergradients);
-  bt_app_put_real(app, "seconds", s->seconds);
-  bt_app_put(app, "converged", json_boolean(s->converged));
-  bt_app_put_text(app, "reason", reason(run, v));
-  bt_app_put_text(app, "bitune", bt_version_text());
-  bt_app_put(app, "settings", bt_app_settings_json(app));
+  bt_learned_record(app, &v->value, &v->state, run->model.theta, &work, reason(run, v));
 }
 
 static void report_theta(BtApp *app, const BtLearnRun *run) {
@@ -145,8 +124,7 @@ static void report_theta(BtApp *app, const BtLearnRun *run) {
 static void report(BtApp *app, const BtLearnRun *run, const Verdict *v) {
   const BtMethodState *s = &v->state;
   const BtWork work = run->oracle.work(run->oracle.self);
-  bt_app_print(app, "%s after %lld outer iterations, %lld lower-level products, %.1f s\n", reason(run, v),
-               (long long)s->iteration, (long long)bt_work_total(&work), s->seconds);
+  bt_learned_tell(app, s, &work, reason(run, v));
   if (!isnan(v->value.value))
     bt_app_print(app, "loss %.8g in [%.8g, %.8g] (%s), %s PSNR %.2f dB\n", v->value.value, v->value.lower,
                  v->value.upper, bt_proof_name(v->value.proof),

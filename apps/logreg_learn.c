@@ -3,15 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/json.h"
 #include "groups.h"
 #include "hypergrad/cross_entropy.h"
+#include "learned.h"
 #include "logreg.h"
 #include "outputs.h"
-#include "version.h"
-
-/* Larger ones are in the model file alone. */
-static const size_t most_listed = 64;
 
 typedef struct {
   const BtLogreg *set;
@@ -189,7 +185,6 @@ static const char *reason(const Run *run, const Verdict *v) {
 }
 
 static void record(BtApp *app, const Run *run, const Verdict *v) {
-  const BtMethodState *s = &v->state;
   const BtWork work = run->oracle.work(run->oracle.self);
   const BtLogregModel *m = &run->model;
   bt_app_put_real(app, "valid_loss", v->valid.loss);
@@ -198,36 +193,18 @@ static void record(BtApp *app, const Run *run, const Verdict *v) {
   bt_app_put_real(app, "valid_accuracy", v->valid.accuracy);
   bt_app_put_real(app, "train_loss", v->train.loss);
   bt_app_put_real(app, "train_accuracy", v->train.accuracy);
-  bt_app_put_real(app, "loss", v->value.value);
-  bt_app_put(app, "loss_bounds", bt_json_reals((double[]){v->value.lower, v->value.upper}, 2));
-  bt_app_put_real(app, "loss_bound", v->value.upper);
-  bt_app_put_text(app, "certificate", bt_proof_name(v->value.proof));
   bt_app_put_real(app, "eps", v->value.eps);
-  bt_app_put_real(app, "gradient_norm", s->gradient->norm);
-  bt_app_put_real(app, "gradient_bound", s->gradient->bound);
   bt_app_put_int(app, "train_rows", (int64_t)m->split.train);
   bt_app_put_int(app, "valid_rows", (int64_t)m->split.valid);
   bt_app_put_int(app, "test_rows", (int64_t)run->test_rows);
-  bt_app_put_int(app, "parameters", (int64_t)m->parameters);
-  if (m->parameters <= most_listed) bt_app_put(app, "theta", bt_json_reals(m->theta, m->parameters));
-  bt_app_put_int(app, "outer_iterations", s->iteration);
-  bt_app_put_int(app, "lower_iterations", bt_work_total(&work));
-  bt_app_put_int(app, "lower_gradients", work.gradients);
-  bt_app_put_int(app, "hessian_products", work.hessian_products);
-  bt_app_put_int(app, "hypergradients", work.hypergradients);
-  bt_app_put_real(app, "seconds", s->seconds);
-  bt_app_put(app, "converged", json_boolean(s->converged));
-  bt_app_put_text(app, "reason", reason(run, v));
-  bt_app_put_text(app, "bitune", bt_version_text());
-  bt_app_put(app, "settings", bt_app_settings_json(app));
+  bt_learned_record(app, &v->value, &v->state, m->theta, &work, reason(run, v));
 }
 
 static void report(BtApp *app, const Run *run, const Verdict *v) {
   const BtMethodState *s = &v->state;
   const BtWork work = run->oracle.work(run->oracle.self);
   const BtGroupFigures f = bt_group_figures(&run->group, run->model.theta);
-  bt_app_print(app, "%s after %lld outer iterations, %lld lower-level products, %.1f s\n", reason(run, v),
-               (long long)s->iteration, (long long)bt_work_total(&work), s->seconds);
+  bt_learned_tell(app, s, &work, reason(run, v));
   bt_app_print(app, "validation loss %.8g in [%.8g, %.8g] (%s), accuracy %.2f %%\n", v->value.value,
                v->value.lower, v->value.upper, bt_proof_name(v->value.proof), 100 * v->valid.accuracy);
   if (run->test_rows > 0)
