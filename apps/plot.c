@@ -98,7 +98,8 @@ const BtCommand bt_cmd_plot = {
     .summary = "draw the log of a learning run, or a model",
     .usage = "-o FILE [--title TEXT] RUN.csv\n-o FILE [--title TEXT] [--sigma S] MODEL",
     .help =
-        "Of a log four panels over the outer iterations: the loss with its certified bounds, the accuracies "
+        "Of a log four panels over the outer iterations: the loss with its certified bounds, or of random "
+        "samples its moving average, the accuracies "
         "of the "
         "lower-level and adjoint solves, the gradient norm with its error bound and the step size, and the "
         "cumulative work. Axes are logarithmic where the values span more than a decade.\n\n"

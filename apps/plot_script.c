@@ -30,6 +30,7 @@ typedef struct {
 typedef enum {
   ITERATION,
   LOSS,
+  LOSS_MEAN,
   LOWER,
   UPPER,
   EPS,
@@ -41,9 +42,9 @@ typedef enum {
   WORK,
   COLUMNS
 } Column;
-static const char *const column_names[COLUMNS] = {"iteration", "loss",      "lower",         "upper",
-                                                  "eps",       "delta",     "gradient_norm", "gradient_bound",
-                                                  "step",      "gradients", "work"};
+static const char *const column_names[COLUMNS] = {"iteration",      "loss", "loss_mean", "lower",
+                                                  "upper",          "eps",  "delta",     "gradient_norm",
+                                                  "gradient_bound", "step", "gradients", "work"};
 
 typedef struct {
   FILE *out;
@@ -139,17 +140,8 @@ static void put_curve(const Plot *p, int *count, Column c, const char *axes, con
                 (*count)++ ? ", " : "plot ", c + 1, axes, how, color, title);
 }
 
-static void loss_panel(const Plot *p) {
-  const Column loss[] = {LOSS}, bounds[] = {LOWER, UPPER};
-  Range r = range_of(p, loss, 1);
-  const Range band = range_of(p, bounds, 2);
-  int curves = 0;
-  begin_panel(p->out, "Loss");
-  if (isnan(r.lo)) {
-    put_empty(p->out);
-    return;
-  }
-  /* Early bounds are so wide that they would flatten the curve: they may leave the panel. */
+/* What is around a curve may flatten it: it widens the range only so far, and may leave the panel. */
+static Range widened(Range r, Range band) {
   if (r.log) {
     const double more = pow(r.hi / r.lo, BAND_SHARE);
     if (band.lo > 0 && band.lo < r.lo) r.lo = fmax(band.lo, r.lo / more);
@@ -159,6 +151,33 @@ static void loss_panel(const Plot *p) {
     if (band.lo < r.lo) r.lo = fmax(band.lo, r.lo - BAND_SHARE * span);
     if (band.hi > r.hi) r.hi = fmin(band.hi, r.hi + BAND_SHARE * span);
   }
+  return r;
+}
+
+/* Of random samples: the moving average over the samples' own losses. */
+static void averaged_loss(const Plot *p) {
+  const Column mean[] = {LOSS_MEAN}, loss[] = {LOSS};
+  int curves = 0;
+  put_axis(p->out, "y", widened(range_of(p, mean, 1), range_of(p, loss, 1)));
+  put_curve(p, &curves, LOSS, "x1y1", LIGHT_BLUE, "of samples");
+  put_curve(p, &curves, LOSS_MEAN, "x1y1", BLUE, "moving average");
+  (void)fputc('\n', p->out);
+}
+
+static void loss_panel(const Plot *p) {
+  const Column loss[] = {LOSS}, bounds[] = {LOWER, UPPER};
+  Range r = range_of(p, loss, 1);
+  int curves = 0;
+  begin_panel(p->out, "Loss");
+  if (isnan(r.lo)) {
+    put_empty(p->out);
+    return;
+  }
+  if (drawable(p, LOSS_MEAN, 0)) {
+    averaged_loss(p);
+    return;
+  }
+  r = widened(r, range_of(p, bounds, 2));
   put_axis(p->out, "y", r);
   if (drawable(p, LOWER, 0) && drawable(p, UPPER, 0)) {
     char lower[128];
