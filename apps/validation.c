@@ -80,6 +80,7 @@ int bt_validation_event(void *user, const BtEvent *event) {
   if (app->team.sum(&app->team, &app->ctx, psnr, v->count) < 0) return 0;
   for (size_t i = 0; i < v->count; i++) sum += psnr[i];
   v->psnr = sum / (double)v->count;
+  if (isnan(v->psnr)) return 0; /* stopped within */
   bt_app_print(app, "iteration %lld: validation PSNR %.3f dB, training loss %.5g, %.0f s\n",
                (long long)e->iteration, v->psnr, e->stochastic ? e->value_mean : e->value, e->seconds);
   return 0;
