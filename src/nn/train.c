@@ -196,6 +196,7 @@ static BtStatus training_step(BtContext *ctx, NnTraining *t) {
   t->figures.loss_sum += loss;
   t->count.index++;
   t->count.step++;
+  BT_TRY(replay(ctx, t));
 done:
   return st;
 }

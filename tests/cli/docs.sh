@@ -10,7 +10,7 @@ for page in $pages; do
     check "$page links to $link, which is missing" [ -e "$folder/$link" ]
   done
   # "bitune COMMAND … --option": each option is in that command's help.
-  grep -oE 'bitune (learn|logreg|compare|denoise|restore|eval|check|sigma|synth|noise|blur|plot|montage|version|help|completion)[^`|#>]*' "$source_folder/$page" |
+  grep -oE 'bitune (nn|learn|logreg|compare|denoise|restore|eval|check|sigma|synth|noise|blur|plot|montage|version|help|completion)[^`|#>]*' "$source_folder/$page" |
     while read -r _ command rest; do
       "$bitune" help "$command" >help.txt
       for option in $(echo "$rest" | grep -oE -- ' --[a-z][a-z0-9-]*'); do

@@ -1,0 +1,99 @@
+# bitune nn: train, eval and check; resumed and replayed runs; faults. Then the commands of docs/networks.md.
+. "$(dirname "$0")/lib.sh"
+
+# without_seconds LOG: its columns but the time.
+without_seconds() { cut -d, -f1-9,11- "$1"; }
+
+# A run, its files and its figures.
+run 0 "$bitune" nn train --task tiny-mlp --tuner dstn --epochs 5 --threads 1 --log whole.csv --schedule found.csv \
+  --checkpoint whole.st --json
+cp out whole.json
+has whole.json valid_loss valid_accuracy test_loss test_accuracy hyperparameters.dropout_1 epochs seconds \
+  examples_per_second best_epoch tuner device
+equal "$(field whole.json epochs)" 5
+equal "$(wc -l <whole.csv)" 6
+holds "$(field whole.json valid_loss) < 1.5 && $(field whole.json valid_accuracy) > 0.5"
+holds "$(wc -l <found.csv) > 10"
+run 0 "$bitune" nn eval whole.st --threads 1 --json
+equal "$(field out valid_loss)" "$(field whole.json valid_loss)"
+equal "$(field out test_accuracy)" "$(field whole.json test_accuracy)"
+run 0 "$bitune" nn eval whole.st --threads 1 --last --json
+equal "$(field out test_loss)" "$(field whole.json final_test_loss)"
+
+# The same in two parts, with logs that go on; threads change nothing.
+run 0 "$bitune" nn train --task tiny-mlp --tuner dstn --epochs 3 --threads 2 --log part.csv --schedule part-found.csv \
+  --checkpoint part.st --quiet
+run 0 "$bitune" nn train --resume part.st --epochs 5 --threads 1 --log part.csv --schedule part-found.csv --json
+equal "$(field out valid_loss)" "$(field whole.json valid_loss)"
+without_seconds whole.csv >a.csv
+without_seconds part.csv >b.csv
+same a.csv b.csv
+same found.csv part-found.csv
+
+# A time limit ends a run well, and it can go on.
+run 0 "$bitune" nn train --task tiny-mlp --tuner stn --threads 1 --max-seconds 0.05 --checkpoint limit.st --json
+equal "$(field out reason)" "time used up"
+run 0 "$bitune" nn train --resume limit.st --threads 1 --quiet
+
+# A schedule is followed.
+run 0 "$bitune" nn train --task tiny-mlp --replay found.csv --epochs 5 --threads 1 --json
+equal "$(field out final_hyperparameters.dropout_1 | cut -c1-6)" \
+  "$(field whole.json final_hyperparameters.dropout_1 | cut -c1-6)"
+printf 'step,dropout_input\n0,0.1\n' >short.csv
+refuses 1 'short.csv: there is no column "dropout_1"' "$bitune" nn train --task tiny-mlp --replay short.csv
+printf 'step,dropout_input,dropout_1\n0,0.1,1.5\n' >outside.csv
+refuses 1 "outside.csv: row 1: dropout_1 = 1.5 is outside its range" "$bitune" nn train --task tiny-mlp --replay outside.csv
+refuses 2 "use --tuner none" "$bitune" nn train --task tiny-mlp --replay found.csv --tuner stn
+
+run 0 "$bitune" nn check --threads 1 --json
+equal "$(field out failed)" 0
+equal "$(field out checks.14.check)" gradient
+
+# Tasks print themselves, and what was printed is a task.
+for task in mnist-mlp fmnist-cnn cifar-alexnet cifar-vgg16 cifar-resnet18 ptb-lstm tiny-mlp tiny-cnn tiny-lstm; do
+  run 0 "$bitune" nn train --task $task --print-task
+  cp out $task.json
+  run 0 "$bitune" nn train --task $task.json --print-task
+done
+
+# What is wrong is named.
+refuses 2 "--task (or --resume) is required" "$bitune" nn train
+refuses 2 "it knows train, eval and check" "$bitune" nn fly
+refuses 2 "nn eval takes a checkpoint" "$bitune" nn eval
+refuses 2 "is named for two files" "$bitune" nn train --task tiny-mlp --log x --schedule x
+refuses 1 "nothing.json" "$bitune" nn train --task nothing.json
+refuses 1 "--data is required" "$bitune" nn train --task mnist-mlp
+mkdir empty
+refuses 1 "empty: no train-images-idx3-ubyte" "$bitune" nn train --task mnist-mlp --data empty
+refuses 1 "device" "$bitune" nn train --task tiny-mlp --device cuda:99
+refuses 1 "abacus" "$bitune" nn train --task tiny-mlp --device abacus
+sed 's/"initial": 0.05/"initial": 1.5/' tiny-mlp.json >far.json
+refuses 1 "far.json: hyperparameter 1: dropout_input = 1.5 is outside its range (0, 0.95)" "$bitune" nn train --task far.json
+sed 's/"type": "relu"/"type": "rely"/' tiny-mlp.json >rely.json
+refuses 1 "rely.json: layer 4 (rely): there is no such layer" "$bitune" nn train --task rely.json
+printf '%s' '{"data": {"kind": "linear", "count": 400, "test_count": 50}, "batch": 40, "epochs": 40,
+  "model": {"layers": [{"type": "linear", "out": 1}]}, "optimizer": {"kind": "sgd", "rate": 0.05}}' >line.json
+run 0 "$bitune" nn train --task line.json --threads 1 --json
+holds "$(field out test_loss) < 2"
+equal "$(field out test_accuracy)" MISSING
+sed 's/0.05/1e6/' line.json >wild.json
+refuses 1 "no checkpoint has been written" "$bitune" nn train --task wild.json --threads 1
+says "diverged in step" "(epoch 1)" "the first tensor that is not is"
+sed 's/0.05/1.5/' line.json >later.json
+refuses 1 "the last good state is in later.st" "$bitune" nn train --task later.json --threads 1 --checkpoint later.st
+run 0 "$bitune" nn eval later.st --threads 1
+refuses 1 "has no hyperparameters to tune" "$bitune" nn train --task line.json --tuner dstn
+head -c 3000 whole.st >torn.st
+refuses 1 "torn.st" "$bitune" nn eval torn.st
+refuses 1 "rely.json" "$bitune" nn train --resume rely.json
+no_leftovers
+
+# The page's commands.
+mkdir bin
+ln -s "$bitune" bin/bitune
+awk '/^```sh$/ { inside = 1; next } /^```/ { inside = 0 } inside' "$source_folder/docs/networks.md" >commands
+check "the page has only $(grep -c bitune commands) commands" [ "$(grep -c bitune commands)" -ge 7 ]
+PATH=$work/bin:$PATH run 0 sh -eux commands
+no_leftovers
+
+finish
