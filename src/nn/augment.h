@@ -18,9 +18,9 @@ NnId nn_flip(NnGraph *g, NnId x);
 /* A window of the size of x, its place uniform, of x padded with zeros by `pad` pixels on all sides. */
 NnId nn_crop(NnGraph *g, NnId x, size_t pad);
 
-/* floor(holes) square holes of floor(length) pixels, filled with zeros, their centres uniform over the
- * pixels; what reaches over the border is lost. At most 32 holes. Zero is black, or the mean in what
- * nn_channel_affine() has standardised before. */
+/* floor(holes) square holes (one where `holes` is −1) of floor(length) pixels, filled with zeros, their
+ * centres uniform over the pixels; what reaches over the border is lost. At most 32 holes. Zero is black, or
+ * the mean in what nn_channel_affine() has standardised before. */
 NnId nn_cutout(NnGraph *g, NnId x, NnId rates, int length, int holes);
 
 /* Colours in [0, 1], red, green, blue; in images of one channel, brightness and contrast alone. In this

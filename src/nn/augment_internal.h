@@ -47,8 +47,8 @@ typedef struct {
 
 NN_BOTH void nn_cutout_draw(NnKey key, const NnImages *n, const NnStrengths *s, size_t row, NnHoles *h) {
   const double most = (double)(n->height > n->width ? n->height : n->width) * 2;
-  const double length = floor(nn_strength(s, NN_CUTOUT_LENGTH, row)),
-               holes = floor(nn_strength(s, NN_CUTOUT_HOLES, row));
+  const double length = floor(nn_strength(s, NN_CUTOUT_LENGTH, row));
+  const double holes = s->column[NN_CUTOUT_HOLES] ? floor(nn_strength(s, NN_CUTOUT_HOLES, row)) : 1;
   h->length = (int)(length < most ? length : most);
   h->holes = h->length > 0 ? (int)(holes < NN_MOST_HOLES ? holes : NN_MOST_HOLES) : 0;
   for (int k = 0; k < h->holes; k += 2) {

@@ -125,6 +125,7 @@ NnId nn_crop(NnGraph *g, NnId x, size_t pad) {
 }
 
 NnId nn_cutout(NnGraph *g, NnId x, NnId rates, int length, int holes) {
+  if (length < 0) return nn_node_fail(g, BT_ERR_ARG, "cutout: there is no column of lengths");
   const int columns[] = {[NN_CUTOUT_LENGTH] = length, [NN_CUTOUT_HOLES] = holes};
   return augment(g, &cutout_op, x, rates, columns, 2, 0);
 }

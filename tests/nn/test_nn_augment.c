@@ -30,6 +30,7 @@ typedef NnId Build(NnGraph *g, NnId x, NnId rates);
 static NnId flipped(NnGraph *g, NnId x, NnId r) { return (void)r, nn_flip(g, x); }
 static NnId cropped(NnGraph *g, NnId x, NnId r) { return (void)r, nn_crop(g, x, 2); }
 static NnId cut(NnGraph *g, NnId x, NnId r) { return nn_cutout(g, x, r, 1, 3); }
+static NnId cut_once(NnGraph *g, NnId x, NnId r) { return nn_cutout(g, x, r, 1, -1); }
 static NnId jittered(NnGraph *g, NnId x, NnId r) {
   return nn_jitter(g, x, r, (NnJitterColumns){.hue = 0, .saturation = 1, .brightness = 2, .contrast = 3});
 }
@@ -41,7 +42,7 @@ static NnId moved(NnGraph *g, NnId x, NnId r) {
 }
 static NnId noisy(NnGraph *g, NnId x, NnId r) { return nn_input_noise(g, x, r, 2); }
 
-static Build *const all[] = {flipped, cropped, cut, jittered, lit, moved, noisy};
+static Build *const all[] = {flipped, cropped, cut, cut_once, jittered, lit, moved, noisy};
 #define ALL (sizeof all / sizeof *all)
 
 typedef struct {
@@ -166,7 +167,7 @@ static void flips_and_crops(void) {
   release(&f);
 }
 
-static void cutouts(void) {
+static void cutouts(int once) {
   enum { ROWS = 300, BLOCK = 64 }; /* words of a row: two for each of 32 holes */
   Fixture f = fixture(ROWS, 2);
   for (size_t r = 0; r < ROWS; r++) {
@@ -175,9 +176,9 @@ static void cutouts(void) {
   }
   f.rates[5 * COLUMNS + 3] = 1000;
   f.rates[6 * COLUMNS + 1] = (NnReal)1e30;
-  apply(cut, (Setting){ROWS, 2, 1, 0}, f.x, f.rates, f.y);
+  apply(once ? cut_once : cut, (Setting){ROWS, 2, 1, 0}, f.x, f.rates, f.y);
   for (size_t r = 0; r < ROWS; r++) {
-    const long length = r == 6 ? 2 * W : (long)(r % 13), holes = r == 5 ? 32 : (long)(r % 4);
+    const long length = r == 6 ? 2 * W : (long)(r % 13), holes = once ? 1 : r == 5 ? 32 : (long)(r % 4);
     int same = 1;
     for (long p = 0; p < PLANE; p++) {
       int inside = 0;
@@ -195,6 +196,9 @@ static void cutouts(void) {
   }
   release(&f);
 }
+
+static void cutouts_of_many(void) { cutouts(0); }
+static void cutouts_of_one(void) { cutouts(1); }
 
 /* Hue, saturation, value of a colour and back, as Smith (1978) has them. */
 static void to_hsv(const double rgb[3], double hsv[3]) {
@@ -421,7 +425,8 @@ static const BtTest tests[] = {
     {"identity without training and at strength 0", identity},
     {"same for any number of threads", same_for_any_threads},
     {"flips and crops", flips_and_crops},
-    {"cutout", cutouts},
+    {"cutout", cutouts_of_many},
+    {"cutout, one hole", cutouts_of_one},
     {"jitter", jitters},
     {"factors are uniform", factors_are_uniform},
     {"affine maps", affine_maps},
