@@ -119,8 +119,8 @@ const BtCommand bt_cmd_nn = {
     .help =
         "A task is one JSON file: data, network, hyperparameters with their ranges, optimizers, tuning. "
         "Built in are "
-        "mnist-mlp, fmnist-cnn, cifar-alexnet, cifar-vgg16, cifar-resnet18, ptb-lstm and, on generated data, "
-        "tiny-mlp, "
+        "mnist-mlp, fmnist-cnn, cifar-alexnet, cifar-vgg16, cifar-resnet18, ptb-lstm, dncnn and, on generated "
+        "data, tiny-mlp, "
         "tiny-cnn and tiny-lstm; --print-task prints one.\n\n"
         "Tuners: stn, self-tuning networks (MacKay et al. 2019); cstn, the same with a centred response; "
         "dstn, "

@@ -2,12 +2,29 @@
 #include <string.h>
 
 #include "nn.h"
+#include "nn_pictures.h"
 
 int bt_nn_threads(const BtNn *set) { return set->threads > 0 ? (int)set->threads : bt_app_cores(); }
 
 /* Sets that are read from files; others are generated. */
-static int needs_path(const NnDataOptions *o) {
-  return o->kind <= NN_DATA_CLASSES && o->kind != NN_DATA_IMAGES;
+static int needs_path(const NnDataOptions *o) { return o->kind <= NN_DATA_CLASSES; }
+
+/* Images are read here: networks build without the libraries that read them. */
+static BtStatus open_data(BtContext *ctx, const NnDataOptions *options, NnData **data) {
+  NnDataOptions o = *options;
+  BtNnPictures images = {0}, tests = {0};
+  BtStatus st = BT_OK;
+  if (o.kind == NN_DATA_IMAGES) {
+    BT_TRY(bt_nn_pictures_read(ctx, o.path, NULL, &images));
+    if (o.test_path) BT_TRY(bt_nn_pictures_read(ctx, o.test_path, &images, &tests));
+    o.images = images.picture, o.image_count = images.count;
+    o.test_images = tests.picture, o.test_image_count = tests.count;
+  }
+  BT_TRY(nn_data_open(ctx, &o, data));
+done:
+  bt_nn_pictures_clear(&images);
+  bt_nn_pictures_clear(&tests);
+  return st;
 }
 
 BtStatus bt_nn_session_open(BtApp *app, const BtNn *set, NnTask *task, BtNnSession *s) {
@@ -20,7 +37,7 @@ BtStatus bt_nn_session_open(BtApp *app, const BtNn *set, NnTask *task, BtNnSessi
     return bt_fail(ctx, BT_ERR_ARG, "--data is required: the folder of the data of %s", task->file);
   const int threads = bt_nn_threads(set) / app->team.size;
   BT_TRY(nn_backend_open(ctx, set->device, threads > 0 ? threads : 1, &s->backend));
-  BT_TRY(nn_data_open(ctx, &o, &s->data));
+  BT_TRY(open_data(ctx, &o, &s->data));
 done:
   return st;
 }

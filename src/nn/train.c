@@ -325,7 +325,9 @@ NnTrainResult nn_training_result(const NnTraining *t) {
                          .seconds = f->seconds,
                          .examples_per_second = f->step_seconds > 0
                                                     ? (double)t->count.step * (double)t->task->batch *
-                                                          (double)nn_shape_size(t->model->problem.label) /
+                                                          (t->model->problem.tokens
+                                                               ? (double)nn_shape_size(t->model->problem.label)
+                                                               : 1) /
                                                           f->step_seconds
                                                     : 0,
                          .time_up = t->time_up};

@@ -45,11 +45,21 @@ static NnId conv(NnGraph *g, const char *name, NnId x, size_t in, size_t out) {
   return nn_max_pool(g, nn_unary(g, NN_RELU, nn_conv2d(g, x, w, NN_NONE, 1, 1, NULL)), 2, 2, 0);
 }
 
-/* Mean time of a step (forward, backward) and of the wait for its batch. */
+static int ascending(const void *a, const void *b) {
+  const double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+static double median(double *x, size_t n) {
+  qsort(x, n, sizeof *x, ascending);
+  return x[n / 2];
+}
+
+/* Median times of a step (forward, backward) and of the wait for its batch. */
 static void train(BtContext *ctx, NnBackend *backend, const NnData *data, int threads) {
   NnLoader *l = loader(ctx, data, threads);
   NnGraph *g;
-  double waited = 0, computed = 0;
+  double waited[STEPS], computed[STEPS];
   must(nn_graph_create(ctx, backend, BATCH, &g), ctx);
   const NnId x = nn_input(g, "x", NN_SHAPE(3, SIDE, SIDE)), label = nn_input(g, "label", NN_SHAPE(1));
   NnId y = conv(g, "3", conv(g, "2", conv(g, "1", x, 3, 16), 16, 32), 32, 32);
@@ -69,11 +79,10 @@ static void train(BtContext *ctx, NnBackend *backend, const NnData *data, int th
     must(nn_graph_set(ctx, g, label, b.label, BATCH), ctx);
     must(nn_graph_forward(ctx, g, &run), ctx);
     must(nn_graph_gradient(ctx, g, loss, NN_GENERAL), ctx);
-    if (i == 0) continue; /* nothing could be formed ahead */
-    waited += ready - start, computed += bench_seconds() - ready;
+    waited[i] = ready - start, computed[i] = bench_seconds() - ready;
   }
-  printf("step %7.2f ms, wait for its batch %6.3f ms with %d prefetching\n", 1e3 * computed / (STEPS - 1),
-         1e3 * waited / (STEPS - 1), threads);
+  printf("step %7.2f ms, wait for its batch %6.3f ms with %d prefetching\n", 1e3 * median(computed, STEPS),
+         1e3 * median(waited, STEPS), threads);
   nn_graph_destroy(g);
   nn_loader_destroy(l);
 }
