@@ -1,6 +1,6 @@
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
+#include <unistd.h>
 
 #include "core/dataset.h"
 #include "core/rng.h"
@@ -94,6 +94,11 @@ void nn_data_close(NnData *data) {
 }
 
 const NnDataInfo *nn_data_info(const NnData *data) { return &data->info; }
+
+BtStatus nn_data_fits(BtContext *ctx, const char *what, double bytes) {
+  const double physical = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+  return bytes <= physical ? BT_OK : bt_fail_memory(ctx, what, bytes);
+}
 
 BtStatus nn_data_channels(BtContext *ctx, size_t channels, NnData *data) {
   data->mean = calloc(channels, sizeof *data->mean);

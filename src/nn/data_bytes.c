@@ -7,6 +7,8 @@
 
 BtStatus nn_bytes_create(BtContext *ctx, const char *what, size_t rows, NnShape shape, NnData *data,
                          NnBytes **bytes) {
+  const BtStatus st = nn_data_fits(ctx, what, (double)rows * (double)(nn_shape_size(shape) + 1));
+  if (st < 0) return st;
   NnBytes *b = *bytes = data->store = calloc(1, sizeof *b);
   if (!b) return bt_fail_memory(ctx, what, sizeof *b);
   data->info.x = shape;

@@ -37,6 +37,9 @@ extern const NnDataOps nn_data_mnist, nn_data_cifar10, nn_data_text, nn_data_ima
  * that follow them, cut to the limits. row[split] (owned by the caller) and rows[split]. */
 BtStatus nn_data_split(BtContext *ctx, const NnDataOptions *options, size_t trained, size_t tested,
                        size_t *row[NN_SPLITS], size_t rows[NN_SPLITS]);
+/* BT_ERR_MEMORY if that many bytes are more than the machine has: some systems promise them, and end the process
+ * when they are used. */
+BtStatus nn_data_fits(BtContext *ctx, const char *what, double bytes);
 /* Room for mean and deviation; sets info.channels. */
 BtStatus nn_data_channels(BtContext *ctx, size_t channels, NnData *data);
 

@@ -6,6 +6,8 @@
 
 BtStatus nn_numbers_create(BtContext *ctx, const char *what, size_t rows, size_t features, NnData *data,
                            NnNumbers **numbers) {
+  const BtStatus st = nn_data_fits(ctx, what, (double)rows * (double)(features + 1) * sizeof(double));
+  if (st < 0) return st;
   NnNumbers *t = *numbers = data->store = calloc(1, sizeof *t);
   if (!t) return bt_fail_memory(ctx, what, sizeof *t);
   data->info.x = NN_SHAPE(features);

@@ -220,9 +220,16 @@ static void patches(void) {
   nn_data_refused(&o, BT_ERR_ARG, "no images");
 }
 
+/* What no machine has room for is refused before it is tried. */
+static void too_large(void) {
+  NnDataOptions o = nn_data_defaults(NN_DATA_TEXTURES);
+  o.count = 100000000, o.size = 512;
+  nn_data_refused(&o, BT_ERR_MEMORY, "textures");
+}
+
 static const BtTest tests[] = {
-    {"brackets", brackets},        {"by seed", by_seed}, {"difficulty", difficulty},
-    {"linear regression", linear}, {"patches", patches},
+    {"too large", too_large},   {"brackets", brackets},        {"by seed", by_seed},
+    {"difficulty", difficulty}, {"linear regression", linear}, {"patches", patches},
 };
 
 int main(void) { return bt_test_main("generated data", tests, sizeof tests / sizeof *tests); }
