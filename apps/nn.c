@@ -38,7 +38,8 @@ static size_t nn_options(void *settings, BtOptionSet *sets) {
   sets[0] = (BtOptionSet){options, set, NULL};
   sets[1] =
       (BtOptionSet){bt_nn_hdet_options, &set->ensemble, "Ensembles of diverging hyperparameters (train)"};
-  return 2;
+  sets[2] = (BtOptionSet){bt_nn_search_options, &set->search, "Search"};
+  return 3;
 }
 
 typedef BtStatus Action(BtApp *app, const BtNn *set);
@@ -46,7 +47,10 @@ static const struct {
   const char *name;
   size_t operands; /* its own name included */
   Action *run;
-} actions[] = {{"train", 1, bt_nn_train}, {"eval", 2, bt_nn_eval}, {"check", 1, bt_nn_check}};
+} actions[] = {{"train", 1, bt_nn_train},
+               {"eval", 2, bt_nn_eval},
+               {"search", 1, bt_nn_search},
+               {"check", 1, bt_nn_check}};
 
 enum { ACTIONS = sizeof actions / sizeof *actions };
 
@@ -75,7 +79,7 @@ static BtStatus check_train(BtApp *app, const BtNn *set) {
 static BtStatus nn_check(BtApp *app, const void *settings) {
   const int action = action_of(app);
   if (action < 0)
-    return bt_fail(&app->ctx, BT_ERR_ARG, "nn does not know \"%.40s\"; it knows train, eval and check",
+    return bt_fail(&app->ctx, BT_ERR_ARG, "nn does not know \"%.40s\"; it knows train, eval, search and check",
                    app->operands[0]);
   if (app->operand_count != actions[action].operands)
     return actions[action].operands == 1
@@ -83,6 +87,7 @@ static BtStatus nn_check(BtApp *app, const void *settings) {
                          actions[action].name, app->operands[1])
                : bt_fail(&app->ctx, BT_ERR_ARG,
                          "nn eval takes a checkpoint: bitune nn eval CHECKPOINT --data DIR");
+  if (actions[action].run == bt_nn_search) return bt_nn_search_check(app, settings);
   return actions[action].run == bt_nn_train ? check_train(app, settings) : BT_OK;
 }
 
@@ -92,9 +97,11 @@ static size_t replicas(BtApp *app, const BtNn *set) {
   return bt_nn_hdet_items(app, &set->ensemble, set->resume);
 }
 
-/* They are dealt over processes; everything else is for one. A GPU has one, unless --jobs says otherwise. */
+/* They, and the trials of a search, are dealt over processes; everything else is for one. A GPU has one, unless
+ * --jobs says otherwise. */
 static size_t nn_items(BtApp *app, const void *settings) {
   const BtNn *set = settings;
+  if (actions[action_of(app)].run == bt_nn_search) return bt_nn_search_items(set);
   const int gpu = strncmp(set->device, "cpu", 3) != 0;
   const size_t count = gpu && app->common.jobs == 0 ? 1 : replicas(app, set);
   return count ? count : 1;
@@ -104,7 +111,7 @@ static BtStatus nn_run(BtApp *app, void *settings) {
   const BtNn *set = settings;
   const int action = action_of(app);
   /* Under a launcher, what is for one process. */
-  if (app->team.rank > 0 && replicas(app, set) == 0) return BT_OK;
+  if (app->team.rank > 0 && actions[action].run != bt_nn_search && replicas(app, set) == 0) return BT_OK;
   bt_app_put_text(app, "action", actions[action].name);
   return actions[action].run(app, settings);
 }
@@ -113,9 +120,8 @@ const BtCommand bt_cmd_nn = {
     .name = "nn",
     .group = BT_GROUP_LEARNING,
     .summary = "train networks that tune their own hyperparameters",
-    .usage =
-        "train --task NAME|FILE [--data DIR] [options]\neval CHECKPOINT [--data DIR] [options]\ncheck "
-        "[options]",
+    .usage = "train --task NAME|FILE [--data DIR] [options]\neval CHECKPOINT [--data DIR] "
+             "[options]\nsearch --task NAME|FILE -o DIR [--data DIR] [options]\ncheck [options]",
     .help =
         "A task is one JSON file: data, network, hyperparameters with their ranges, optimizers, tuning. "
         "Built in are "
@@ -138,6 +144,12 @@ const BtCommand bt_cmd_nn = {
         "The figures reported are those of the epoch with the least validation loss; a checkpoint holds "
         "these weights "
         "beside the last ones, and eval takes them.\n\n"
+        "search trains the network anew for each trial, with hyperparameters that stay: random, Bayesian "
+        "(Gaussian process, expected improvement) or grid search, what tuners are compared with. --halving "
+        "gives epochs to promising trials only (successive halving). A trial that diverges counts as failed "
+        "and does not end the search. The folder holds trials.csv, best.json, best.safetensors and "
+        "best-task.json, the task with the hyperparameters found; a search that was interrupted goes on when "
+        "it is called again.\n\n"
         "check compares gradients with differences of losses and, where there is a device, its results with "
         "the CPU's.",
     .examples =
@@ -145,7 +157,8 @@ const BtCommand bt_cmd_nn = {
           "MNIST with three dropout rates tuned by Delta-STN"},
          {"bitune nn train --task tiny-mlp --tuner dstn --schedule found.csv --checkpoint tiny.safetensors",
           "Generated digits, in seconds; the schedule found and the weights are kept"},
-         {"bitune nn eval tiny.safetensors", "Loss and accuracy of the best epoch's weights"}},
+         {"bitune nn search --task tiny-mlp --trials 8 --halving 2 -o found",
+          "Random search over eight trainings, by successive halving"}},
     .flags = BT_USES_TEAM,
     .items = nn_items,
     .min_operands = 1,

@@ -7,6 +7,15 @@
 #include "nn/train.h"
 #include "nn_hdet.h"
 
+/* Options of `nn search` alone. */
+typedef struct {
+  const char *output;
+  int method, space;
+  int64_t trials, halving, least_epochs, grid_points;
+  double width;
+} BtNnSearchOptions;
+extern const BtOption bt_nn_search_options[];
+
 /* The options. */
 typedef struct {
   const char *task, *data, *device, *log, *schedule, *replay, *checkpoint, *resume;
@@ -14,6 +23,7 @@ typedef struct {
   int64_t epochs, seed, threads;
   double max_seconds;
   BtNnHdet ensemble;
+  BtNnSearchOptions search;
 } BtNn;
 
 /* nn_log.c: rows of a training as CSV files that survive a kill at any moment. */
@@ -64,5 +74,11 @@ json_t *bt_nn_hyper_json(const NnHyperSet *hyper, const double *values);
 BtStatus bt_nn_train(BtApp *app, const BtNn *set);
 BtStatus bt_nn_eval(BtApp *app, const BtNn *set);
 BtStatus bt_nn_check(BtApp *app, const BtNn *set);
+
+/* nn_search.c: searches over complete trainings. Collective. */
+BtStatus bt_nn_search(BtApp *app, const BtNn *set);
+/* Demands on its options; processes that can share the work. */
+BtStatus bt_nn_search_check(BtApp *app, const BtNn *set);
+size_t bt_nn_search_items(const BtNn *set);
 
 #endif

@@ -8,6 +8,7 @@
 #include "plot_ensemble.h"
 #include "plot_model.h"
 #include "plot_script.h"
+#include "plot_training.h"
 
 typedef struct {
   const char *output, *title;
@@ -55,11 +56,12 @@ static BtStatus write_log_script(BtApp *app, const Plot *plot, FILE *out) {
   BtStatus st = bt_csv_read(&app->ctx, path, &log);
   if (st < 0) return st;
   const BtPictureFormat format = (BtPictureFormat)picture_format(plot->output);
-  const int drawn = bt_plot_is_ensemble(&log) ? bt_plot_ensemble(out, &log, format, plot->title)
+  const int drawn = bt_plot_is_ensemble(&log)   ? bt_plot_ensemble(out, &log, format, plot->title)
+                    : bt_plot_is_training(&log) ? bt_plot_training(out, &log, format, plot->title)
                                               : bt_plot_script(out, &log, format, plot->title);
   if (!drawn)
     st = bt_fail(&app->ctx, BT_ERR_FORMAT,
-                 "%s: has no rows of a log to plot; \"bitune learn --log FILE\" writes one", path);
+                 "%s: has no rows of a log to plot; --log of learn, logreg and nn train writes one", path);
   bt_app_put_int(app, "rows", (int64_t)log.rows);
   bt_csv_clear(&log);
   return st;
@@ -95,7 +97,7 @@ static BtStatus plot_run(BtApp *app, void *settings) {
 const BtCommand bt_cmd_plot = {
     .name = "plot",
     .group = BT_GROUP_IMAGES,
-    .summary = "draw the log of a learning run, or a model",
+    .summary = "draw the log of a run or a search, or a model",
     .usage = "-o FILE [--title TEXT] RUN.csv\n-o FILE [--title TEXT] [--sigma S] MODEL",
     .help =
         "Of a log four panels over the outer iterations: the loss with its certified bounds, or of random "
@@ -105,6 +107,10 @@ const BtCommand bt_cmd_plot = {
         "cumulative work. Axes are logarithmic where the values span more than a decade.\n\n"
         "Of an ensemble's replica log (bitune nn train --hdet … --replica-log) the training losses of the "
         "replicas and, for each hyperparameter, the band they explored and the base that was chosen.\n\n"
+        "Of a network's log (nn train --log) the losses and accuracies over the epochs and the hyperparameters; "
+        "of a schedule (--schedule) the loss of the validation steps and the hyperparameters over the steps; of "
+        "a search (trials.csv of nn search) every trial's loss with the best so far, the best over the epochs "
+        "spent, and the losses over the values of the hyperparameters.\n\n"
         "Of a model (a file ending in .json, or the name of one that comes with bitune) the filters, "
         "strongest first, each "
         "in its own range with its number, weight w and smoothing on the 0..255 scale, and the potentials "

@@ -4,11 +4,8 @@
 #include <string.h>
 
 #include "gnuplot.h"
+#include "plot_panel.h"
 
-#define BLUE "#0072B2"
-#define LIGHT_BLUE "#C6DDEE"
-#define LIGHT_ORANGE "#F6D5BF"
-#define ORANGE "#D55E00"
 #define LOG_SPAN 20.0 /* largest / smallest value above which an axis is logarithmic */
 #define MOST_HYPERS 7
 #define NAME_SIZE 128
@@ -78,7 +75,7 @@ static void put_data(FILE *out, const BtCsv *log, Band *bands, int count) {
 }
 
 static void put_panel(FILE *out, const Band *b, int index) {
-  const char *light = index ? LIGHT_BLUE : LIGHT_ORANGE, *dark = index ? BLUE : ORANGE;
+  const char *light = index ? BT_LIGHT_BLUE : BT_LIGHT_ORANGE, *dark = index ? BT_BLUE : BT_ORANGE;
   const int at = 2 + 3 * index;
   (void)fputs("set title ", out);
   bt_gnuplot_quote(out, b->name);

@@ -8,9 +8,6 @@
 
 typedef enum { BT_PICTURE_PNG, BT_PICTURE_SVG, BT_PICTURE_PDF } BtPictureFormat;
 
-/* Writes what all pictures have in common: terminal, grid, borders, tics and key. */
-void bt_plot_style(FILE *script, BtPictureFormat format);
-
 /* Writes a script that draws four panels of a log's rows to gnuplot's standard output: loss with its bounds,
  * the accuracies ε and δ, gradient norm and step, and cumulative work. Columns that the log lacks leave their
  * curve out; logarithmic axes are chosen where the values span more than a decade. `title` may be NULL.

@@ -100,14 +100,16 @@ static void format_stochastic(const BtProgress *p, double now, char *line, size_
 /* "epoch 3/12  step 420/1200  loss 0.1234  valid 0.1311  0:12 left  step size 1e-02" */
 static void format_training(const BtProgress *p, double now, char *line, size_t size) {
   const BtTrainingEvent *e = &p->training;
-  char left[48] = "", left_time[24], valid[32] = "";
+  char left[48] = "", left_time[24], valid[32] = "", trial[48] = "";
   const double gained = (double)(e->step - p->outer_first), ahead = (double)(e->steps - e->step);
   if (gained > 0 && ahead > 0)
     snprintf(left, sizeof left, "  %s left",
              duration_text((now - p->outer_start) / gained * ahead, left_time, sizeof left_time));
   if (!isnan(p->valid_loss)) snprintf(valid, sizeof valid, "  valid %.4g", p->valid_loss);
-  snprintf(line, size, "epoch %lld/%lld  step %lld/%lld  loss %.4g%s%s  step size %.1e",
-           (long long)(e->step < e->steps ? e->epoch + 1 : e->epoch), (long long)e->epochs,
+  if (p->has_progress)
+    snprintf(trial, sizeof trial, "%s %.0f/%.0f  ", p->progress.unit, p->progress.done, p->progress.total);
+  snprintf(line, size, "%sepoch %lld/%lld  step %lld/%lld  loss %.4g%s%s  step size %.1e",
+           trial, (long long)(e->step < e->steps ? e->epoch + 1 : e->epoch), (long long)e->epochs,
            (long long)e->step, (long long)e->steps, e->train_loss, valid, left, e->rate);
 }
 

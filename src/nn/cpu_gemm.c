@@ -1,26 +1,11 @@
-/* Matrix products: tiles whose sizes depend on the matrices alone, each a product of one OpenBLAS thread, so
- * that the result does not depend on how many threads there are. */
-#include <cblas.h>
-
+/* Matrix products: tiles whose sizes depend on the matrices alone, each a product of one thread, so that the
+ * result does not depend on how many threads there are. */
 #include "nn/cpu_internal.h"
 
-#ifdef NN_DOUBLE
-#define GEMM cblas_dgemm
-#else
-#define GEMM cblas_sgemm
-#endif
-
-#define TILES 16               /* of a large product: work for as many threads   */
-#define TILE_FLOPS 2e6         /* least size of a tile                           */
-#define TILE_UNIT ((size_t)48) /* multiple of OpenBLAS's register blocks         */
-
-void nn_gemm_one_thread(void) { openblas_set_num_threads(1); }
-
-void nn_gemm_serial(int ta, int tb, size_t m, size_t n, size_t k, NnReal alpha, const NnReal *A, size_t lda,
-                    const NnReal *B, size_t ldb, NnReal beta, NnReal *C, size_t ldc) {
-  GEMM(CblasRowMajor, ta ? CblasTrans : CblasNoTrans, tb ? CblasTrans : CblasNoTrans, (blasint)m, (blasint)n,
-       (blasint)k, alpha, A, (blasint)lda, B, (blasint)ldb, beta, C, (blasint)ldc);
-}
+#define TILES 16                 /* of a large product: work for as many threads       */
+#define TILE_FLOPS 16e6          /* least size of a tile                               */
+#define TILE_UNIT ((size_t)48)   /* multiple of the libraries' register blocks             */
+#define TILE_LEAST ((size_t)192) /* side: each tile copies its rows and columns anew  */
 
 /* Length of the pieces of n in about `pieces` pieces. */
 static size_t piece(size_t n, size_t pieces) {
@@ -37,7 +22,7 @@ void nn_cpu_gemm(NnBackend *b, int ta, int tb, size_t m, size_t n, size_t k, NnR
   if (tiles > 1) {
     /* Split the longer side first; the other one if its pieces would be slivers. */
     size_t *longer = m > n ? &pm : &pn, *shorter = m > n ? &pn : &pm;
-    const size_t most = (*longer + 2 * TILE_UNIT - 1) / (2 * TILE_UNIT);
+    const size_t most = (*longer + TILE_LEAST - 1) / TILE_LEAST;
     const size_t first = nn_min(tiles, most);
     *longer = piece(*longer, first);
     if (tiles / first > 1) *shorter = piece(*shorter, tiles / first);

@@ -10,17 +10,20 @@
 #include "nn/backend.h"
 #include "nn/element_internal.h"
 
-#define NN_CHUNK ((size_t)8192) /* elements that are worth a thread's while */
+#define NN_CHUNK ((size_t)8192) /* elements of a piece of work */
+/* Elements that are worth the start of threads: where others use the cores, too, each start can cost a time
+ * slice. */
+#define NN_PARALLEL_FROM (4 * NN_CHUNK)
 
 #define NN_PRAGMA(x) _Pragma(#x)
 /* Deals the iterations of the for loop that follows, if there is `work` (elements) enough. */
 #define NN_PARALLEL(b, work) \
-  NN_PRAGMA(omp parallel for schedule(static) num_threads((b)->threads) if ((work) > NN_CHUNK))
+  NN_PRAGMA(omp parallel for schedule(static) num_threads((b)->threads) if ((work) > NN_PARALLEL_FROM))
 
 /* cpu_gemm.c */
 void nn_cpu_gemm(NnBackend *b, int ta, int tb, size_t m, size_t n, size_t k, NnReal alpha, const NnReal *A,
                  size_t lda, const NnReal *B, size_t ldb, NnReal beta, NnReal *C, size_t ldc);
-/* The same on the calling thread. */
+/* cpu_product.c: the same on the calling thread. */
 void nn_gemm_serial(int ta, int tb, size_t m, size_t n, size_t k, NnReal alpha, const NnReal *A, size_t lda,
                     const NnReal *B, size_t ldb, NnReal beta, NnReal *C, size_t ldc);
 void nn_gemm_one_thread(void);

@@ -24,6 +24,26 @@ equal "$(field out rows)" 5
 head -n 2 run.csv >one.csv
 run 0 "$bitune" plot one.csv -o one.png
 
+# Trainings of networks and searches over them.
+for i in 1 2 3 4 5 6; do names="${names:-},strength_$i"; done
+{
+  echo "epoch,step,rate,train_loss,valid_loss,test_loss,valid_accuracy,test_accuracy,best,seconds$names"
+  for i in 1 2 3; do echo "$i,$i,0.1,1.$i,1.1,1.2,0.$i,nan,1,$i,0.1,0.2,0.3,0.4,0.5,$i"; done
+} >training.csv
+run 0 "$bitune" plot training.csv -o training.svg
+for text in Accuracy strength_5 "beyond 1"; do check "\"$text\" is missing" grep -q "$text" training.svg; done
+printf 'step,epoch,tuning_loss,rate_1\n2,0,1.5,0.3\n4,0,1.4,0.2\n' >schedule.csv
+run 0 "$bitune" plot schedule.csv -o schedule.svg
+check "no hyperparameter" grep -q rate_1 schedule.svg
+{
+  echo "trial,epochs,valid_loss,best_loss,failed,total_epochs,rate_1"
+  printf '1,2,0.5,0.5,0,2,0.1\n2,0,nan,0.5,1,2,0.9\n3,2,0.4,0.4,0,4,0.2\n'
+} >trials.csv
+run 0 "$bitune" plot trials.csv -o trials.svg
+for text in "best so far" failed "epochs spent"; do check "\"$text\" is missing" grep -q "$text" trials.svg; done
+printf 'trial,epochs,valid_loss,best_loss,failed,total_epochs\n1,0,nan,inf,1,0\n' >failed.csv
+run 0 "$bitune" plot failed.csv -o failed.svg
+
 # No log.
 refuse() { refuses 1 "$1: " "$bitune" plot "$1" -o never.png; absent never.png; }
 refuse missing.csv

@@ -1,0 +1,90 @@
+# Searches over complete trainings: results, resuming, halving, trials that diverge, other searches' folders.
+. "$(dirname "$0")/lib.sh"
+
+search() { "$bitune" nn search --task tiny-mlp --threads 1 --quiet "$@"; }
+# Without the columns of time.
+table() { cut -d, -f1-9,11- "$1/trials.csv"; }
+same_trials() {
+  table "$1" >one
+  table "$2" >two
+  check "$1 has no trials" [ "$(wc -l <one)" -gt 1 ]
+  same one two
+}
+
+# Random search: all files, and the best weights and task are what they say.
+run 0 search --method random --trials 4 --epochs 2 --jobs 1 -o random --json
+has out method best_trial valid_loss test_loss valid_accuracy hyperparameters.dropout_1 epochs seconds reason
+equal "$(field out trials) $(field out epochs)" "4 8"
+exists random/trials.csv random/best.json random/best.safetensors random/best-task.json random/search.json
+best=$(field out valid_loss)
+for i in 1 2 3 4; do holds "$(field random/trial-000$i.json valid.loss) >= $best"; done
+run 0 "$bitune" nn eval random/best.safetensors --threads 1 --json
+equal "$(field out valid_loss)" "$best"
+run 0 "$bitune" nn train --task random/best-task.json --epochs 2 --threads 1 --json
+equal "$(field out valid_loss)" "$best"
+
+# Any number of processes, another time, and more trials later: the same trials.
+run 0 search --method random --trials 4 --epochs 2 --jobs 3 -o jobs
+same_trials random jobs
+run 0 search --method random --trials 2 --epochs 2 -o more
+run 0 search --method random --trials 4 --epochs 2 -o more
+same_trials random more
+
+# What is there is taken up, not done again; a trial that is missing is done.
+rm random/trial-0003.json
+run 0 search --method random --trials 4 --epochs 2 -o random
+same_trials random jobs
+
+# Time that ends a search and a kill leave a search that goes on to the same end.
+run 0 search --method bayes --trials 9 --epochs 2 -o bayes --json
+equal "$(field out trials)" 9
+run 0 search --method bayes --trials 9 --epochs 2 -o pieces --max-seconds 0.01 --json
+equal "$(field out reason)" "time used up"
+search --method bayes --trials 9 --epochs 2 -o pieces &
+sleep 0.2
+kill -9 $! 2>/dev/null
+wait
+run 0 search --method bayes --trials 9 --epochs 2 -o pieces
+same_trials bayes pieces
+
+# Successive halving with ratio 3: 9 trials for 1 epoch, the 3 best for 3, the best for 9.
+run 0 search --method random --trials 9 --epochs 9 --halving 3 -o halving --json
+equal "$(field out epochs) $(field out complete_trials)" "21 1"
+run 0 search --method random --trials 9 --epochs 9 --halving 3 --jobs 2 -o halving2
+same_trials halving halving2
+least=$(for i in 1 2 3 4 5 6 7 8 9; do field halving/trial-000$i.json rung_losses.0; done | sort -g | sed -n 3p)
+for i in 1 2 3 4 5 6 7 8 9; do
+  record=halving/trial-000$i.json
+  holds "($(field $record rung_losses.0) <= $least) == ($(field $record epochs) > 1)"
+done
+
+# A grid holds the ends of the ranges.
+run 0 search --method grid --trials 4 --epochs 1 -o grid
+equal "$(wc -l <grid/trials.csv)" 5
+refuses 1 "grid" search --method grid --trials 3 --epochs 1 -o never
+
+# Trials that diverge are failed trials; a search in which all do is an error.
+"$bitune" nn train --task tiny-mlp --print-task | sed 's/"rate": 0.05, "mom/"rate": 500000, "mom/' >wild.json
+run 0 "$bitune" nn search --task wild.json --trials 3 --epochs 2 --threads 1 -o wild --json
+equal "$(field out failed_trials)" 1
+says "trial-0002 failed: diverged in step"
+check "no failure in the table" grep -q '^2,0,0,nan' wild/trials.csv
+run 0 "$bitune" nn search --task wild.json --trials 7 --epochs 2 --threads 1 --method bayes -o wilder
+sed 's/"momentum": 0.9/"decay": 1/' wild.json >all.json
+run 1 "$bitune" nn search --task all.json --trials 2 --epochs 9 --threads 1 -o all
+says "all trials failed"
+
+# Broken input.
+refuses 2 "--output is required" search --trials 2
+refuses 2 "--task is required" "$bitune" nn search -o never
+refuses 1 'another "seed"' search --method random --trials 4 --epochs 2 -o random --seed 5
+refuses 1 'another "epochs"' search --method random --trials 4 --epochs 3 -o random
+echo '{"trial": 1}' >jobs/trial-0001.json
+run 1 search --method random --trials 4 --epochs 2 -o jobs
+says "jobs/trial-0001.json"
+echo 'no JSON' >more/search.json
+run 1 search --method random --trials 4 --epochs 2 -o more
+says "more/search.json"
+no_leftovers
+
+finish
