@@ -26,25 +26,31 @@ def bitune(options, *arguments):
         command += ["--data", options.data]
     if options.epochs:
         command += ["--epochs", str(options.epochs)]
-    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+    done = subprocess.run(command, check=False, stdout=subprocess.PIPE)
+    return json.loads(done.stdout or "{}")
 
 
 def measure(options, task, name, seed):
-    """(validation loss, test loss, epochs, seconds) of one tuner or search."""
+    """(validation loss, test loss, epochs, seconds) of one tuner or search; None if it diverged."""
     if name in TUNERS:
         run = bitune(options, "train", "--task", task, "--tuner", name, "--seed", str(seed))
     else:
         with tempfile.TemporaryDirectory() as folder:
             run = bitune(options, "search", "--task", task, "--method", name, "--trials", str(options.budget),
                          "--seed", str(seed), "--jobs", "1", "-o", os.path.join(folder, "search"))
-    return run["valid_loss"], run["test_loss"], run["epochs"], run["seconds"]
+    return (run["valid_loss"], run["test_loss"], run["epochs"], run["seconds"]) if "valid_loss" in run else None
 
 
 def table(options, task, seeds, names):
     """Prints the rows of a task; {name: mean validation loss}."""
     losses = {}
     for name in names:
-        runs = [measure(options, task, name, seed) for seed in seeds]
+        all_runs = [measure(options, task, name, seed) for seed in seeds]
+        runs = [run for run in all_runs if run]
+        if len(runs) < len(all_runs):
+            print(f"| {task} | {name} | {len(all_runs) - len(runs)} of {len(all_runs)} diverged | | | |", flush=True)
+            losses[name] = float("inf")
+            continue
         valid, test, epochs, seconds = (statistics.mean(column) for column in zip(*runs))
         spread = statistics.stdev(run[0] for run in runs) if len(runs) > 1 else 0.0
         losses[name] = valid
