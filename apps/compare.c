@@ -148,10 +148,11 @@ static void tell(BtApp *app, const BtCompare *all, size_t reused, size_t finishe
     put_spread(one, "work_to_1_percent", r1);
     put_spread(one, "work_to_0.1_percent", r01);
     (void)json_array_append_new(methods, one);
-    char first[48], second[48];
+    char distance[48], first[48], second[48];
+    snprintf(distance, sizeof distance, d.n ? "%.3g" : "no loss", d.median);
     snprintf(first, sizeof first, r1.n ? "%.4g (%zu of %zu)" : "not reached", r1.median, r1.n, d.n);
     snprintf(second, sizeof second, r01.n ? "%.4g (%zu of %zu)" : "not reached", r01.median, r01.n, d.n);
-    bt_app_print(app, "%-24s %5zu  %-22.3g %-22s %s\n", all->spec.methods[m].name, d.n, d.median, first,
+    bt_app_print(app, "%-24s %5zu  %-22s %-22s %s\n", all->spec.methods[m].name, d.n, distance, first,
                  second);
   }
   bt_app_print(app, "%zu of %zu runs finished%s, %zu failed; report in %s/report.html\n", finished,
