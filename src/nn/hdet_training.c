@@ -19,10 +19,11 @@ struct NnHdetTraining {
   NnLoader *train, *vote;
   NnTrainExtra extra;
   int column[NN_HDET_MAX_HYPERS]; /* of the task's hyperparameters, −1: of the optimizer */
-  int64_t taken;                  /* steps of this rank's replicas */
-  int applied;                    /* replica whose values are in the graph, −1: none     */
-  NnReal *lambda;                 /* [hyperparameters of the task]                       */
-  double *value;                  /* [hypers × replicas] of a sync, in their ranges      */
+  double exchange_seconds;
+  int64_t taken;  /* steps of this rank's replicas */
+  int applied;    /* replica whose values are in the graph, −1: none     */
+  NnReal *lambda; /* [hyperparameters of the task]                       */
+  double *value;  /* [hypers × replicas] of a sync, in their ranges      */
 };
 
 static const NnHyper *hyper_of(const NnHdetTraining *e, int i) {
@@ -255,6 +256,7 @@ int nn_hdet_training_hypers(const NnHdetTraining *e) { return e->o.ensemble.hype
 double nn_hdet_training_base(const NnHdetTraining *e, int i) {
   return in_range(hyper_of(e, i), nn_hdet_base(e->hdet, i));
 }
+double nn_hdet_training_exchange_seconds(const NnHdetTraining *e) { return e->exchange_seconds; }
 NnHdet *nn_hdet_training_hdet(NnHdetTraining *e) { return e->hdet; }
 const char *nn_hdet_training_name(const NnHdetTraining *e, int hyper) {
   return e->o.ensemble.hyper[hyper].name;
@@ -325,8 +327,13 @@ static BtStatus step(BtContext *ctx, NnHdetTraining *e) {
                           &(NnRun){.batch = batch.rows, .seed = t->o.seed, .step = draw, .training = 1}));
   BT_TRY(nn_graph_get(ctx, m->graph, m->loss, &loss, 1));
   BT_TRY(nn_graph_gradient(ctx, m->graph, m->objective, NN_GENERAL));
+  const int replica = nn_hdet_replica(h);
+  const int64_t syncs = nn_hdet_syncs(h);
+  const double stepped = bt_clock();
   st = nn_hdet_step(ctx, h, (double)loss);
   e->taken++;
+  if (nn_hdet_syncs(h) > syncs || (replica != nn_hdet_replica(h) && e->o.ensemble.gradients == NN_HDET_LOCAL))
+    e->exchange_seconds += bt_clock() - stepped;
   t->figures.step_seconds += bt_clock() - begin;
 done:
   return st;

@@ -53,6 +53,9 @@ void nn_hdet_training_destroy(NnHdetTraining *ensemble);
  * ranks; BT_ERR_TEAM names the last checkpoint. */
 BtStatus nn_hdet_training_run(BtContext *ctx, NnHdetTraining *ensemble);
 
+/* What this process spent on changing replicas and on averages, the wait for others and one step each
+ * included. */
+double nn_hdet_training_exchange_seconds(const NnHdetTraining *ensemble);
 NnHdet *nn_hdet_training_hdet(NnHdetTraining *ensemble);
 /* Hyperparameters of the ensemble, the name and the present base value (in its range) of one. */
 int nn_hdet_training_hypers(const NnHdetTraining *ensemble);
