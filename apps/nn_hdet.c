@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "nn/team_nccl.h"
+
 #define LIST_LIMIT 512 /* bytes of --hdet */
 
 enum { SCHEDULE_ONE_CYCLE, SCHEDULE_TASK, SCHEDULE_CONSTANT };
@@ -53,7 +55,8 @@ struct BtNnEnsemble {
   json_t *kept;      /* what texts of `set` point into, NULL: the command line */
   char *description; /* of the options, as checkpoints keep it                 */
   char list[LIST_LIMIT];
-  BtTeam *team;
+  BtTeam *team;   /* of the averages: the program's, or devices */
+  BtTeam devices; /* by NCCL                                    */
   NnHdetTraining *training;
   BtNnHdetLog *log;
 };
@@ -162,6 +165,17 @@ static NnHdetTrainingOptions translate(const BtNnEnsemble *e, uint64_t seed, int
   return o;
 }
 
+/* GPUs average among themselves where NCCL is there and each rank has its own. */
+static void join_devices(BtApp *app, BtNnEnsemble *e, NnTraining *training) {
+  const char *device = nn_graph_backend(nn_training_model(training)->graph)->name;
+  if (app->team.size == 1 || strncmp(device, "cuda:", 5) != 0) return;
+  const BtStatus st = nn_team_nccl(&app->ctx, &app->team, atoi(device + 5), &e->devices);
+  if (st == BT_OK)
+    e->team = &e->devices;
+  else
+    bt_warn(&app->ctx, "averages go through the processes' memory: %.200s", app->ctx.error);
+}
+
 BtStatus bt_nn_hdet_open(BtApp *app, const BtNnHdet *set, const char *resume, const char *checkpoint,
                          NnTraining *training, BtNnEnsemble **ensemble) {
   BtContext *ctx = &app->ctx;
@@ -181,7 +195,8 @@ BtStatus bt_nn_hdet_open(BtApp *app, const BtNnHdet *set, const char *resume, co
   o.observe = observe;
   o.user = e;
   BT_TRY(parse_list(ctx, e, &o));
-  BT_TRY(nn_hdet_training_create(ctx, &o, training, &app->team, &e->training));
+  join_devices(app, e, training);
+  BT_TRY(nn_hdet_training_create(ctx, &o, training, e->team, &e->training));
   *ensemble = e;
   return BT_OK;
 done:
@@ -224,6 +239,7 @@ BtStatus bt_nn_hdet_close(BtContext *ctx, BtNnEnsemble *e) {
   if (!e) return BT_OK;
   const BtStatus st = bt_nn_hdet_log_close(ctx, e->log);
   nn_hdet_training_destroy(e->training);
+  if (e->team == &e->devices) e->devices.destroy(&e->devices);
   json_decref(e->kept);
   free(e->description);
   free(e);

@@ -1,4 +1,5 @@
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "nn.h"
@@ -36,7 +37,11 @@ BtStatus bt_nn_session_open(BtApp *app, const BtNn *set, NnTask *task, BtNnSessi
   if (needs_path(&o) && !o.path)
     return bt_fail(ctx, BT_ERR_ARG, "--data is required: the folder of the data of %s", task->file);
   const int threads = bt_nn_threads(set) / app->team.size;
-  BT_TRY(nn_backend_open(ctx, set->device, threads > 0 ? threads : 1, &s->backend));
+  /* Ranks that are to use "cuda" have a device each. */
+  char device[32];
+  const int each = app->team.size > 1 && strcmp(set->device, "cuda") == 0;
+  if (each) snprintf(device, sizeof device, "cuda:%d", app->team.rank);
+  BT_TRY(nn_backend_open(ctx, each ? device : set->device, threads > 0 ? threads : 1, &s->backend));
   BT_TRY(open_data(ctx, &o, &s->data));
 done:
   return st;

@@ -83,4 +83,14 @@ if command -v gnuplot >/dev/null 2>&1; then
   refuses 1 "none_r.csv" "$bitune" plot none_r.csv -o none.svg
 fi
 
+# The page's commands.
+if command -v gnuplot >/dev/null 2>&1; then
+  mkdir bin
+  ln -s "$bitune" bin/bitune
+  awk '/^```sh$/ { inside = 1; next } /^```/ { inside = 0 } inside' "$source_folder/docs/hdet.md" >commands
+  check "the page has no commands" grep -q 'bitune nn train' commands
+  PATH=$work/bin:$PATH run 0 sh -eux commands
+  check "no picture" test -s run/hdet/replicas.png
+fi
+
 finish
