@@ -24,7 +24,8 @@ typedef struct {
   double norm;      /* ‖z‖₂                                                              */
   double bound;     /* ω ≥ ‖z − ∇f(θ)‖₂                                                  */
   double bound_adjoint; /* the share of `bound` that comes from δ; the rest comes from ε   */
-  double estimate;  /* estimate of ‖z − ∇f(θ)‖₂ (dual-weighted residual); NAN if not asked for */
+  double estimate;  /* estimate of ‖z − ∇f(θ)‖₂ (dual-weighted residual, a tenth of it after correction); NAN if not
+                       asked for                                                         */
   double eps;       /* largest bound of ‖x̃_i − x̂_i‖₂ reached                            */
   double delta;     /* largest adjoint residual norm reached                             */
   BtProof proof;    /* kind of `bound`                                                   */
@@ -34,7 +35,8 @@ typedef struct {
 /* What gradient() is asked for besides z, added up. */
 enum {
   BT_WANT_BOUND = 1,   /* `bound`, `bound_adjoint` and a proof; without it they are infinite and NONE, and cost nothing */
-  BT_WANT_ESTIMATE = 2 /* `estimate`                                                                         */
+  BT_WANT_ESTIMATE = 2, /* `estimate`                                                                        */
+  BT_WANT_CORRECTED = 4 /* with BT_WANT_ESTIMATE: z less its estimated error, a vector; `bound` and `estimate` are of it */
 };
 
 typedef struct BtOracle BtOracle;

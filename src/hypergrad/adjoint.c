@@ -203,3 +203,29 @@ done:
   if (placed > 0) (void)VecResetArray(adjoint->q);
   return st;
 }
+
+BtStatus bt_adjoint_approximate(BtAdjoint *adjoint, BtContext *ctx, const double *b, double relative,
+                                double *q) {
+  BtStatus st = BT_OK;
+  int placed = 0;
+  const int fast = adjoint->problem->fast && relative > 4 * single_roundoff * fmax(1, adjoint->condition);
+  adjoint->ctx = ctx;
+  adjoint->stopped = 0;
+  BT_TRY(use(adjoint, ctx, fast ? FAST : EXACT));
+  BT_PETSC(VecPlaceArray(adjoint->q, q));
+  placed = 1;
+  BT_PETSC(VecPlaceArray(adjoint->b, b));
+  placed = 2;
+  BT_PETSC(KSPSetInitialGuessNonzero(adjoint->ksp, PETSC_FALSE));
+  BT_PETSC(KSPSetTolerances(adjoint->ksp, relative, 0.0, PETSC_DEFAULT, PETSC_DEFAULT));
+  BT_PETSC(KSPSolve(adjoint->ksp, adjoint->b, adjoint->q));
+  if (adjoint->stopped)
+    st = BT_STOPPED;
+  else if (!isfinite(bt_norm(q, adjoint->n)))
+    st = bt_fail(ctx, BT_ERR_NUMERIC, "adjoint system of problem %zu: NaN or infinity", adjoint->hessian.i);
+done:
+  if (adjoint->ksp) (void)KSPSetInitialGuessNonzero(adjoint->ksp, PETSC_TRUE);
+  if (placed > 1) (void)VecResetArray(adjoint->b);
+  if (placed > 0) (void)VecResetArray(adjoint->q);
+  return st;
+}

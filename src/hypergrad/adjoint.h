@@ -22,6 +22,10 @@ BtStatus bt_adjoint_prepare(BtAdjoint *adjoint, BtContext *ctx, size_t i, const 
 BtStatus bt_adjoint_solve(BtAdjoint *adjoint, BtContext *ctx, const double *b, double absolute, double relative,
                           double *q, double *residual, double *norm);
 
+/* q ← an approximate solution of H q = b from zero, to ‖b − Hq‖ ≤ relative·‖b‖ by CG's own account: for corrections whose
+ * accuracy nothing rests on. */
+BtStatus bt_adjoint_approximate(BtAdjoint *adjoint, BtContext *ctx, const double *b, double relative, double *q);
+
 /* product ← H v at the prepared point, counted. */
 void bt_adjoint_multiply(BtAdjoint *adjoint, const double *v, double *product);
 

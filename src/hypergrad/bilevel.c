@@ -173,7 +173,7 @@ static BtStatus gather(BtBilevel *b, BtContext *ctx, size_t vectors, BtStatus lo
   if (st < 0 || st == BT_STOPPED) return st;
   const BtWork work = bt_lower_work(b->lower);
   double *counters = b->rows + b->problem->count * BT_ROW_LENGTH;
-  counters[0] = (double)(work.gradients - b->uncounted);
+  counters[0] = (double)(work.gradients + b->residuals - b->uncounted);
   counters[1] = (double)(work.hessian_products + bt_adjoint_products(b->adjoint));
   counters[2] = (double)work.solves;
   const BtStatus summed = b->team->sum(b->team, ctx, b->rows, sum_length(b, vectors));
@@ -226,27 +226,17 @@ static BtStatus value_at(BtBilevel *b, BtContext *ctx, BtSlot *slot, double eps,
   return st;
 }
 
-/* Accuracy is raised in stages of this factor while the question may already be decided. */
-static const double stage_factor = 0.1;
-static const double first_stage = 1e3;
-
+/* Stages of rising accuracy up to the threshold's decision would start a solver anew each: they do not pay. */
 static BtStatus value(void *self, BtContext *ctx, const double *theta, double eps, double threshold,
                       BtInexactValue *out) {
   BtBilevel *b = self;
-  BtStatus st = BT_OK;
   if (b->domain && !b->domain(b->domain_data, theta)) {
     outside_domain(out);
     return BT_OK;
   }
   BtSlot *slot = slot_for(b, theta);
-  const int question = !isnan(threshold);
-  for (double stage = question ? eps * first_stage : eps;; stage *= stage_factor) {
-    stage = fmax(stage, eps);
-    st = value_at(b, ctx, slot, stage, out);
-    if (st < 0 || st == BT_STOPPED || stage <= eps * (1 + 1e-12)) break;
-    if (out->upper <= threshold || out->lower > threshold) return BT_OK;
-  }
-  return st;
+  (void)threshold;
+  return value_at(b, ctx, slot, eps, out);
 }
 
 /* Sums of the images' shares in image order. */
@@ -265,8 +255,13 @@ static void mean_gradient(BtBilevel *b, int want, double *z, BtInexactGradient *
     out->bound_adjoint += r[BT_ROW_ADJOINT] / m;
     out->delta = fmax(out->delta, r[BT_ROW_RESIDUAL]);
   }
-  out->norm = bt_norm(z, p);
   out->estimate = estimate ? bt_norm(error, p) : (double)NAN;
+  if (want & BT_WANT_CORRECTED) {
+    for (size_t k = 0; k < p; k++) z[k] += error[k];
+    out->bound += out->estimate;
+    out->estimate *= BT_ESTIMATE_RESIDUAL;
+  }
+  out->norm = bt_norm(z, p);
   out->eps = out->value.eps;
   out->proof = want & BT_WANT_BOUND ? out->value.proof : BT_PROOF_NONE;
 }

@@ -31,6 +31,7 @@ struct BtBilevel {
   BtDraw *draw;        /* NULL: f is the mean over fixed images                  */
   void *draw_data;
   int64_t hypergradients;
+  int64_t residuals;   /* gradients that estimates took                          */
   int64_t uncounted;   /* gradients that verified a checkpoint                   */
   BtWork earlier;      /* of the parts of the run before this process, team total */
   BtWork total;        /* team total at the last collective call                 */
@@ -43,5 +44,8 @@ BtStatus bt_bilevel_join(BtBilevel *bilevel, BtContext *ctx);
 enum { BT_ROW_VALUE, BT_ROW_LOWER, BT_ROW_UPPER, BT_ROW_EPS, BT_ROW_PROOF, BT_ROW_RESIDUAL, BT_ROW_BOUND,
        BT_ROW_ADJOINT, BT_ROW_LENGTH };
 #define BT_WORK_FIELDS 3
+
+/* Relative residual of the systems behind an estimate: the share of the error that may be left after correction. */
+#define BT_ESTIMATE_RESIDUAL 0.1
 
 #endif

@@ -7,37 +7,33 @@
 #include "lowerlevel/vector.h"
 
 /* Dual-weighted-residual estimate of ẑ − z: a Newton step e = −H⁻¹∇h estimates x̂ − x̃, and
- *   dq = H⁻¹[∇g(x̃+e) − ∇g(x̃) − (H(x̃+e) − H(x̃)) q − r]
- * the error of q; then ẑ − z ≈ −(J(x̃+e) − J(x̃))ᵀq − J(x̃+e)ᵀ dq. Two loose solves. */
+ *   dq = H(x̃+e)⁻¹[∇g(x̃+e) − H(x̃+e) q]
+ * the error of q; then ẑ − z ≈ −J(x̃+e)ᵀ(q + dq) − z. Two loose solves; q + dq is the better start for the
+ * next. */
 static BtStatus estimate_error(BtBilevel *b, BtContext *ctx, size_t i, const double *theta, const double *x,
-                               const double *q, const double *residual, const double *z, double *estimate) {
-  static const double loose = 0.1;
+                               double *q, const double *z, double *estimate) {
   BtStatus st = BT_OK;
   const BtProblem *p = b->problem;
   const size_t n = p->ops->dimension(p, i);
   double *work = b->scratch + 2 * b->largest, *e = work, *rhs = work + b->largest, *dq = rhs + b->largest,
-         *moved = dq + b->largest, norm;
+         *moved = dq + b->largest;
 
   (void)p->ops->value_grad(p, i, theta, x, rhs);
-  for (size_t j = 0; j < n; j++) rhs[j] = -rhs[j], e[j] = 0;
-  BT_TRY(bt_adjoint_solve(b->adjoint, ctx, rhs, 0, loose, e, NULL, &norm));
+  b->residuals++;
+  for (size_t j = 0; j < n; j++) rhs[j] = -rhs[j];
+  BT_TRY(bt_adjoint_approximate(b->adjoint, ctx, rhs, BT_ESTIMATE_RESIDUAL, e));
   if (st == BT_STOPPED) goto done;
 
-  bt_adjoint_multiply(b->adjoint, q, rhs); /* H(x̃) q */
   for (size_t j = 0; j < n; j++) moved[j] = x[j] + e[j];
-  for (size_t j = 0; j < n; j++) rhs[j] -= residual[j];
-  (void)b->loss->ops->evaluate(b->loss, i, n, x, dq);
-  for (size_t j = 0; j < n; j++) rhs[j] -= dq[j];
-  (void)b->loss->ops->evaluate(b->loss, i, n, moved, dq);
-  for (size_t j = 0; j < n; j++) rhs[j] += dq[j];
+  (void)b->loss->ops->evaluate(b->loss, i, n, moved, rhs);
   BT_TRY(bt_adjoint_prepare(b->adjoint, ctx, i, theta, moved));
-  bt_adjoint_multiply(b->adjoint, q, dq); /* H(x̃+e) q */
-  for (size_t j = 0; j < n; j++) rhs[j] -= dq[j], dq[j] = 0;
-  BT_TRY(bt_adjoint_solve(b->adjoint, ctx, rhs, 0, loose, dq, NULL, &norm));
+  bt_adjoint_multiply(b->adjoint, q, dq);
+  for (size_t j = 0; j < n; j++) rhs[j] -= dq[j];
+  BT_TRY(bt_adjoint_approximate(b->adjoint, ctx, rhs, BT_ESTIMATE_RESIDUAL, dq));
   if (st == BT_STOPPED) goto done;
 
-  for (size_t j = 0; j < n; j++) dq[j] += q[j];
-  p->ops->cross_adjoint(p, i, theta, moved, dq, estimate);
+  for (size_t j = 0; j < n; j++) q[j] += dq[j];
+  p->ops->cross_adjoint(p, i, theta, moved, q, estimate);
   for (size_t k = 0; k < p->parameters; k++) estimate[k] = -estimate[k] - z[k];
 done:
   return st < 0 || st == BT_STOPPED ? st : BT_OK;
@@ -100,7 +96,7 @@ BtStatus bt_hypergradient(BtBilevel *b, BtContext *ctx, size_t i, const double *
   product->ops->cross_adjoint(product, i, theta, point.x, q, z);
   for (size_t k = 0; k < p->parameters; k++) z[k] = -z[k];
   if (want & BT_WANT_BOUND) bound_error(b, i, theta, point.x, q, at, part);
-  if (want & BT_WANT_ESTIMATE) BT_TRY(estimate_error(b, ctx, i, theta, point.x, q, residual, z, estimate));
+  if (want & BT_WANT_ESTIMATE) BT_TRY(estimate_error(b, ctx, i, theta, point.x, q, z, estimate));
   if (st != BT_STOPPED && solved > 0) st = solved;
 done:
   return st;

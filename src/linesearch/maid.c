@@ -60,7 +60,9 @@ typedef struct {
   double slope;      /* zᵀd                                                */
   double start;      /* clock when maid->seconds was up to date             */
   int tried;
-  double step; /* accepted step                                      */
+  double step;   /* accepted step                                      */
+  int straight;  /* the last step met no curvature that could be learned */
+  int exhausted; /* a trial stayed undecided at the accuracy floor */
 } Run;
 
 static double clock_seconds(void) {
@@ -88,17 +90,11 @@ static double gradient_error(const Run *run) {
   return estimated ? fmin(g->estimate, g->bound) : g->bound;
 }
 
-static double estimated_error(const BtInexactGradient *g) { return isnan(g->estimate) ? 0 : g->estimate; }
+/* What of an error is likely to lie along one given direction. The bound's may be all of it; an estimate is
+ * that of a corrected z, and what the correction leaves has no reason to prefer one of p directions. */
+static double share_along(const Run *run) { return on_estimate(run) ? 1 / sqrt((double)run->maid->p) : 1; }
 
-/* The descent test's 1 − η. The bound, many times the true error, leaves curvature pairs hypergradients good to about a
- * percent where it passes the test; the estimate, close to the true error, must be held to more than the test asks. The
- * share is measured: 0.01 and 0.5 both take longer, see docs/benchmarks.md. */
-static double allowed_error(const Run *run) {
-  static const double for_curvature = 0.2;
-  const double allowed = 1 - run->set->eta;
-  const int estimated = run->set->accelerated && on_estimate(run);
-  return estimated ? fmin(allowed, for_curvature) : allowed;
-}
+static double estimated_error(const BtInexactGradient *g) { return isnan(g->estimate) ? 0 : g->estimate; }
 
 static int out_of_work(const Run *run) {
   const BtWork work = run->oracle->work(run->oracle->self);
@@ -123,12 +119,13 @@ static BtMaidReason reason_at_floor(const Run *run) {
                                                                                           : BT_MAID_STUCK;
 }
 
-/* Accelerated: each accuracy is raised by what its own share of the bound calls for, with half of the
- * allowance each. */
+/* Accelerated: each accuracy is raised by what its own share of the error calls for, with half of the
+ * allowance each. An estimate does not tell the shares apart. */
 static int raise_by_shares(Run *run, double allowed) {
   BtMaid *m = run->maid;
-  const double half = 0.5 * allowed, by_delta = m->gradient.bound_adjoint;
-  const double by_eps = m->gradient.bound - by_delta;
+  const double half = 0.5 * allowed, error = gradient_error(run);
+  const double by_delta = on_estimate(run) ? 0.5 * error : m->gradient.bound_adjoint;
+  const double by_eps = error - by_delta;
   static const double least = 1e-2, margin = 0.8;
   /* What was reached may be far better than what was asked for. */
   m->eps = fmin(m->eps, m->gradient.eps);
@@ -173,13 +170,16 @@ static BtStatus tell(Run *run, int accepted) {
   return bt_emit(run->ctx, &event);
 }
 
-/* d ← z, or its L-BFGS scaling where that is a safe direction. */
+/* d ← z, or its L-BFGS scaling, cut to the box of the largest step, where that is a safe direction: one
+ * parameter that asks for more than its share does not hold back the others. */
 static void scale_direction(Run *run) {
   BtMaid *m = run->maid;
   memcpy(run->d, m->z, m->p * sizeof *run->d);
   run->slope = dot(m->z, m->z, m->p);
   if (!run->set->accelerated || m->lbfgs.count == 0) return;
   bt_lbfgs_apply(&m->lbfgs, m->z, run->d);
+  const double box = run->set->max_step;
+  for (size_t k = 0; k < m->p; k++) run->d[k] = fmax(-box, fmin(box, run->d[k]));
   const double slope = dot(m->z, run->d, m->p), length2 = dot(run->d, run->d, m->p);
   static const double smallest_cosine = 1e-3;
   if (slope > 0 && slope * slope > smallest_cosine * smallest_cosine * length2 * run->slope) {
@@ -202,16 +202,22 @@ static void learn_curvature(Run *run) {
   if (!run->set->accelerated || !m->have_previous) return;
   double *s = run->trial, *y = run->d;
   for (size_t k = 0; k < m->p; k++) s[k] = m->theta[k] - m->previous[k], y[k] = m->z[k] - m->previous_z[k];
-  const double error = estimated_error(&m->gradient) + m->previous_error;
-  (void)bt_lbfgs_update(&m->lbfgs, s, y, sqrt(dot(s, s, m->p)) * fmax(error, 1e-8 * sqrt(dot(y, y, m->p))));
+  const double error = share_along(run) * (estimated_error(&m->gradient) + m->previous_error);
+  run->straight =
+      !bt_lbfgs_update(&m->lbfgs, s, y, sqrt(dot(s, s, m->p)) * fmax(error, 1e-8 * sqrt(dot(y, y, m->p))));
   m->have_previous = 0;
+}
+
+static int wanted_estimate(const Run *run) {
+  if (!on_estimate(run)) return 0;
+  return run->set->accelerated ? BT_WANT_ESTIMATE | BT_WANT_CORRECTED : BT_WANT_ESTIMATE;
 }
 
 /* Algorithm 3.1: an inexact hypergradient whose error leaves −d a descent direction. For d = z the test is
  * the paper's ω ≤ (1−η)‖z‖; a scaled d must pass ω ≤ (1−η) zᵀd/‖d‖ too, which gives ∇fᵀd ≥ η zᵀd alike. */
 static BtStatus inexact_gradient(Run *run) {
   BtMaid *m = run->maid;
-  const int want = run->set->fixed ? 0 : BT_WANT_BOUND | (on_estimate(run) ? BT_WANT_ESTIMATE : 0);
+  const int want = run->set->fixed ? 0 : BT_WANT_BOUND | wanted_estimate(run);
   for (;;) {
     const BtStatus st = run->oracle->gradient(run->oracle->self, run->ctx, m->theta, m->eps, m->delta, want,
                                               m->z, &m->gradient);
@@ -224,15 +230,14 @@ static BtStatus inexact_gradient(Run *run) {
       return BT_OK;
     }
     const double error = gradient_error(run);
-    double allowed = allowed_error(run) * m->gradient.norm;
+    double allowed = (1 - run->set->eta) * m->gradient.norm;
     if (error <= allowed) {
       learn_curvature(run);
       scale_direction(run);
-      allowed = allowed_error(run) * run->slope / sqrt(dot(run->d, run->d, m->p));
+      allowed = (1 - run->set->eta) * run->slope / sqrt(dot(run->d, run->d, m->p)) / share_along(run);
       if (error <= allowed) return BT_OK;
     }
-    const int by_shares = run->set->accelerated && !on_estimate(run);
-    if (!(by_shares ? raise_by_shares(run, allowed) : raise_accuracy(run))) {
+    if (!(run->set->accelerated ? raise_by_shares(run, allowed) : raise_accuracy(run))) {
       m->reason = reason_at_floor(run);
       return BT_OK;
     }
@@ -246,43 +251,86 @@ static BtStatus inexact_gradient(Run *run) {
 typedef enum { STEP_ACCEPTED, STEP_REJECTED, STEP_UNDECIDED } Verdict;
 
 /* The certified decrease U(x̃(θ₊), ε₊) − Lo(x̃(θ), ε) + λα zᵀd ≤ 0. */
-static BtStatus try_step(Run *run, double alpha, Verdict *verdict, BtInexactValue *value) {
+static BtStatus try_step(Run *run, double alpha, double eps, Verdict *verdict, BtInexactValue *value) {
   BtMaid *m = run->maid;
   for (size_t k = 0; k < m->p; k++) run->trial[k] = m->theta[k] - alpha * run->d[k];
   const int fixed = run->set->fixed, staged = run->set->accelerated && !fixed;
-  const double threshold = (fixed ? m->value.value : m->value.lower) - run->set->lambda * alpha * run->slope;
-  const BtStatus st = run->oracle->value(run->oracle->self, run->ctx, run->trial, m->eps,
+  const double sought = run->set->lambda * alpha * run->slope;
+  const double threshold = (fixed ? m->value.value : m->value.lower) - sought;
+  const BtStatus st = run->oracle->value(run->oracle->self, run->ctx, run->trial, eps,
                                          staged ? threshold : (double)NAN, value);
   if (fixed) {
     *verdict = value->value <= threshold ? STEP_ACCEPTED : STEP_REJECTED;
     return st;
   }
   /* NaN is as good as a value beyond the threshold. */
-  *verdict = value->upper <= threshold   ? STEP_ACCEPTED
-             : value->lower <= threshold ? STEP_UNDECIDED
-                                         : STEP_REJECTED;
+  *verdict = value->upper <= threshold                 ? STEP_ACCEPTED
+             : value->lower <= m->value.upper - sought ? STEP_UNDECIDED
+                                                       : STEP_REJECTED;
   return st;
 }
 
-/* While the bounds leave a trial open, both points are solved more accurately. */
-static BtStatus decide(Run *run, double alpha, Verdict *verdict, BtInexactValue *value) {
+/* The accuracy at which a gap between a value and one of its bounds should come down to `wanted`; gaps shrink
+ * at least in proportion to ε. */
+static double accuracy_for(const Run *run, double eps, double gap, double wanted) {
+  static const double least = 1e-2, margin = 0.9;
+  return fmax(run->set->eps_floor, eps * fmin(run->set->nu, fmax(least, margin * wanted / gap)));
+}
+
+static double half_width(const BtInexactValue *v) { return fmax(v->upper - v->value, v->value - v->lower); }
+
+static BtStatus value_at_iterate(Run *run, double eps) {
   BtMaid *m = run->maid;
-  BtStatus st = try_step(run, alpha, verdict, value);
-  while (run->set->accelerated && *verdict == STEP_UNDECIDED && st >= 0 && st != BT_STOPPED &&
-         !out_of_work(run)) {
-    /* Solving better cannot show a decrease that the values themselves do not have, and a decrease so near to
-     * the one that is sought could keep the question open down to the floor. */
-    const double sought = run->set->lambda * alpha * run->slope, threshold = m->value.value - sought;
-    const double gap = value->upper - value->lower;
-    if (value->value > threshold + 0.1 * gap || gap < 0.1 * sought) {
+  return run->oracle->value(run->oracle->self, run->ctx, m->theta, eps, (double)NAN, &m->value);
+}
+
+/* A trial's accuracy follows from the decrease that the slope promises: the gap below a value of a convex
+ * loss is aε, that above it aε + bε², and `wanted` is what the latter may be. */
+static double trial_accuracy(const Run *run, double wanted) {
+  const BtInexactValue *v = &run->maid->value;
+  const double below = v->value - v->lower, above = v->upper - v->value, bent = fmax(0, above - below);
+  const double straight = above - bent;
+  const double ratio = 2 * wanted / (straight + sqrt(straight * straight + 4 * bent * wanted));
+  if (!isfinite(ratio) || !(ratio > 0)) return run->maid->eps;
+  return fmax(run->set->eps_floor, v->eps * fmin(ratio, 1e3));
+}
+
+/* Accelerated: accuracies are chosen such that the bounds leave open a small share of the promised decrease,
+ * and where that does not decide, of the decrease found. A decrease hardly above the one sought is not worth
+ * a proof. */
+static BtStatus decide(Run *run, double alpha, Verdict *verdict, BtInexactValue *value) {
+  static const double share = 0.2, least = 0.05, of_excess = 0.4;
+  BtMaid *m = run->maid;
+  BtStatus st = BT_OK;
+  if (!run->set->accelerated || run->set->fixed) return try_step(run, alpha, m->eps, verdict, value);
+  const double promised = alpha * run->slope, sought = run->set->lambda * promised, enough = least * promised;
+  double eps = trial_accuracy(run, share * promised), eps_here = m->value.eps;
+  if (half_width(&m->value) > 2 * share * promised) {
+    eps_here = accuracy_for(run, eps_here, half_width(&m->value), share * promised);
+    st = value_at_iterate(run, eps_here);
+  }
+  while (st >= 0 && st != BT_STOPPED) {
+    st = try_step(run, alpha, eps, verdict, value);
+    if (*verdict != STEP_UNDECIDED || st < 0 || st == BT_STOPPED || out_of_work(run)) break;
+    const double excess = m->value.value - value->value - sought,
+                 wanted = of_excess * fmax(fabs(excess), enough);
+    /* A trial whose bounds exclude what could be proven now waits for the iterate's. */
+    const int excluded = value->lower > m->value.lower - sought;
+    const int due = !excluded && half_width(value) > wanted,
+              due_here = excluded || half_width(&m->value) > wanted;
+    if (!(m->value.upper - value->lower - sought > enough) || !(due || due_here)) {
       *verdict = STEP_REJECTED;
       break;
     }
-    if (at_floor(run)) break;
-    m->eps = fmax(run->set->eps_floor, run->set->nu * m->eps);
-    st = run->oracle->value(run->oracle->self, run->ctx, m->theta, m->eps, (double)NAN, &m->value);
-    if (st < 0 || st == BT_STOPPED) break;
-    st = try_step(run, alpha, verdict, value);
+    if ((due && eps <= run->set->eps_floor) || (due_here && eps_here <= run->set->eps_floor)) {
+      run->exhausted = 1;
+      break;
+    }
+    if (due) eps = accuracy_for(run, fmin(eps, value->eps), half_width(value), wanted);
+    if (due_here) {
+      eps_here = accuracy_for(run, eps_here, half_width(&m->value), wanted);
+      st = value_at_iterate(run, eps_here);
+    }
   }
   return st;
 }
@@ -295,7 +343,11 @@ static double first_step(const Run *run) {
   double largest = 0;
   if (!run->set->accelerated) return m->alpha;
   for (size_t k = 0; k < m->p; k++) largest = fmax(largest, fabs(run->d[k]));
-  return fmin(m->lbfgs.count > 0 ? 1.0 : m->alpha, run->set->max_step / largest);
+  /* Where the last step met none of the curvature that the scaling stands for, steps grow as those along z
+   * do. */
+  const double grown = m->alpha * m->gradient.norm / sqrt(dot(run->d, run->d, m->p));
+  const double natural = run->straight ? fmax(1, grown) : 1;
+  return fmin(m->lbfgs.count > 0 ? natural : m->alpha, run->set->max_step / largest);
 }
 
 /* ρα; accelerated: the minimiser of the parabola through f(θ), its slope and the rejected value, within [0.1,
@@ -313,6 +365,7 @@ static BtStatus backtracking(Run *run, BtInexactValue *value) {
   BtStatus st = BT_OK;
   double alpha = first_step(run);
   run->step = 0;
+  run->exhausted = 0;
   for (run->tried = 0; run->tried < m->trials && !out_of_work(run);) {
     Verdict verdict;
     run->tried++;
@@ -322,7 +375,7 @@ static BtStatus backtracking(Run *run, BtInexactValue *value) {
       run->step = alpha;
       return BT_OK;
     }
-    if (verdict == STEP_UNDECIDED && at_floor(run)) break;
+    if (run->exhausted || (verdict == STEP_UNDECIDED && at_floor(run))) break;
     alpha = next_step(run, alpha, value);
   }
   return BT_OK;
@@ -336,19 +389,21 @@ static void remember(Run *run) {
   m->have_previous = 1;
 }
 
-/* Accuracies that were ten times finer than the last step needed are loosened faster than by ν̄. */
-static void relax_accuracy(Run *run, double decrease, double gap) {
+/* Accuracies that gave a hypergradient ten times better than needed are loosened faster than by ν̄. */
+static void relax_accuracy(Run *run) {
   BtMaid *m = run->maid;
   static const double ample = 0.1;
-  if (gap < ample * decrease) m->eps /= run->set->nu;
-  const double error = on_estimate(run) ? gradient_error(run) : m->gradient.bound_adjoint;
-  if (error < ample * allowed_error(run) * m->gradient.norm) m->delta /= run->set->nu;
+  const double error = gradient_error(run), enough = ample * (1 - run->set->eta) * m->gradient.norm;
+  const double by_delta = on_estimate(run) ? error : m->gradient.bound_adjoint;
+  const double by_eps = on_estimate(run) ? error : error - by_delta;
+  if (by_eps < enough) m->eps /= run->set->nu;
+  if (by_delta < enough) m->delta /= run->set->nu;
 }
 
 /* Success: θ ← θ − αd, ε ← ν̄ε, δ ← ν̄δ, α ← ρ̄α. */
 static BtStatus take_step(Run *run, const BtInexactValue *value) {
   BtMaid *m = run->maid;
-  const double decrease = m->value.value - value->value, gap = value->upper - value->lower;
+  const double decrease = m->value.value - value->value;
   /* A decrease near the linear prediction, or beyond it, says that much longer steps are possible. */
   const int linear = run->set->accelerated && decrease > 0.8 * run->step * run->slope;
   const double growth = linear ? fmax(4, run->set->rho_bar) : run->set->rho_bar;
@@ -359,7 +414,7 @@ static BtStatus take_step(Run *run, const BtInexactValue *value) {
   if (!run->set->fixed) {
     m->eps *= run->set->nu_bar;
     m->delta *= run->set->nu_bar;
-    if (run->set->accelerated) relax_accuracy(run, decrease, gap);
+    if (run->set->accelerated) relax_accuracy(run);
   }
   /* In units of z, so that it serves when the scaling is dropped. */
   m->alpha = run->step * sqrt(dot(run->d, run->d, m->p)) / m->gradient.norm * growth;
@@ -388,7 +443,8 @@ static BtStatus iterate(Run *run) {
       if (st < 0 || st == BT_STOPPED) return st;
       continue;
     }
-    if (at_floor(run) || (run->set->fixed && m->lbfgs.count == 0)) m->reason = reason_at_floor(run);
+    const int unscaled = m->lbfgs.count == 0;
+    if (at_floor(run) || (unscaled && (run->set->fixed || run->exhausted))) m->reason = reason_at_floor(run);
     if (!run->set->fixed) (void)raise_accuracy(run);
     m->trials++;
     m->lbfgs.count = 0;

@@ -4,7 +4,7 @@
 "$bitune" synth --size 96x96 --count 6 --seed 3 --quiet -o clean
 
 # learn OPTIONS …
-learn() { "$bitune" learn --sigma 25 --train clean --tolerance 1e-7 --quiet "$@"; }
+learn() { "$bitune" learn --sigma 25 --train clean --tolerance 1e-6 --quiet "$@"; }
 
 run 0 learn -o unbroken.json --log unbroken.csv
 
@@ -19,7 +19,7 @@ for delay in 0.05 0.1 0.2 0.3 0.4 0.5 0.6 0.8 1 1.3 1.6 2 3 4 6 8 120; do
     set -- --checkpoint run.ckpt
   fi
   # Not through the function: $! must be bitune itself.
-  "$bitune" learn --sigma 25 --train clean --tolerance 1e-7 --quiet "$@" -o broken.json --log broken.csv >out 2>err &
+  "$bitune" learn --sigma 25 --train clean --tolerance 1e-6 --quiet "$@" -o broken.json --log broken.csv >out 2>err &
   process=$!
   (
     sleep $delay
@@ -58,7 +58,7 @@ done
 
 # Interrupted by a signal, then resumed with a second checkpoint file; the first stays as it was.
 rm -f first.ckpt
-env --default-signal=INT "$bitune" learn --sigma 25 --train clean --tolerance 1e-7 --quiet \
+env --default-signal=INT "$bitune" learn --sigma 25 --train clean --tolerance 1e-6 --quiet \
   --checkpoint first.ckpt -o whole.json >out 2>err &
 process=$!
 until_filled first.ckpt

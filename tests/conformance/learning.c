@@ -127,10 +127,12 @@ static double exact_quadratic(void *data, const double *theta, double *gradient)
 void maid_learns_the_quadratic(void) {
   static const struct {
     size_t n, m;
-    int accelerated;
+    int accelerated, test;
     double accuracy, closeness; /* ε0 = δ0; f − f* at the end relative to the start's */
-  } runs[] = {{50, 5, 0, 1, 1e-3},    {50, 5, 1, 1, 1e-4},    {50, 5, 1, 1e-4, 1e-4},
-              {1000, 10, 0, 1, 1e-2}, {1000, 10, 1, 1, 1e-4}, {1000, 10, 1, 1e-4, 1e-4}};
+  } runs[] = {{50, 5, 0, BT_MAID_PROVEN, 1, 1e-3},       {50, 5, 1, BT_MAID_PROVEN, 1, 1e-4},
+              {50, 5, 1, BT_MAID_PROVEN, 1e-4, 1e-4},    {50, 5, 1, BT_MAID_ESTIMATED, 1, 1e-4},
+              {1000, 10, 0, BT_MAID_PROVEN, 1, 1e-2},    {1000, 10, 1, BT_MAID_PROVEN, 1, 1e-4},
+              {1000, 10, 1, BT_MAID_PROVEN, 1e-4, 1e-4}, {1000, 10, 1, BT_MAID_ESTIMATED, 1, 1e-4}};
   for (size_t r = 0; r < COUNT(runs); r++) {
     static const double start[MAX_P] = {2, 2, 2, 2, 2, 2, 2, 2, 2, 2};
     Quadratic q;
@@ -143,6 +145,7 @@ void maid_learns_the_quadratic(void) {
     bt_context_init(&ctx);
     bt_options_default(bt_maid_options, &l.set);
     l.set.accelerated = runs[r].accelerated;
+    l.set.direction_test = runs[r].test;
     l.set.eps0 = l.set.delta0 = runs[r].accuracy;
     l.set.tolerance = 1e-5;
     l.set.max_outer = 300;
@@ -163,6 +166,40 @@ void maid_learns_the_quadratic(void) {
     bt_maid_clear(&l.maid);
     quadratic_clear(&q);
   }
+}
+
+/* The estimated error, taken off z, must leave a small part of it, and the bound must still hold. */
+void correction_improves_the_hypergradient(void) {
+  static const BtLowerSettings settings = {.solver = "auto", .max_iterations = 5000};
+  static const double accuracies[] = {3e-1, 3e-2, 3e-3}, theta[MAX_P] = {1, 2, 0, -1, 1};
+  Quadratic q;
+  BT_NEED(quadratic_create(&q, 200, 5, 78));
+  const BtProblem problem = quadratic_problem(&q);
+  const BtUpperLoss loss = quadratic_loss(&q);
+  for (size_t k = 0; k < COUNT(accuracies); k++) {
+    BtContext ctx;
+    BtTeam team;
+    BtBilevel *bilevel = NULL;
+    double error[2], g[MAX_P], z[MAX_P];
+    bt_context_init(&ctx);
+    bt_team_self(&team);
+    (void)exact_quadratic(&q, theta, g);
+    for (int corrected = 0; corrected < 2; corrected++) {
+      BtInexactGradient out;
+      BT_CHECK_STATUS(bt_bilevel_create(&ctx, &problem, &loss, &settings, &team, NULL, NULL, &bilevel), BT_OK, &ctx);
+      BtOracle oracle = bt_bilevel_oracle(bilevel);
+      BT_CHECK_STATUS(oracle.gradient(oracle.self, &ctx, theta, accuracies[k], accuracies[k],
+                                      BT_WANT_BOUND | BT_WANT_ESTIMATE | (corrected ? BT_WANT_CORRECTED : 0), z, &out),
+                      BT_OK, &ctx);
+      error[corrected] = bt_distance(z, g, q.m);
+      BT_CHECK_ROW(error[corrected] <= out.bound, "accuracy %g corrected %d: error %g, bound %g", accuracies[k],
+                   corrected, error[corrected], out.bound);
+      bt_bilevel_destroy(bilevel);
+    }
+    BT_CHECK_ROW(error[1] < 0.3 * error[0], "accuracy %g: error %g, %g after correction", accuracies[k], error[0],
+                 error[1]);
+  }
+  quadratic_clear(&q);
 }
 
 typedef struct {

@@ -14,7 +14,8 @@ void wrong_losses_are_found(void);
 void quadratic_conforms(void);            /* closed_forms.c  */
 void quadratic_is_certified(void);
 void two_pixels_are_certified(void);
-void maid_learns_the_quadratic(void);     /* learning.c      */
+void maid_learns_the_quadratic(void);
+void correction_improves_the_hypergradient(void);     /* learning.c      */
 void maid_truly_decreases_tv(void);
 void logistic_is_its_definition(void);    /* logistic.c      */
 void logistic_conforms(void);

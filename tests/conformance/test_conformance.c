@@ -200,6 +200,7 @@ static const BtTest tests[] = {
     {"the quadratic problem conforms", quadratic_conforms},
     {"the quadratic problem against its closed form", quadratic_is_certified},
     {"two pixels against their closed form", two_pixels_are_certified},
+    {"a corrected hypergradient is a better one", correction_improves_the_hypergradient},
     {"MAID on the quadratic problem", maid_learns_the_quadratic},
     {"MAID truly decreases the loss of TV", maid_truly_decreases_tv},
 };

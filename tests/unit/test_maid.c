@@ -64,6 +64,17 @@ static const Function functions[] = {
     {"barrier", 2, barrier, {5, 0.05}},
 };
 
+/* A steep valley whose floor falls in a straight line, then bends: what is learned of its walls says nothing of its
+ * length. Not for every start. */
+static double valley(const double *t, double *g) {
+  const double root = sqrt(1 + t[1] * t[1]);
+  g[0] = 50 * (t[0] - 1);
+  g[1] = 0.1 * t[1] / root;
+  return 1 + 25 * (t[0] - 1) * (t[0] - 1) + 0.1 * root;
+}
+
+static const Function straight = {"valley", 2, valley, {0, 300}};
+
 /* Where the truth lies between the bounds. */
 typedef enum {
   TRUTH_LOWER,  /* on the lower one                                                              */
@@ -295,6 +306,46 @@ static void wrong_estimates_cost_no_guarantee(void) {
       BT_CHECK_ROW(t.untrue == 0 && t.outside == 0, "%s: %d steps untrue", t.label, t.untrue);
       bt_maid_clear(&t.maid);
     }
+}
+
+/* No parameter moves farther than max_step at once, and one that would does not hold back the others. */
+static void largest_step_is_a_box(void) {
+  static Trial t;
+  prepare(&t, &functions[1]);
+  t.set.accelerated = 1;
+  t.set.max_step = 0.05;
+  BT_CHECK_STATUS(run_from(&t, t.inexact.fn->start), BT_OK, &t.ctx);
+  double largest = 0;
+  int64_t together = 0;
+  for (int64_t i = 1; i <= t.maid.iteration && i < MAX_STEPS; i++) {
+    int at_the_side = 0;
+    for (size_t k = 0; k < t.inexact.fn->p; k++) {
+      const double moved = fabs(t.path[i][k] - t.path[i - 1][k]);
+      largest = fmax(largest, moved);
+      at_the_side += moved > 0.999 * t.set.max_step;
+    }
+    together += at_the_side > 1;
+  }
+  BT_CHECK_ROW(largest <= t.set.max_step * (1 + 1e-12), "a parameter moved by %g", largest);
+  BT_CHECK_ROW(together > 0, "no two of %lld steps' parameters moved by the most at once",
+               (long long)t.maid.iteration);
+  BT_CHECK(t.untrue == 0);
+  bt_maid_clear(&t.maid);
+}
+
+/* Along the valley's floor steps must grow although L-BFGS, which knows its walls, has nothing to learn there. */
+static void straight_slopes_are_run_down(void) {
+  static Trial t;
+  prepare(&t, &straight);
+  t.set.accelerated = 1;
+  t.set.max_step = 1e3;
+  t.set.tolerance = 1e-3;
+  t.set.direction_test = BT_MAID_ESTIMATED;
+  const BtStatus st = run_from(&t, straight.start);
+  BT_CHECK_STATUS(st, BT_OK, &t.ctx);
+  BT_CHECK_ROW(t.maid.iteration < 40, "%lld steps", (long long)t.maid.iteration);
+  BT_CHECK(t.untrue == 0);
+  bt_maid_clear(&t.maid);
 }
 
 /* A first step far outside the domain is taken back until it is inside. */
@@ -546,6 +597,8 @@ static const BtTest tests[] = {
     {"plain MAID on the estimated direction test", plain_on_estimates},
     {"accelerated MAID on the estimated direction test", accelerated_on_estimates},
     {"wrong estimates cost no guarantee", wrong_estimates_cost_no_guarantee},
+    {"the largest step is a box", largest_step_is_a_box},
+    {"straight slopes are run down", straight_slopes_are_run_down},
     {"the domain is respected", domain_is_respected},
     {"the accuracy floor ends the run", floor_is_reported},
     {"budget of outer iterations", outer_budget},
