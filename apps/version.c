@@ -67,6 +67,10 @@ static BtStatus version_run(BtApp *app, void *settings) {
   const Version *version = settings;
   json_t *build = build_json(), *libraries = json_object();
   json_object_set_new(libraries, "jansson", json_string(jansson_version_str()));
+  if (BT_BUILD_CUDA) {
+    json_object_set_new(libraries, "cuda", json_string(BT_BUILD_CUDA_VERSION));
+    json_object_set_new(libraries, "cudnn", json_string(BT_BUILD_CUDNN_VERSION));
+  }
   bt_imaging_versions(libraries);
   bt_app_print(app, "bitune %s\n", bt_version_text());
   if (!version->number) {

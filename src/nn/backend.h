@@ -1,7 +1,8 @@
 /* nn/backend.h: where networks are computed: a table of kernels and the memory that they work on.
  *
  * Chosen when the program runs: "cpu", or "cuda" and "cuda:1" where that is built in. A backend belongs to
- * one thread. Graphs allocate their memory once, when they are closed; no step allocates. */
+ * one thread. Graphs allocate their memory once, when they are closed; no step allocates. Kernels are started
+ * in order and may run later: only download and finish wait for them. */
 #ifndef BITUNE_NN_BACKEND_H
 #define BITUNE_NN_BACKEND_H
 
@@ -10,7 +11,7 @@
 
 struct NnBackend {
   const NnKernels *kernels;
-  char name[32]; /* "cpu", "cuda:0"                            */
+  char name[32]; /* "cpu", "cuda:0", "cuda:0,tf32"             */
   int threads;   /* of the CPU backend; 1 elsewhere            */
 
   /* Zeroed memory, aligned to 256 bytes. BT_ERR_MEMORY tells how much was needed. */
@@ -19,13 +20,17 @@ struct NnBackend {
   BtStatus (*upload)(BtContext *ctx, NnBackend *b, void *device, const void *host, size_t bytes);
   /* Waits for what was started before it. */
   BtStatus (*download)(BtContext *ctx, NnBackend *b, void *host, const void *device, size_t bytes);
-  /* Waits for all that was started; reports an error of any kernel since the last call. */
+  /* Reports the first error that is known of, of anything since the last report, without waiting. */
+  BtStatus (*check)(BtContext *ctx, NnBackend *b);
+  /* The same once all that was started is done. */
   BtStatus (*finish)(BtContext *ctx, NnBackend *b);
   void (*destroy)(NnBackend *b);
   void *data;
 };
 
-/* Opens "cpu", "cuda" or "cuda:K". threads: of the CPU backend, 0 for all cores (or OMP_NUM_THREADS).
+/* Opens "cpu", "cuda" or "cuda:K", K counted from 0; "cuda,tf32" and "cuda:K,tf32" let products and
+ * convolutions round their factors to TF32, 10 bits of mantissa, which is faster: losses then agree with the
+ * CPU's to about 1e-3. threads: of the CPU backend, 0 for all cores (or OMP_NUM_THREADS).
  * The CPU backend shares its products out over its own threads and therefore sets OpenBLAS to one thread for
  * the whole process. Errors: BT_ERR_ARG (no such name), BT_ERR_UNSUPPORTED (not built in, or no such device),
  * BT_ERR_MEMORY. */

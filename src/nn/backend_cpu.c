@@ -71,6 +71,7 @@ BtStatus nn_backend_cpu_open(BtContext *ctx, int threads, NnBackend **backend) {
                              .release = cpu_release,
                              .upload = cpu_copy,
                              .download = cpu_copy,
+                             .check = cpu_finish,
                              .finish = cpu_finish,
                              .destroy = cpu_destroy,
                              .data = cpu};

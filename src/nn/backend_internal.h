@@ -6,7 +6,13 @@
 
 BtStatus nn_backend_cpu_open(BtContext *ctx, int threads, NnBackend **backend);
 
-/* backend_cuda_none.c stands in where CUDA is not built: BT_ERR_UNSUPPORTED. */
-BtStatus nn_backend_cuda_open(BtContext *ctx, int index, NnBackend **backend);
+/* Where CUDA is built this is backend_cuda_load.c: it loads the library bitune_cuda (backend_cuda.cu,
+ * cuda_*.cu), which loads cuBLAS and cuDNN, when the first such device is opened: these take a third of a
+ * second and 200 MB. The library's entry is nn_cuda_open. Elsewhere it is backend_cuda_none.c:
+ * BT_ERR_UNSUPPORTED. */
+BtStatus nn_backend_cuda_open(BtContext *ctx, int index, int tf32, NnBackend **backend);
+
+typedef BtStatus NnCudaOpen(BtContext *ctx, int index, int tf32, NnBackend **backend);
+NnCudaOpen nn_cuda_open;
 
 #endif

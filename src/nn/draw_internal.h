@@ -1,7 +1,8 @@
 /* nn/draw_internal.h: random numbers of masks and noise, the same on every backend.
  *
- * Philox4x32-10 (Salmon, Moraes, Dror, Shaw 2011): block i/4 of (stream, step) under the key `seed` gives elements
- * i … i+3. core/rng.h has the same generator with counters of its own for what is not drawn by kernels. */
+ * Philox4x32-10 (Salmon, Moraes, Dror, Shaw 2011): block i/4 of (stream, step) under the key `seed` gives
+ * elements i … i+3. core/rng.h has the same generator with counters of its own for what is not drawn by
+ * kernels. */
 #ifndef BITUNE_NN_DRAW_INTERNAL_H
 #define BITUNE_NN_DRAW_INTERNAL_H
 
@@ -61,8 +62,8 @@ NN_BOTH NnDropRule nn_drop_rule(NnReal rate) {
 
 NN_BOTH NnReal nn_dropped(NnDropRule d, uint32_t word) { return word >= d.least ? d.kept : 0; }
 
-/* Element i of a draw of normal numbers by Box–Muller: words 0, 1 of a block give its first two, words 2, 3 the
- * others. */
+/* Element i of a draw of normal numbers by Box–Muller: words 0, 1 of a block give its first two, words 2, 3
+ * the others. */
 NN_BOTH NnReal nn_normal_of(const NnWords *c, int i) {
   const double radius = sqrt(-2 * log(((double)c->w[i & 2] + 0.5) * 0x1p-32));
   const double angle = 6.283185307179586 * ((double)c->w[(i & 2) + 1] + 0.5) * 0x1p-32;

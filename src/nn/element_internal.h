@@ -1,7 +1,7 @@
 /* nn/element_internal.h: what is computed for one element, by the kernels of every backend.
  *
- * The CPU's kernels and the device's call the same functions, so that both agree and the tests of one are tests
- * of the other. */
+ * The CPU's kernels and the device's call the same functions, so that both agree and the tests of one are
+ * tests of the other. */
 #ifndef BITUNE_NN_ELEMENT_INTERNAL_H
 #define BITUNE_NN_ELEMENT_INTERNAL_H
 

@@ -22,7 +22,7 @@ BtStatus nn_graph_forward(BtContext *ctx, NnGraph *g, const NnRun *run) {
     n->op->forward(g, n);
     if (linearised) n->op->jvp(g, n);
   }
-  return g->backend->finish(ctx, g->backend);
+  return g->backend->check(ctx, g->backend);
 }
 
 BtStatus nn_graph_tangent(BtContext *ctx, NnGraph *g) {
@@ -35,7 +35,7 @@ BtStatus nn_graph_tangent(BtContext *ctx, NnGraph *g) {
     n->tangent_live = n->tangent_seeded;
     if (n->op->forward) n->op->jvp(g, n);
   }
-  return g->backend->finish(ctx, g->backend);
+  return g->backend->check(ctx, g->backend);
 }
 
 BtStatus nn_graph_backward(BtContext *ctx, NnGraph *g, int groups) {
@@ -63,14 +63,16 @@ BtStatus nn_graph_backward(BtContext *ctx, NnGraph *g, int groups) {
       n->adjoint_live = 1;
     }
   }
-  return g->backend->finish(ctx, g->backend);
+  return g->backend->check(ctx, g->backend);
 }
 
 BtStatus nn_graph_gradient(BtContext *ctx, NnGraph *g, NnId scalar, int groups) {
-  const NnReal one = 1;
-  const NnNode *n = nn_node(g, scalar);
+  NnNode *n = nn_node(g, scalar);
   if (n->batched || nn_shape_size(n->shape) != 1)
     return bt_fail(ctx, BT_ERR_ARG, "network: node %s is no scalar", nn_graph_name(g, scalar));
-  const BtStatus st = nn_graph_seed_adjoint(ctx, g, scalar, &one, 1);
-  return st < 0 ? st : nn_graph_backward(ctx, g, groups);
+  const BtStatus st = check(ctx, g);
+  if (st < 0) return st;
+  g->k->fill(g->backend, 1, 1, n->adjoint);
+  n->adjoint_seeded = 1;
+  return nn_graph_backward(ctx, g, groups);
 }

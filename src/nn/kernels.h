@@ -1,7 +1,7 @@
 /* nn/kernels.h: the kernels that a backend supplies.
  *
  * Pointers are to memory of the backend. Sizes are counts of elements; matrices are row-major, images NCHW.
- * Kernels return nothing: a device's error is kept by the backend and reported by its finish(). Unless told
+ * Kernels return nothing: an error is kept by the backend and reported by check() or finish(). Unless told
  * otherwise a kernel computes out ← beta·out + result; beta = 0 means that out is not read. Sums are formed
  * in an order that depends on the sizes alone, so results are the same for any number of threads. */
 #ifndef BITUNE_NN_KERNELS_H

@@ -136,7 +136,7 @@ BtStatus nn_optimizer_step(BtContext *ctx, NnOptimizer *p, double rate, double *
       break;
     }
   }
-  return p->backend->finish(ctx, p->backend);
+  return p->backend->check(ctx, p->backend);
 }
 
 int64_t nn_optimizer_steps(const NnOptimizer *p) { return p->steps; }

@@ -6,11 +6,23 @@
 #include <string.h>
 
 #include "core/rng.h"
-#include "harness.h"
 
 static const char *device = "cpu";
 
-void nn_test_device(const char *name) { device = name; }
+int nn_test_main(int argc, char **argv, const char *suite, const BtTest *tests, size_t count) {
+  if (argc > 1) {
+    BtContext ctx;
+    NnBackend *backend;
+    bt_context_init(&ctx);
+    device = argv[1];
+    if (nn_backend_open(&ctx, device, 0, &backend) == BT_ERR_UNSUPPORTED)
+      return bt_test_skip(suite, ctx.error);
+    nn_backend_close(backend);
+  }
+  return bt_test_main(suite, tests, count);
+}
+
+int nn_test_on_device(void) { return strcmp(device, "cpu") != 0; }
 
 NnBackend *nn_test_backend(int threads) {
   BtContext ctx;
@@ -18,6 +30,36 @@ NnBackend *nn_test_backend(int threads) {
   bt_context_init(&ctx);
   BT_CHECK_STATUS(nn_backend_open(&ctx, device, threads, &backend), BT_OK, &ctx);
   return backend;
+}
+
+NnReal *nn_put(NnBackend *b, const NnReal *x, size_t n) {
+  BtContext ctx;
+  void *memory = NULL;
+  bt_context_init(&ctx);
+  if (!x) return NULL;
+  if (!BT_CHECK_STATUS(b->allocate(&ctx, b, n * sizeof *x, &memory), BT_OK, &ctx)) abort();
+  BT_CHECK_STATUS(b->upload(&ctx, b, memory, x, n * sizeof *x), BT_OK, &ctx);
+  return memory;
+}
+
+NnReal *nn_memory(NnBackend *b, size_t n) {
+  NnReal *x = malloc(n * sizeof *x);
+  if (!x) abort();
+  for (size_t i = 0; i < n; i++) x[i] = (NnReal)NAN;
+  NnReal *memory = nn_put(b, x, n);
+  free(x);
+  return memory;
+}
+
+void nn_take(NnBackend *b, NnReal *memory, NnReal *x, size_t n) {
+  BtContext ctx;
+  bt_context_init(&ctx);
+  BT_CHECK_STATUS(b->download(&ctx, b, x, memory, n * sizeof *x), BT_OK, &ctx);
+  b->release(b, memory);
+}
+
+void nn_drop(NnBackend *b, NnReal *memory) {
+  if (memory) b->release(b, memory);
 }
 
 size_t nn_elements(const NnGraph *g, NnId node, size_t batch) {
@@ -250,4 +292,86 @@ void nn_check_case(const NnCase *c) {
   free(k.seed);
   nn_graph_destroy(k.g);
   nn_backend_close(backend);
+}
+
+/* A graph of a case on one backend, run forward and backward, and along tangents where they are not
+ * linearised. */
+typedef struct {
+  NnBackend *backend;
+  NnGraph *g;
+  NnId out;
+} Side;
+
+static int open_side(const NnCase *c, const char *name, Side *s) {
+  BtContext ctx;
+  bt_context_init(&ctx);
+  const NnRun run = {.batch = c->batch,
+                     .seed = 5,
+                     .step = 3,
+                     .response = c->response,
+                     .training = c->training,
+                     .perturbed = c->perturbed};
+  const int linearised = c->response == NN_RESPONSE_LINEARISED;
+  if (!BT_CHECK_STATUS(nn_backend_open(&ctx, name, 2, &s->backend), BT_OK, &ctx)) return 0;
+  BT_CHECK_STATUS(nn_graph_create(&ctx, s->backend, c->batch + 1, &s->g), BT_OK, &ctx);
+  s->out = c->build(s->g);
+  BT_CHECK_STATUS(nn_graph_close(&ctx, s->g), BT_OK, &ctx);
+  nn_fill_leaves(s->g, 17);
+  for (NnId i = 0; i < nn_graph_nodes(s->g); i++)
+    if (differentiable(s->g, i)) nn_graph_want(s->g, i);
+  BT_CHECK_STATUS(nn_graph_forward(&ctx, s->g, &run), BT_OK, &ctx);
+  for (NnId i = 0; i < nn_graph_nodes(s->g); i++) {
+    if (i != s->out && (linearised || !differentiable(s->g, i))) continue;
+    const size_t n = nn_elements(s->g, i, c->batch);
+    NnReal *v = malloc(n * sizeof *v);
+    if (!v) abort();
+    for (size_t e = 0; e < n; e++) v[e] = (NnReal)bt_rng_normal(29, (uint64_t)i, e);
+    if (i == s->out)
+      BT_CHECK_STATUS(nn_graph_seed_adjoint(&ctx, s->g, i, v, n), BT_OK, &ctx);
+    else
+      BT_CHECK_STATUS(nn_graph_seed_tangent(&ctx, s->g, i, v, n), BT_OK, &ctx);
+    free(v);
+  }
+  if (!linearised) BT_CHECK_STATUS(nn_graph_tangent(&ctx, s->g), BT_OK, &ctx);
+  BT_CHECK_STATUS(nn_graph_backward(&ctx, s->g, NN_RESPONSE | NN_HYPER | (linearised ? 0 : NN_GENERAL)),
+                  BT_OK, &ctx);
+  return 1;
+}
+
+static void compare_node(const NnCase *c, const Side *s, NnId i, const char *what,
+                         BtStatus (*get)(BtContext *ctx, const NnGraph *g, NnId node, NnReal *values,
+                                         size_t count)) {
+  BtContext ctx;
+  const size_t n = nn_elements(s[0].g, i, c->batch);
+  double error = 0, scale = 0;
+  NnReal *x[2];
+  bt_context_init(&ctx);
+  for (int k = 0; k < 2; k++) {
+    x[k] = malloc(n * sizeof **x);
+    if (!x[k]) abort();
+    BT_CHECK_STATUS(get(&ctx, s[k].g, i, x[k], n), BT_OK, &ctx);
+  }
+  for (size_t e = 0; e < n; e++) {
+    const double d = fabs((double)x[0][e] - (double)x[1][e]);
+    error = isnan(d) ? INFINITY : fmax(error, d);
+    scale = fmax(scale, fabs((double)x[0][e]));
+  }
+  BT_CHECK_ROW(error <= NN_TOLERANCE(2e-5, 1e-13) * (1 + scale), "%s: %s of %s: %g apart, of %g", c->name,
+               what, nn_graph_name(s[0].g, i), error, scale);
+  for (int k = 0; k < 2; k++) free(x[k]);
+}
+
+void nn_check_parity(const NnCase *c) {
+  Side s[2] = {{0}};
+  if (open_side(c, "cpu", &s[0]) && open_side(c, device, &s[1])) {
+    for (NnId i = 0; i < nn_graph_nodes(s[0].g); i++) {
+      compare_node(c, s, i, "value", nn_graph_get);
+      compare_node(c, s, i, "tangent", nn_graph_get_tangent);
+      if (is_leaf(s[0].g, i)) compare_node(c, s, i, "adjoint", nn_graph_get_adjoint);
+    }
+  }
+  for (int k = 0; k < 2; k++) {
+    nn_graph_destroy(s[k].g);
+    nn_backend_close(s[k].backend);
+  }
 }

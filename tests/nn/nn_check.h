@@ -7,6 +7,7 @@
 #ifndef BITUNE_TESTS_NN_CHECK_H
 #define BITUNE_TESTS_NN_CHECK_H
 
+#include "harness.h"
 #include "nn/graph.h"
 #include "nn/ops.h"
 
@@ -26,10 +27,21 @@ typedef struct {
 #define NN_STEP 2e-2
 #endif
 
-/* The device that the tests run on: "cpu", or the program's first argument. */
-void nn_test_device(const char *device);
+/* Runs the tests on the device that the program's first argument names, "cpu" if there is none; SKIPPED where
+ * it is not built in or not there. */
+int nn_test_main(int argc, char **argv, const char *suite, const BtTest *tests, size_t count);
 /* NULL and a failed check where it cannot be opened. */
 NnBackend *nn_test_backend(int threads);
+/* False on the CPU. */
+int nn_test_on_device(void);
+
+/* A copy of x [n] in the backend's memory, NULL for NULL; nn_take brings it back and releases it. */
+NnReal *nn_put(NnBackend *b, const NnReal *x, size_t n);
+/* n elements of NaN. */
+NnReal *nn_memory(NnBackend *b, size_t n);
+void nn_take(NnBackend *b, NnReal *device, NnReal *x, size_t n);
+/* Releases what was only read. */
+void nn_drop(NnBackend *b, NnReal *device);
 
 /* Random values for all leaves, the same for the same seed. */
 void nn_fill_leaves(NnGraph *g, uint64_t seed);
@@ -37,6 +49,10 @@ void nn_fill_leaves(NnGraph *g, uint64_t seed);
 /* Tangents by differences and Taylor slope, adjoints by the dot test; linearised runs: adjoints by
  * differences. */
 void nn_check_case(const NnCase *c);
+
+/* The same graph on the CPU and on the device: values, tangents and adjoints of the output and of every leaf.
+ */
+void nn_check_parity(const NnCase *c);
 
 /* Elements of a node with its rows in use. */
 size_t nn_elements(const NnGraph *g, NnId node, size_t batch);

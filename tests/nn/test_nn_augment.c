@@ -437,13 +437,5 @@ static const BtTest tests[] = {
 };
 
 int main(int argc, char **argv) {
-  if (argc > 1) {
-    NnBackend *backend;
-    bt_context_init(&ctx);
-    nn_test_device(argv[1]);
-    if (nn_backend_open(&ctx, argv[1], 0, &backend) == BT_ERR_UNSUPPORTED)
-      return bt_test_skip("augmentations", ctx.error);
-    nn_backend_close(backend);
-  }
-  return bt_test_main("augmentations", tests, sizeof tests / sizeof *tests);
+  return nn_test_main(argc, argv, "augmentations", tests, sizeof tests / sizeof *tests);
 }

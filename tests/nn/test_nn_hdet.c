@@ -604,6 +604,5 @@ static const BtTest tests[] = {
 };
 
 int main(int argc, char **argv) {
-  if (argc > 1) nn_test_device(argv[1]);
-  return bt_test_main("nn hdet", tests, sizeof tests / sizeof *tests);
+  return nn_test_main(argc, argv, "nn hdet", tests, sizeof tests / sizeof *tests);
 }

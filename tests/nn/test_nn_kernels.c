@@ -47,8 +47,12 @@ static void products(void) {
     const size_t lda = (rows[r].ta ? m : k) + 1, ldb = (rows[r].tb ? k : n) + 2, ldc = n + 3;
     NnReal *A = numbers((rows[r].ta ? k : m) * lda, 1), *B = numbers((rows[r].tb ? n : k) * ldb, 2);
     NnReal *C = numbers(m * ldc, 3), *wanted = copy_of(C, m * ldc);
-    b->kernels->gemm(b, rows[r].ta, rows[r].tb, m, n, k, (NnReal)rows[r].alpha, A, lda, B, ldb,
-                     (NnReal)rows[r].beta, C, ldc);
+    NnReal *a = nn_put(b, A, (rows[r].ta ? k : m) * lda), *d = nn_put(b, B, (rows[r].tb ? n : k) * ldb),
+           *c = nn_put(b, C, m * ldc);
+    b->kernels->gemm(b, rows[r].ta, rows[r].tb, m, n, k, (NnReal)rows[r].alpha, a, lda, d, ldb,
+                     (NnReal)rows[r].beta, c, ldc);
+    nn_drop(b, a), nn_drop(b, d);
+    nn_take(b, c, C, m * ldc);
     for (size_t i = 0; i < m; i++)
       for (size_t j = 0; j < n; j++) {
         double sum = 0;
@@ -75,10 +79,13 @@ static void convolutions(void) {
     const size_t in = c->batch * c->channels * c->height * c->width, plane = c->out_height * c->out_width;
     const size_t out = c->batch * c->filters * plane, taps = c->kernel_height * c->kernel_width;
     NnReal *x = numbers(in, 1), *w = numbers(c->filters * c->channels * taps, 2), *y = numbers(out, 3);
-    NnReal *wanted = copy_of(y, out), *work = calloc(b->kernels->conv2d_work(b, c), sizeof *work);
-    if (!work) abort();
+    NnReal *wanted = copy_of(y, out);
     for (size_t beta = 0; beta < 2; beta++) {
-      b->kernels->conv2d(b, c, x, w, (NnReal)beta, y, work);
+      NnReal *work = nn_memory(b, b->kernels->conv2d_work(b, c)), *dx = nn_put(b, x, in),
+             *dw = nn_put(b, w, c->filters * c->channels * taps), *dy = nn_put(b, y, out);
+      b->kernels->conv2d(b, c, dx, dw, (NnReal)beta, dy, work);
+      nn_drop(b, dx), nn_drop(b, dw), nn_drop(b, work);
+      nn_take(b, dy, y, out);
       for (size_t o = 0; o < out; o++) {
         const size_t n = o / plane / c->filters, f = o / plane % c->filters, oy = o % plane / c->out_width,
                      ox = o % c->out_width;
@@ -96,14 +103,16 @@ static void convolutions(void) {
       }
       compare("conv2d", r, out, y, wanted, sqrt((double)(c->channels * taps)) * 6);
     }
-    free(x), free(w), free(y), free(wanted), free(work);
+    free(x), free(w), free(y), free(wanted);
   }
   nn_backend_close(b);
 }
 
 static void pooling(void) {
   static const NnPool rows[] = {{4, 6, 6, 2, 2, 0, 3, 3}, {3, 7, 5, 3, 2, 1, 4, 3}, {2, 4, 4, 4, 1, 0, 1, 1}};
+  BtContext ctx;
   NnBackend *b = nn_test_backend(2);
+  bt_context_init(&ctx);
   BT_NEED(b);
   for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
     const NnPool *p = &rows[r];
@@ -125,8 +134,14 @@ static void pooling(void) {
         }
       want_most[o] = (NnReal)best, want_mean[o] = (NnReal)(sum / count);
     }
-    b->kernels->max_pool(b, p, x, most, index);
-    b->kernels->average_pool(b, p, x, 0, mean);
+    NnReal *dx = nn_put(b, x, in), *d_most = nn_memory(b, out), *d_mean = nn_memory(b, out),
+           *d_index = nn_memory(b, out * sizeof(int32_t) / sizeof(NnReal) + 1);
+    b->kernels->max_pool(b, p, dx, d_most, (int32_t *)(void *)d_index);
+    b->kernels->average_pool(b, p, dx, 0, d_mean);
+    BT_CHECK_STATUS(b->download(&ctx, b, index, d_index, out * sizeof *index), BT_OK, &ctx);
+    nn_drop(b, dx), nn_drop(b, d_index);
+    nn_take(b, d_most, most, out);
+    nn_take(b, d_mean, mean, out);
     compare("max_pool", r, out, most, want_most, 1);
     compare("average_pool", r, out, mean, want_mean, 1);
     for (size_t o = 0; o < out; o++)
@@ -166,10 +181,18 @@ static void channels(void) {
         wy[i] = (NnReal)(2 * (double)wy[i] + a * (double)x[i]);
         wv[i] = (NnReal)((form & 2 ? (double)wv[i] : 0) + (opt_u ? (double)u[k] : 1) * (bs ? a : 1));
       }
-      b->kernels->channel_sum(b, n, opt_s, stride, x, opt_z, (NnReal)0.5, c);
-      b->kernels->row_sum(b, n, opt_u, x, opt_z, (NnReal)0.5, d, stride);
-      b->kernels->scale(b, n, s, stride, x, 2, y);
-      b->kernels->broadcast(b, n, opt_u, bs, stride, (NnReal)(form & 2 ? 1 : 0), v);
+      const size_t wide = n.rows * stride;
+      NnReal *dx = nn_put(b, x, count), *dz = nn_put(b, opt_z, count), *ds = nn_put(b, s, wide),
+             *du = nn_put(b, opt_u, n.channels);
+      NnReal *dc = nn_put(b, c, n.channels), *dd = nn_put(b, d, wide), *dy = nn_put(b, y, count),
+             *dv = nn_put(b, v, count);
+      b->kernels->channel_sum(b, n, opt_s ? ds : NULL, stride, dx, dz, (NnReal)0.5, dc);
+      b->kernels->row_sum(b, n, du, dx, dz, (NnReal)0.5, dd, stride);
+      b->kernels->scale(b, n, ds, stride, dx, 2, dy);
+      b->kernels->broadcast(b, n, du, bs ? ds : NULL, stride, (NnReal)(form & 2 ? 1 : 0), dv);
+      nn_drop(b, dx), nn_drop(b, dz), nn_drop(b, ds), nn_drop(b, du);
+      nn_take(b, dc, c, n.channels), nn_take(b, dd, d, wide), nn_take(b, dy, y, count),
+          nn_take(b, dv, v, count);
       compare("channel_sum", r, n.channels, c, wc, 100);
       compare("row_sum", r, n.rows * stride, d, wd, 100);
       compare("scale", r, count, y, wy, 10);
@@ -180,6 +203,14 @@ static void channels(void) {
   nn_backend_close(b);
 }
 
+static void draw_mask(NnBackend *b, NnKey key, size_t rows, size_t count, const NnReal *rate, size_t stride,
+                      NnReal *mask) {
+  NnReal *r = nn_put(b, rate, rows * stride), *m = nn_memory(b, rows * count);
+  b->kernels->dropout_mask(b, key, rows, count, r, stride, m);
+  nn_drop(b, r);
+  nn_take(b, m, mask, rows * count);
+}
+
 static void masks(void) {
   enum { ROWS = 7, COUNT = 5000 };
   static NnReal mask[ROWS * COUNT], again[ROWS * COUNT];
@@ -188,7 +219,7 @@ static void masks(void) {
   NnBackend *b = nn_test_backend(3);
   BT_NEED(b);
   const NnKey key = {.seed = 0x123456789abcdefull, .step = 77, .stream = 5};
-  b->kernels->dropout_mask(b, key, ROWS, COUNT, rate[0], 2, mask);
+  draw_mask(b, key, ROWS, COUNT, rate[0], 2, mask);
   for (size_t r = 0; r < ROWS; r++) {
     const double q = rate[r][0] > 0 ? fmin((double)rate[r][0], 1) : 0;
     size_t dropped = 0, wrong = 0;
@@ -206,14 +237,14 @@ static void masks(void) {
     BT_CHECK_NEAR((double)dropped / COUNT, q, 5 * sqrt(q * (1 - q) / COUNT));
   }
   /* A smaller batch is a prefix; seed, step and stream matter. */
-  b->kernels->dropout_mask(b, key, 3, COUNT, rate[0], 2, again);
+  draw_mask(b, key, 3, COUNT, rate[0], 2, again);
   BT_CHECK(memcmp(mask, again, 3 * COUNT * sizeof *mask) == 0);
   for (int k = 0; k < 3; k++) {
     NnKey other = key;
     if (k == 0) other.seed++;
     if (k == 1) other.step++;
     if (k == 2) other.stream++;
-    b->kernels->dropout_mask(b, other, 3, COUNT, rate[0], 2, again);
+    draw_mask(b, other, 3, COUNT, rate[0], 2, again);
     size_t same = 0;
     for (size_t i = 2 * COUNT; i < 3 * COUNT; i++) same += mask[i] == again[i];
     BT_CHECK_NEAR((double)same / COUNT, 0.5, 5 * 0.5 / sqrt((double)COUNT));
@@ -227,7 +258,9 @@ static void noise(void) {
   double m1 = 0, m2 = 0, m4 = 0, lag = 0;
   NnBackend *b = nn_test_backend(2);
   BT_NEED(b);
-  b->kernels->normal(b, (NnKey){9, 1, 2}, MANY, x);
+  NnReal *drawn = nn_memory(b, MANY);
+  b->kernels->normal(b, (NnKey){9, 1, 2}, MANY, drawn);
+  nn_take(b, drawn, x, MANY);
   for (size_t i = 0; i + 1 < MANY; i++) {
     const double v = (double)x[i];
     m1 += v, m2 += v * v, m4 += v * v * v * v, lag += v * (double)x[i + 1];
@@ -426,7 +459,8 @@ static void refusals(void) {
   BT_CHECK_STATUS(nn_graph_gradient(&ctx, g, y, NN_GENERAL), BT_ERR_ARG, &ctx);
   nn_graph_destroy(g);
   nn_backend_close(b);
-  static const char *const devices[] = {"gpu", "cuda:", "cuda:x", "cuda:-1", "cuda:99999", ""};
+  static const char *const devices[] = {"gpu", "cuda:", "cuda:x",    "cuda:-1",    "cuda:99999",
+                                        "",    "cudax", "cuda,tf16", "cuda:0tf32", "cuda:,tf32"};
   for (size_t i = 0; i < sizeof devices / sizeof *devices; i++)
     BT_CHECK_STATUS(nn_backend_open(&ctx, devices[i], 0, &none), BT_ERR_ARG, &ctx);
   BT_CHECK_STATUS(nn_backend_open(&ctx, "cpu", -1, &none), BT_ERR_ARG, &ctx);
@@ -434,18 +468,25 @@ static void refusals(void) {
 
 /* Labels and tokens outside of their range give NaN and touch nothing else. */
 static void broken_labels(void) {
-  const NnReal labels[4] = {-1, 5, (NnReal)1.5, (NnReal)NAN}, logits[20] = {0};
-  NnReal p[20], loss[4], table[10] = {0}, y[8];
+  const NnReal labels[4] = {-1, 5, (NnReal)1.5, (NnReal)NAN}, logits[20] = {0}, zeros[10] = {0};
+  NnReal loss[4], table[10], y[8];
   NnBackend *b = nn_test_backend(1);
   BT_NEED(b);
-  b->kernels->cross_entropy(b, 4, 5, logits, labels, p, loss);
-  b->kernels->gather(b, 4, 2, 5, labels, table, 0, y);
-  b->kernels->scatter(b, 4, 2, 5, labels, logits, table);
+  NnReal *label = nn_put(b, labels, 4), *x = nn_put(b, logits, 20), *p = nn_memory(b, 20),
+         *d_loss = nn_memory(b, 4), *d_table = nn_put(b, zeros, 10), *d_y = nn_memory(b, 8);
+  b->kernels->cross_entropy(b, 4, 5, x, label, p, d_loss);
+  b->kernels->gather(b, 4, 2, 5, label, d_table, 0, d_y);
+  b->kernels->scatter(b, 4, 2, 5, label, x, d_table);
+  nn_take(b, d_loss, loss, 4), nn_take(b, d_table, table, 10), nn_take(b, d_y, y, 8);
   for (int i = 0; i < 4; i++) BT_CHECK(isnan((double)loss[i]) && isnan((double)y[2 * i]));
+  BT_CHECK(memcmp(table, zeros, sizeof table) == 0);
   /* Logits far apart neither overflow nor lose the loss. */
   const NnReal far[2] = {3000, -3000}, wrong = 1;
-  b->kernels->cross_entropy(b, 1, 2, far, &wrong, p, loss);
+  NnReal *d_far = nn_put(b, far, 2), *d_wrong = nn_put(b, &wrong, 1), *d_first = nn_memory(b, 1);
+  b->kernels->cross_entropy(b, 1, 2, d_far, d_wrong, p, d_first);
+  nn_take(b, d_first, loss, 1);
   BT_CHECK_NEAR((double)loss[0], 6000, 0);
+  nn_drop(b, label), nn_drop(b, x), nn_drop(b, p), nn_drop(b, d_far), nn_drop(b, d_wrong);
   nn_backend_close(b);
 }
 
@@ -517,4 +558,6 @@ static const BtTest tests[] = {{"products", products},
                                {"broken labels", broken_labels},
                                {"ranges", range_inverses}};
 
-int main(void) { return bt_test_main("kernels of networks", tests, sizeof tests / sizeof *tests); }
+int main(int argc, char **argv) {
+  return nn_test_main(argc, argv, "kernels of networks", tests, sizeof tests / sizeof *tests);
+}

@@ -193,7 +193,13 @@ static void linearised_networks(void) {
   linearised(cnn_output, "CNN");
 }
 
-static const BtTest tests[] = {{"gradients in every mode", gradients},
-                               {"linearised outputs", linearised_networks}};
+static void parity(void) {
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) nn_check_parity(&cases[i]);
+}
 
-int main(void) { return bt_test_main("networks", tests, sizeof tests / sizeof *tests); }
+/* The last one compares the device with the CPU. */
+static const BtTest tests[] = {{"gradients in every mode", gradients},
+                               {"linearised outputs", linearised_networks},
+                               {"every network as on the CPU", parity}};
+
+int main(int argc, char **argv) { return nn_test_main(argc, argv, "networks", tests, argc > 1 ? 3 : 2); }

@@ -285,17 +285,13 @@ static void all_cases(void) {
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) nn_check_case(&cases[i]);
 }
 
-static const BtTest tests[] = {{"every operation", all_cases}};
+/* On the CPU the comparison would be with itself. */
+static void parity(void) {
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) nn_check_parity(&cases[i]);
+}
+
+static const BtTest tests[] = {{"every operation", all_cases}, {"every operation as on the CPU", parity}};
 
 int main(int argc, char **argv) {
-  if (argc > 1) {
-    BtContext ctx;
-    NnBackend *backend;
-    bt_context_init(&ctx);
-    nn_test_device(argv[1]);
-    if (nn_backend_open(&ctx, argv[1], 0, &backend) == BT_ERR_UNSUPPORTED)
-      return bt_test_skip("operations", ctx.error);
-    nn_backend_close(backend);
-  }
-  return bt_test_main("operations of networks", tests, 1);
+  return nn_test_main(argc, argv, "operations of networks", tests, argc > 1 ? 2 : 1);
 }

@@ -296,4 +296,6 @@ static const BtTest tests[] = {{"formulas", formulas},
                                {"schedules", schedules},
                                {"initial values", initial_values}};
 
-int main(void) { return bt_test_main("optimizers", tests, sizeof tests / sizeof *tests); }
+int main(int argc, char **argv) {
+  return nn_test_main(argc, argv, "optimizers", tests, sizeof tests / sizeof *tests);
+}

@@ -222,4 +222,6 @@ static const BtTest tests[] = {{"tuners", tuners},
                                {"diverging runs", diverging},
                                {"replayed schedules", replaying}};
 
-int main(void) { return bt_test_main("training", tests, sizeof tests / sizeof *tests); }
+int main(int argc, char **argv) {
+  return nn_test_main(argc, argv, "training", tests, sizeof tests / sizeof *tests);
+}

@@ -1,0 +1,213 @@
+/* The CUDA backend: one device, one stream. Kernels are queued behind each other; check() looks at errors
+ * without waiting, download() and finish() wait. Uploads copy from pageable memory, which the driver stages
+ * before it returns, so that the caller may change its buffer at once. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "nn/cuda_internal.h"
+
+#define BLAS_WORK ((size_t)32 << 20) /* bytes, what cuBLAS recommends for its fastest products */
+#define MIB (1.0 / (1 << 20))
+
+NnCuda *nn_cuda(NnBackend *b) {
+  NnCuda *cuda = (NnCuda *)b->data;
+  const cudaError_t error = cudaSetDevice(cuda->device);
+  if (error != cudaSuccess)
+    nn_cuda_fail(cuda, BT_ERR_LIBRARY, "device %d: %s", cuda->device, cudaGetErrorString(error));
+  return cuda;
+}
+
+void nn_cuda_fail(NnCuda *cuda, BtStatus status, const char *format, ...) {
+  va_list args;
+  if (cuda->status < 0) return;
+  cuda->status = status;
+  va_start(args, format);
+  vsnprintf(cuda->error, sizeof cuda->error, format, args);
+  va_end(args);
+}
+
+void nn_cuda_started(NnCuda *cuda, const char *kernel) {
+  const cudaError_t error = cudaGetLastError();
+  if (error != cudaSuccess)
+    nn_cuda_fail(cuda, BT_ERR_LIBRARY, "kernel %s: %s", kernel, cudaGetErrorString(error));
+}
+
+static BtStatus report(BtContext *ctx, NnCuda *cuda) {
+  const BtStatus status = cuda->status;
+  if (status >= 0) return BT_OK;
+  cuda->status = BT_OK;
+  return bt_fail(ctx, status, "%s: %s", cuda->backend.name, cuda->error);
+}
+
+static BtStatus cuda_check(BtContext *ctx, NnBackend *b) { return report(ctx, (NnCuda *)b->data); }
+
+static BtStatus cuda_finish(BtContext *ctx, NnBackend *b) {
+  NnCuda *cuda = nn_cuda(b);
+  const cudaError_t error = cudaStreamSynchronize(cuda->stream);
+  if (error != cudaSuccess) {
+    (void)cudaGetLastError();
+    nn_cuda_fail(cuda, BT_ERR_LIBRARY, "a kernel or copy failed: %s; CUDA_LAUNCH_BLOCKING=1 tells which",
+                 cudaGetErrorString(error));
+  }
+  return report(ctx, cuda);
+}
+
+static BtStatus cuda_allocate(BtContext *ctx, NnBackend *b, size_t bytes, void **memory) {
+  NnCuda *cuda = nn_cuda(b);
+  size_t left = 0, total = 0;
+  *memory = NULL;
+  cudaError_t error = cudaMalloc(memory, bytes ? bytes : 1);
+  if (error == cudaErrorMemoryAllocation) {
+    (void)cudaGetLastError();
+    (void)cudaMemGetInfo(&left, &total);
+    return bt_fail(
+        ctx, BT_ERR_MEMORY,
+        "%s: the network needs %.0f bytes (%.0f MiB), of %.0f MiB %.0f MiB are free; use a smaller batch",
+        b->name, (double)bytes, (double)bytes * MIB, (double)total * MIB, (double)left * MIB);
+  }
+  if (error == cudaSuccess) error = cudaMemsetAsync(*memory, 0, bytes ? bytes : 1, cuda->stream);
+  if (error == cudaSuccess) return BT_OK;
+  if (*memory) (void)cudaFree(*memory);
+  *memory = NULL;
+  (void)cudaGetLastError();
+  return bt_fail(ctx, BT_ERR_LIBRARY, "%s: allocation: %s", b->name, cudaGetErrorString(error));
+}
+
+static void cuda_release(NnBackend *b, void *memory) {
+  NnCuda *cuda = nn_cuda(b);
+  const cudaError_t error = cudaFree(memory);
+  if (error != cudaSuccess) nn_cuda_fail(cuda, BT_ERR_LIBRARY, "release: %s", cudaGetErrorString(error));
+}
+
+static BtStatus cuda_upload(BtContext *ctx, NnBackend *b, void *device, const void *host, size_t bytes) {
+  NnCuda *cuda = nn_cuda(b);
+  const cudaError_t error =
+      bytes ? cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, cuda->stream) : cudaSuccess;
+  if (error != cudaSuccess) {
+    (void)cudaGetLastError();
+    nn_cuda_fail(cuda, BT_ERR_LIBRARY, "upload of %zu bytes: %s", bytes, cudaGetErrorString(error));
+  }
+  return report(ctx, cuda);
+}
+
+static BtStatus cuda_download(BtContext *ctx, NnBackend *b, void *host, const void *device, size_t bytes) {
+  NnCuda *cuda = nn_cuda(b);
+  const cudaError_t error =
+      bytes ? cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, cuda->stream) : cudaSuccess;
+  if (error != cudaSuccess) {
+    (void)cudaGetLastError();
+    nn_cuda_fail(cuda, BT_ERR_LIBRARY, "download of %zu bytes: %s", bytes, cudaGetErrorString(error));
+  }
+  return cuda_finish(ctx, b);
+}
+
+static void cuda_destroy(NnBackend *b) {
+  NnCuda *cuda = nn_cuda(b);
+  if (cuda->stream) (void)cudaStreamSynchronize(cuda->stream);
+  nn_cuda_conv_destroy(cuda);
+  if (cuda->cudnn) (void)cudnnDestroy(cuda->cudnn);
+  if (cuda->cublas) (void)cublasDestroy(cuda->cublas);
+  if (cuda->blas_work) (void)cudaFree(cuda->blas_work);
+  if (cuda->partial) (void)cudaFree(cuda->partial);
+  if (cuda->stream) (void)cudaStreamDestroy(cuda->stream);
+  free(cuda);
+}
+
+/* BT_ERR_UNSUPPORTED where the device is missing or none of the built kernels runs on it. */
+static BtStatus find_device(BtContext *ctx, int index) {
+  int count = 0, driver = 0, major = 0, minor = 0;
+  const cudaError_t error = cudaGetDeviceCount(&count);
+  (void)cudaGetLastError();
+  if (cudaDriverGetVersion(&driver) != cudaSuccess) driver = 0;
+  (void)cudaGetLastError();
+  if (error != cudaSuccess)
+    return bt_fail(ctx, BT_ERR_UNSUPPORTED,
+                   "cuda:%d: 0 devices: %s (driver for CUDA %d.%d, built with %d.%d)", index,
+                   cudaGetErrorString(error), driver / 1000, driver % 1000 / 10, CUDART_VERSION / 1000,
+                   CUDART_VERSION % 1000 / 10);
+  if (index >= count)
+    return bt_fail(ctx, BT_ERR_UNSUPPORTED, "cuda:%d: there are %d devices, counted from 0", index, count);
+  if (cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, index) != cudaSuccess ||
+      cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, index) != cudaSuccess)
+    major = minor = 0;
+  (void)cudaGetLastError();
+  if (cudaSetDevice(index) != cudaSuccess || !nn_cuda_runs_kernels()) {
+    const cudaError_t reason = cudaGetLastError();
+    return bt_fail(ctx, BT_ERR_UNSUPPORTED,
+                   "cuda:%d: compute capability %d.%d: %s; build with CMAKE_CUDA_ARCHITECTURES=%d%d", index,
+                   major, minor, cudaGetErrorString(reason), major, minor);
+  }
+  return BT_OK;
+}
+
+static BtStatus open_libraries(BtContext *ctx, NnCuda *cuda) {
+  const cudaError_t created = cudaStreamCreateWithFlags(&cuda->stream, cudaStreamNonBlocking);
+  if (created != cudaSuccess)
+    return bt_fail(ctx, BT_ERR_LIBRARY, "%s: %s", cuda->backend.name, cudaGetErrorString(created));
+  BtStatus st = cuda_allocate(ctx, &cuda->backend, BLAS_WORK, &cuda->blas_work);
+  if (st >= 0)
+    st = cuda_allocate(ctx, &cuda->backend, 2 * NN_PARTIALS * sizeof *cuda->partial, (void **)&cuda->partial);
+  if (st < 0) return st;
+
+  cublasStatus_t blas = cublasCreate(&cuda->cublas);
+  if (blas == CUBLAS_STATUS_SUCCESS) blas = cublasSetStream(cuda->cublas, cuda->stream);
+  /* After the stream, which would put back cuBLAS's own. */
+  if (blas == CUBLAS_STATUS_SUCCESS) blas = cublasSetWorkspace(cuda->cublas, cuda->blas_work, BLAS_WORK);
+  if (blas == CUBLAS_STATUS_SUCCESS)
+    blas = cublasSetMathMode(cuda->cublas, cuda->tf32 ? CUBLAS_TF32_TENSOR_OP_MATH : CUBLAS_DEFAULT_MATH);
+  if (blas == CUBLAS_STATUS_SUCCESS) blas = cublasSetAtomicsMode(cuda->cublas, CUBLAS_ATOMICS_NOT_ALLOWED);
+  if (blas != CUBLAS_STATUS_SUCCESS)
+    return bt_fail(ctx, BT_ERR_LIBRARY, "%s: cuBLAS: %s", cuda->backend.name, cublasGetStatusString(blas));
+
+  cudnnStatus_t dnn = cudnnCreate(&cuda->cudnn);
+  if (dnn == CUDNN_STATUS_SUCCESS) dnn = cudnnSetStream(cuda->cudnn, cuda->stream);
+  if (dnn != CUDNN_STATUS_SUCCESS)
+    return bt_fail(ctx, BT_ERR_LIBRARY, "%s: cuDNN: %s", cuda->backend.name, cudnnGetErrorString(dnn));
+  return BT_OK;
+}
+
+static void set_tables(NnCuda *cuda, int index) {
+  NnBackend *b = &cuda->backend;
+  nn_cuda_gemm_kernels(&cuda->kernels);
+  nn_cuda_conv_kernels(&cuda->kernels);
+  nn_cuda_pool_kernels(&cuda->kernels);
+  nn_cuda_elementwise_kernels(&cuda->kernels);
+  nn_cuda_channel_kernels(&cuda->kernels);
+  nn_cuda_norm_kernels(&cuda->kernels);
+  nn_cuda_loss_kernels(&cuda->kernels);
+  nn_cuda_sequence_kernels(&cuda->kernels);
+  nn_cuda_random_kernels(&cuda->kernels);
+  nn_cuda_augment_kernels(&cuda->kernels);
+  nn_cuda_optimizer_kernels(&cuda->kernels);
+  snprintf(b->name, sizeof b->name, "cuda:%d%s", index, cuda->tf32 ? ",tf32" : "");
+  b->kernels = &cuda->kernels;
+  b->threads = 1;
+  b->allocate = cuda_allocate;
+  b->release = cuda_release;
+  b->upload = cuda_upload;
+  b->download = cuda_download;
+  b->check = cuda_check;
+  b->finish = cuda_finish;
+  b->destroy = cuda_destroy;
+  b->data = cuda;
+}
+
+extern "C" BtStatus nn_cuda_open(BtContext *ctx, int index, int tf32, NnBackend **backend) {
+  *backend = NULL;
+  BtStatus st = find_device(ctx, index);
+  if (st < 0) return st;
+  NnCuda *cuda = (NnCuda *)calloc(1, sizeof *cuda);
+  if (!cuda) return bt_fail_memory(ctx, "cuda backend", sizeof *cuda);
+  cuda->device = index;
+  cuda->tf32 = tf32;
+  set_tables(cuda, index);
+  st = open_libraries(ctx, cuda);
+  if (st >= 0) st = cuda_finish(ctx, &cuda->backend);
+  if (st < 0)
+    cuda_destroy(&cuda->backend);
+  else
+    *backend = &cuda->backend;
+  return st;
+}

@@ -1,0 +1,69 @@
+/* tests/nn/cuda_emulation/cuda_runtime.h: enough of CUDA to run the kernels of src/nn on a CPU.
+ *
+ * In place of the toolkit's headers it has the .cu files compile as C++, unchanged. A kernel's blocks run one
+ * after the other; a block's threads run one after the other up to a barrier, where each waits on a stack of
+ * its own until the last has come. The order of threads and blocks can be chosen (emulation.h): sums that
+ * depend on it, or values read before the barrier that they need, show as different bits. Device memory is
+ * fresh from malloc and full of NaN, so that sanitizers and NaN find what is read outside of it or before it
+ * is written.
+ *
+ * What it cannot show: how memory is seen by threads that run at the same time, anything about speed, and
+ * what cuBLAS and cuDNN do; those are plain loops here, which check the arguments that they get. */
+#ifndef BITUNE_CUDA_EMULATION_H
+#define BITUNE_CUDA_EMULATION_H
+
+#include <stddef.h>
+#include <functional>
+
+#define __global__
+#define __device__
+#define __host__
+#define __shared__ static /* one block runs at a time */
+
+struct dim3 {
+  unsigned x, y, z;
+  dim3(unsigned a = 1, unsigned b = 1, unsigned c = 1) : x(a), y(b), z(c) {}
+};
+
+extern dim3 gridDim, blockDim, blockIdx, threadIdx;
+
+void __syncthreads(void);
+int __syncthreads_or(int condition);
+
+void emulate_kernel(dim3 grid, unsigned threads, const std::function<void()> &body);
+
+#define NN_START(cuda, name, grid, ...)                                    \
+  do {                                                                     \
+    emulate_kernel(grid, NN_THREADS, [&] { name##_kernel(__VA_ARGS__); }); \
+    nn_cuda_started((cuda), #name);                                        \
+  } while (0)
+
+enum cudaError_t { cudaSuccess = 0, cudaErrorMemoryAllocation = 2, cudaErrorIllegalAddress = 700 };
+enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost };
+enum cudaDeviceAttr { cudaDevAttrComputeCapabilityMajor, cudaDevAttrComputeCapabilityMinor };
+enum { cudaStreamNonBlocking = 1 };
+#define CUDART_VERSION 0
+
+typedef struct EmulatedStream *cudaStream_t;
+struct cudaFuncAttributes {
+  int version;
+};
+
+cudaError_t cudaGetDeviceCount(int *count);
+cudaError_t cudaSetDevice(int device);
+cudaError_t cudaDriverGetVersion(int *version);
+cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int device);
+cudaError_t cudaFuncGetAttributes(cudaFuncAttributes *attributes, const void *function);
+cudaError_t cudaGetLastError(void);
+const char *cudaGetErrorString(cudaError_t error);
+cudaError_t cudaMalloc(void **memory, size_t bytes);
+cudaError_t cudaFree(void *memory);
+cudaError_t cudaMemGetInfo(size_t *left, size_t *total);
+cudaError_t cudaMemsetAsync(void *memory, int value, size_t bytes, cudaStream_t stream);
+cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind kind,
+                            cudaStream_t stream);
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned flags);
+cudaError_t cudaStreamSynchronize(cudaStream_t stream);
+cudaError_t cudaStreamDestroy(cudaStream_t stream);
+
+#endif

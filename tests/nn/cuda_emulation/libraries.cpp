@@ -1,0 +1,260 @@
+/* Memory, streams and errors of CUDA; cuBLAS and cuDNN as plain loops that check their arguments. */
+#include <cublas_v2.h>
+#include <cudnn.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+extern "C" {
+#include "nn/backend_internal.h"
+}
+
+#include "emulation.h"
+
+#define DEVICES 2
+
+static cudaError_t last_error = cudaSuccess;
+
+/* In place of backend_cuda_load.c. */
+extern "C" BtStatus nn_backend_cuda_open(BtContext *ctx, int index, int tf32, NnBackend **backend) {
+  return nn_cuda_open(ctx, index, tf32, backend);
+}
+
+void emulation_fail(void) { last_error = cudaErrorIllegalAddress; }
+
+cudaError_t cudaGetDeviceCount(int *count) { return *count = DEVICES, cudaSuccess; }
+cudaError_t cudaSetDevice(int device) { return device < DEVICES ? cudaSuccess : cudaErrorIllegalAddress; }
+cudaError_t cudaDriverGetVersion(int *version) { return *version = 0, cudaSuccess; }
+cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr, int) { return *value = 0, cudaSuccess; }
+cudaError_t cudaFuncGetAttributes(cudaFuncAttributes *, const void *) { return cudaSuccess; }
+
+cudaError_t cudaGetLastError(void) {
+  const cudaError_t error = last_error;
+  last_error = cudaSuccess;
+  return error;
+}
+
+const char *cudaGetErrorString(cudaError_t error) {
+  return error == cudaErrorMemoryAllocation ? "out of memory"
+         : error                            ? "an illegal memory access"
+                                            : "no error";
+}
+
+cudaError_t cudaMemGetInfo(size_t *left, size_t *total) {
+  *left = *total = (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE);
+  return cudaSuccess;
+}
+
+cudaError_t cudaMalloc(void **memory, size_t bytes) {
+  size_t left, total;
+  *memory = NULL;
+  cudaMemGetInfo(&left, &total);
+  if (bytes <= total && posix_memalign(memory, 256, bytes) != 0) *memory = NULL;
+  if (!*memory) return last_error = cudaErrorMemoryAllocation;
+  memset(*memory, 0xff, bytes);
+  return cudaSuccess;
+}
+
+cudaError_t cudaFree(void *memory) { return free(memory), cudaSuccess; }
+
+cudaError_t cudaMemsetAsync(void *memory, int value, size_t bytes, cudaStream_t) {
+  return memset(memory, value, bytes), cudaSuccess;
+}
+
+cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind, cudaStream_t) {
+  return memcpy(to, from, bytes), cudaSuccess;
+}
+
+/* Handles and streams hold nothing. */
+template <typename T>
+static void make(T **handle) {
+  *handle = (T *)calloc(1, 16);
+  if (!*handle) abort();
+}
+
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned) { return make(stream), cudaSuccess; }
+cudaError_t cudaStreamSynchronize(cudaStream_t) { return cudaSuccess; }
+cudaError_t cudaStreamDestroy(cudaStream_t stream) { return free(stream), cudaSuccess; }
+
+cublasStatus_t cublasCreate(cublasHandle_t *handle) { return make(handle), CUBLAS_STATUS_SUCCESS; }
+cublasStatus_t cublasDestroy(cublasHandle_t handle) { return free(handle), CUBLAS_STATUS_SUCCESS; }
+cublasStatus_t cublasSetStream(cublasHandle_t, cudaStream_t) { return CUBLAS_STATUS_SUCCESS; }
+cublasStatus_t cublasSetWorkspace(cublasHandle_t, void *, size_t) { return CUBLAS_STATUS_SUCCESS; }
+cublasStatus_t cublasSetMathMode(cublasHandle_t, cublasMath_t) { return CUBLAS_STATUS_SUCCESS; }
+cublasStatus_t cublasSetAtomicsMode(cublasHandle_t, cublasAtomicsMode_t) { return CUBLAS_STATUS_SUCCESS; }
+const char *cublasGetStatusString(cublasStatus_t status) { return status ? "invalid value" : "success"; }
+
+cublasStatus_t cublasSgemm_64(cublasHandle_t, cublasOperation_t op_a, cublasOperation_t op_b, int64_t m,
+                              int64_t n, int64_t k, const float *alpha, const float *A, int64_t lda,
+                              const float *B, int64_t ldb, const float *beta, float *C, int64_t ldc) {
+  if (m < 1 || n < 1 || k < 1 || lda < (op_a == CUBLAS_OP_N ? m : k) || ldb < (op_b == CUBLAS_OP_N ? k : n) ||
+      ldc < m)
+    return CUBLAS_STATUS_INVALID_VALUE;
+  for (int64_t j = 0; j < n; j++)
+    for (int64_t i = 0; i < m; i++) {
+      float sum = 0, *c = C + j * ldc + i;
+      for (int64_t l = 0; l < k; l++)
+        sum += A[op_a == CUBLAS_OP_N ? l * lda + i : i * lda + l] *
+               B[op_b == CUBLAS_OP_N ? j * ldb + l : l * ldb + j];
+      *c = *alpha * sum + (*beta == 0 ? 0 : *beta * *c);
+    }
+  return CUBLAS_STATUS_SUCCESS;
+}
+
+size_t cudnnGetVersion(void) { return 0; }
+const char *cudnnGetErrorString(cudnnStatus_t status) { return status ? "bad parameter" : "success"; }
+cudnnStatus_t cudnnCreate(cudnnHandle_t *handle) { return make(handle), CUDNN_STATUS_SUCCESS; }
+cudnnStatus_t cudnnDestroy(cudnnHandle_t handle) { return free(handle), CUDNN_STATUS_SUCCESS; }
+cudnnStatus_t cudnnSetStream(cudnnHandle_t, cudaStream_t) { return CUDNN_STATUS_SUCCESS; }
+
+cudnnStatus_t cudnnCreateTensorDescriptor(cudnnTensorDescriptor_t *t) {
+  return make(t), CUDNN_STATUS_SUCCESS;
+}
+cudnnStatus_t cudnnDestroyTensorDescriptor(cudnnTensorDescriptor_t t) {
+  return free(t), CUDNN_STATUS_SUCCESS;
+}
+cudnnStatus_t cudnnCreateFilterDescriptor(cudnnFilterDescriptor_t *f) {
+  return make(f), CUDNN_STATUS_SUCCESS;
+}
+cudnnStatus_t cudnnDestroyFilterDescriptor(cudnnFilterDescriptor_t f) {
+  return free(f), CUDNN_STATUS_SUCCESS;
+}
+cudnnStatus_t cudnnCreateConvolutionDescriptor(cudnnConvolutionDescriptor_t *c) {
+  return make(c), CUDNN_STATUS_SUCCESS;
+}
+cudnnStatus_t cudnnDestroyConvolutionDescriptor(cudnnConvolutionDescriptor_t c) {
+  return free(c), CUDNN_STATUS_SUCCESS;
+}
+
+cudnnStatus_t cudnnSetTensor4dDescriptor(cudnnTensorDescriptor_t t, cudnnTensorFormat_t, cudnnDataType_t,
+                                         int n, int c, int h, int w) {
+  if (n < 1 || c < 1 || h < 1 || w < 1) return CUDNN_STATUS_BAD_PARAM;
+  *t = {n, c, h, w};
+  return CUDNN_STATUS_SUCCESS;
+}
+
+cudnnStatus_t cudnnSetFilter4dDescriptor(cudnnFilterDescriptor_t f, cudnnDataType_t type,
+                                         cudnnTensorFormat_t format, int k, int c, int h, int w) {
+  return cudnnSetTensor4dDescriptor(f, format, type, k, c, h, w);
+}
+
+cudnnStatus_t cudnnSetConvolution2dDescriptor(cudnnConvolutionDescriptor_t c, int pad_h, int pad_w,
+                                              int stride_h, int stride_w, int dilation_h, int dilation_w,
+                                              cudnnConvolutionMode_t, cudnnDataType_t) {
+  if (pad_h != pad_w || stride_h != stride_w || stride_h < 1 || dilation_h != 1 || dilation_w != 1)
+    return CUDNN_STATUS_BAD_PARAM;
+  *c = {pad_h, stride_h, CUDNN_DEFAULT_MATH};
+  return CUDNN_STATUS_SUCCESS;
+}
+
+cudnnStatus_t cudnnSetConvolutionMathType(cudnnConvolutionDescriptor_t c, cudnnMathType_t math) {
+  return c->math = math, CUDNN_STATUS_SUCCESS;
+}
+
+/* One that is not deterministic, one that needs more memory than there is, one that rounds its factors, and a
+ * good one: only that one is accepted below. */
+template <typename Performance, typename Algorithm>
+static cudnnStatus_t list(int most, int *count, Performance *listed, Algorithm good) {
+  const Algorithm bad = (Algorithm)0;
+  const Performance all[] = {{bad, CUDNN_STATUS_SUCCESS, 1, 0, CUDNN_NON_DETERMINISTIC, CUDNN_FMA_MATH},
+                             {bad, CUDNN_STATUS_SUCCESS, 2, SIZE_MAX, CUDNN_DETERMINISTIC, CUDNN_FMA_MATH},
+                             {bad, CUDNN_STATUS_SUCCESS, 3, 0, CUDNN_DETERMINISTIC, CUDNN_TENSOR_OP_MATH},
+                             {good, CUDNN_STATUS_SUCCESS, 4, 1024, CUDNN_DETERMINISTIC, CUDNN_FMA_MATH},
+                             {bad, CUDNN_STATUS_BAD_PARAM, -1, 0, CUDNN_DETERMINISTIC, CUDNN_FMA_MATH}};
+  *count = most < 5 ? most : 5;
+  for (int i = 0; i < *count; i++) listed[i] = all[i];
+  return CUDNN_STATUS_SUCCESS;
+}
+
+cudnnStatus_t cudnnGetConvolutionForwardAlgorithm_v7(cudnnHandle_t, cudnnTensorDescriptor_t,
+                                                     cudnnFilterDescriptor_t, cudnnConvolutionDescriptor_t,
+                                                     cudnnTensorDescriptor_t, int most, int *count,
+                                                     cudnnConvolutionFwdAlgoPerf_t *listed) {
+  return list(most, count, listed, CUDNN_CONVOLUTION_FWD_ALGO_WINOGRAD_NONFUSED);
+}
+
+cudnnStatus_t cudnnGetConvolutionBackwardDataAlgorithm_v7(cudnnHandle_t, cudnnFilterDescriptor_t,
+                                                          cudnnTensorDescriptor_t,
+                                                          cudnnConvolutionDescriptor_t,
+                                                          cudnnTensorDescriptor_t, int most, int *count,
+                                                          cudnnConvolutionBwdDataAlgoPerf_t *listed) {
+  return list(most, count, listed, CUDNN_CONVOLUTION_BWD_DATA_ALGO_1);
+}
+
+cudnnStatus_t cudnnGetConvolutionBackwardFilterAlgorithm_v7(cudnnHandle_t, cudnnTensorDescriptor_t,
+                                                            cudnnTensorDescriptor_t,
+                                                            cudnnConvolutionDescriptor_t,
+                                                            cudnnFilterDescriptor_t, int most, int *count,
+                                                            cudnnConvolutionBwdFilterAlgoPerf_t *listed) {
+  return list(most, count, listed, CUDNN_CONVOLUTION_BWD_FILTER_ALGO_1);
+}
+
+enum What { FORWARD, DATA, FILTER };
+
+static size_t size_of(const EmulatedTensor *t) {
+  return (size_t)t->n * (size_t)t->c * (size_t)t->h * (size_t)t->w;
+}
+
+/* All three run over the same products; `out` is the one that is written. */
+static cudnnStatus_t convolve(What what, const EmulatedTensor *x, const EmulatedTensor *w,
+                              const EmulatedTensor *y, const EmulatedConvolution *c, const float *a,
+                              const float *b, void *work, size_t bytes, float beta, float *out) {
+  const EmulatedTensor *target = what == FORWARD ? y : what == DATA ? x : w;
+  if (w->c != x->c || y->n != x->n || y->c != w->n || y->h != (x->h + 2 * c->pad - w->h) / c->stride + 1 ||
+      y->w != (x->w + 2 * c->pad - w->w) / c->stride + 1 || c->math != CUDNN_FMA_MATH || bytes < 1024)
+    return CUDNN_STATUS_BAD_PARAM;
+  memset(work, 0xff, bytes); /* it must be there, and nothing else may lie in it */
+  for (size_t i = 0; i < size_of(target); i++) out[i] = beta == 0 ? 0 : beta * out[i];
+  for (int n = 0; n < y->n; n++)
+    for (int k = 0; k < y->c; k++)
+      for (int oy = 0; oy < y->h; oy++)
+        for (int ox = 0; ox < y->w; ox++)
+          for (int q = 0; q < w->c; q++)
+            for (int i = 0; i < w->h; i++)
+              for (int j = 0; j < w->w; j++) {
+                const int iy = oy * c->stride + i - c->pad, ix = ox * c->stride + j - c->pad;
+                if (iy < 0 || ix < 0 || iy >= x->h || ix >= x->w) continue;
+                const size_t at_x = (((size_t)n * x->c + q) * x->h + iy) * x->w + ix,
+                             at_w = (((size_t)k * w->c + q) * w->h + i) * w->w + j,
+                             at_y = (((size_t)n * y->c + k) * y->h + oy) * y->w + ox;
+                if (what == FORWARD) out[at_y] += a[at_x] * b[at_w];
+                if (what == DATA) out[at_x] += a[at_w] * b[at_y];
+                if (what == FILTER) out[at_w] += a[at_x] * b[at_y];
+              }
+  return CUDNN_STATUS_SUCCESS;
+}
+
+cudnnStatus_t cudnnConvolutionForward(cudnnHandle_t, const void *alpha, cudnnTensorDescriptor_t x,
+                                      const void *x_data, cudnnFilterDescriptor_t w, const void *w_data,
+                                      cudnnConvolutionDescriptor_t c, cudnnConvolutionFwdAlgo_t algorithm,
+                                      void *work, size_t bytes, const void *beta, cudnnTensorDescriptor_t y,
+                                      void *y_data) {
+  if (*(const float *)alpha != 1 || algorithm != CUDNN_CONVOLUTION_FWD_ALGO_WINOGRAD_NONFUSED)
+    return CUDNN_STATUS_BAD_PARAM;
+  return convolve(FORWARD, x, w, y, c, (const float *)x_data, (const float *)w_data, work, bytes,
+                  *(const float *)beta, (float *)y_data);
+}
+
+cudnnStatus_t cudnnConvolutionBackwardData(cudnnHandle_t, const void *alpha, cudnnFilterDescriptor_t w,
+                                           const void *w_data, cudnnTensorDescriptor_t y, const void *y_data,
+                                           cudnnConvolutionDescriptor_t c,
+                                           cudnnConvolutionBwdDataAlgo_t algorithm, void *work, size_t bytes,
+                                           const void *beta, cudnnTensorDescriptor_t x, void *x_data) {
+  if (*(const float *)alpha != 1 || algorithm != CUDNN_CONVOLUTION_BWD_DATA_ALGO_1)
+    return CUDNN_STATUS_BAD_PARAM;
+  return convolve(DATA, x, w, y, c, (const float *)w_data, (const float *)y_data, work, bytes,
+                  *(const float *)beta, (float *)x_data);
+}
+
+cudnnStatus_t cudnnConvolutionBackwardFilter(cudnnHandle_t, const void *alpha, cudnnTensorDescriptor_t x,
+                                             const void *x_data, cudnnTensorDescriptor_t y,
+                                             const void *y_data, cudnnConvolutionDescriptor_t c,
+                                             cudnnConvolutionBwdFilterAlgo_t algorithm, void *work,
+                                             size_t bytes, const void *beta, cudnnFilterDescriptor_t w,
+                                             void *w_data) {
+  if (*(const float *)alpha != 1 || algorithm != CUDNN_CONVOLUTION_BWD_FILTER_ALGO_1)
+    return CUDNN_STATUS_BAD_PARAM;
+  return convolve(FILTER, x, w, y, c, (const float *)x_data, (const float *)y_data, work, bytes,
+                  *(const float *)beta, (float *)w_data);
+}
