@@ -1,7 +1,9 @@
-/* Layers of the networks in the documentation: seconds and rates of forward and backward runs on the CPU,
- * against a large matrix product and, for convolutions, oneDNN. bench_nn [THREADS] */
+/* Layers of the networks in the documentation: seconds and rates of forward and backward runs, against a
+ * large matrix product and, on the CPU, for convolutions, oneDNN. bench_nn [THREADS | DEVICE], such as cuda
+ * or cuda,tf32; exit code 77 where the device is not there. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "bench_nn.h"
@@ -9,6 +11,8 @@
 #include "nn/ops.h"
 
 #define REPEATS 15
+
+static int on_cpu = 1;
 
 double bench_seconds(void) {
   struct timespec t;
@@ -22,25 +26,72 @@ static void must(BtStatus st, const BtContext *ctx) {
   exit(1);
 }
 
-static NnReal *numbers(size_t n) {
+NnReal *bench_numbers(NnBackend *b, size_t n) {
+  BtContext ctx;
+  void *memory;
   NnReal *x = malloc(n * sizeof *x);
+  bt_context_init(&ctx);
   if (!x) exit(1);
   for (size_t i = 0; i < n; i++) x[i] = (NnReal)((double)(i % 13) * 0.1 - 0.6);
-  return x;
+  must(b->allocate(&ctx, b, n * sizeof *x, &memory), &ctx);
+  must(b->upload(&ctx, b, memory, x, n * sizeof *x), &ctx);
+  free(x);
+  return memory;
+}
+
+double bench_best(NnBackend *b, BenchCall *call, void *user) {
+  BtContext ctx;
+  double best = 1e9;
+  bt_context_init(&ctx);
+  /* A device is given enough to do that its start does not count. */
+  const int calls = on_cpu ? 1 : 20;
+  for (int i = 0; i < REPEATS; i++) {
+    const double start = bench_seconds();
+    for (int k = 0; k < calls; k++) call(b, user);
+    must(b->finish(&ctx, b), &ctx);
+    const double t = (bench_seconds() - start) / calls;
+    if (t < best) best = t;
+  }
+  return best;
+}
+
+typedef struct {
+  NnConv conv;
+  size_t m, n, k;
+  NnReal *x, *w, *y, *work;
+} Arrays;
+
+static void call_gemm(NnBackend *b, void *user) {
+  const Arrays *a = user;
+  b->kernels->gemm(b, 0, 1, a->m, a->n, a->k, 1, a->x, a->k, a->w, a->k, 0, a->y, a->n);
+}
+static void call_forward(NnBackend *b, void *user) {
+  const Arrays *a = user;
+  b->kernels->conv2d(b, &a->conv, a->x, a->w, 0, a->y, a->work);
+}
+static void call_data(NnBackend *b, void *user) {
+  const Arrays *a = user;
+  b->kernels->conv2d_data(b, &a->conv, a->w, a->y, 0, a->x, a->work);
+}
+static void call_filter(NnBackend *b, void *user) {
+  const Arrays *a = user;
+  b->kernels->conv2d_filter(b, &a->conv, a->x, a->y, 0, a->w, a->work);
+}
+
+static void release(NnBackend *b, Arrays *a) {
+  b->release(b, a->x);
+  b->release(b, a->w);
+  b->release(b, a->y);
+  if (a->work) b->release(b, a->work);
 }
 
 static void gemm_rate(NnBackend *b, size_t m, size_t n, size_t k) {
-  NnReal *A = numbers(m * k), *B = numbers(n * k), *C = numbers(m * n);
-  double best = 1e9;
-  for (int i = 0; i < REPEATS; i++) {
-    const double start = bench_seconds();
-    b->kernels->gemm(b, 0, 1, m, n, k, 1, A, k, B, k, 0, C, n);
-    const double t = bench_seconds() - start;
-    if (t < best) best = t;
-  }
-  printf("gemm %5zu x %5zu x %5zu             %8.2f ms  %6.1f GFLOP/s\n", m, n, k, 1e3 * best,
+  Arrays a = {.m = m, .n = n, .k = k};
+  a.x = bench_numbers(b, m * k), a.w = bench_numbers(b, n * k), a.y = bench_numbers(b, m * n);
+  const double best = bench_best(b, call_gemm, &a);
+  printf("gemm %5zu x %5zu x %5zu             %8.3f ms  %8.1f GFLOP/s\n", m, n, k, 1e3 * best,
          2e-9 * (double)m * (double)n * (double)k / best);
-  free(A), free(B), free(C);
+  release(b, &a);
 }
 
 static void conv_row(NnBackend *b, const char *name, NnConv c) {
@@ -50,31 +101,26 @@ static void conv_row(NnBackend *b, const char *name, NnConv c) {
                out = c.batch * c.filters * c.out_height * c.out_width;
   const size_t size = c.filters * c.channels * c.kernel_height * c.kernel_width;
   const double gflop = 2e-9 * (double)out * (double)(size / c.filters);
-  NnReal *x = numbers(in), *w = numbers(size), *y = numbers(out),
-         *work = numbers(b->kernels->conv2d_work(b, &c));
-  ConvTimes t = {1e9, 1e9, 1e9};
-  for (int i = 0; i < REPEATS; i++) {
-    const double t0 = bench_seconds();
-    b->kernels->conv2d(b, &c, x, w, 0, y, work);
-    const double t1 = bench_seconds();
-    b->kernels->conv2d_data(b, &c, w, y, 0, x, work);
-    const double t2 = bench_seconds();
-    b->kernels->conv2d_filter(b, &c, x, y, 0, w, work);
-    const double t3 = bench_seconds();
-    if (t1 - t0 < t.forward) t.forward = t1 - t0;
-    if (t2 - t1 < t.data) t.data = t2 - t1;
-    if (t3 - t2 < t.filter) t.filter = t3 - t2;
-    for (size_t k = 0; k < size; k++) w[k] = (NnReal)0.01;
-    for (size_t k = 0; k < in; k++) x[k] = (NnReal)0.01;
+  Arrays a = {.conv = c};
+  a.x = bench_numbers(b, in), a.w = bench_numbers(b, size), a.y = bench_numbers(b, out);
+  a.work = bench_numbers(b, b->kernels->conv2d_work(b, &c));
+  ConvTimes t;
+  t.forward = bench_best(b, call_forward, &a);
+  b->kernels->fill(b, size, (NnReal)0.01, a.w); /* results of the one are factors of the next */
+  t.data = bench_best(b, call_data, &a);
+  b->kernels->fill(b, in, (NnReal)0.01, a.x);
+  t.filter = bench_best(b, call_filter, &a);
+  printf("%-22s %6.2f GFLOP %6.1f MB  here %7.3f %7.3f %7.3f ms %8.1f GFLOP/s", name, gflop,
+         4e-6 * (double)(in + out + size), 1e3 * t.forward, 1e3 * t.data, 1e3 * t.filter,
+         3 * gflop / (t.forward + t.data + t.filter));
+  if (on_cpu) {
+    const ConvTimes plain = bench_onednn(&c, 1), best = bench_onednn(&c, 0);
+    if (plain.forward > 0)
+      printf("  oneDNN nchw %7.2f %7.2f %7.2f ms, own layout %7.2f %7.2f %7.2f ms", 1e3 * plain.forward,
+             1e3 * plain.data, 1e3 * plain.filter, 1e3 * best.forward, 1e3 * best.data, 1e3 * best.filter);
   }
-  const ConvTimes plain = bench_onednn(&c, 1), best = bench_onednn(&c, 0);
-  printf("%-22s %6.2f GFLOP  here %7.2f %7.2f %7.2f ms %6.1f GFLOP/s", name, gflop, 1e3 * t.forward,
-         1e3 * t.data, 1e3 * t.filter, 3 * gflop / (t.forward + t.data + t.filter));
-  if (plain.forward > 0)
-    printf("  oneDNN nchw %7.2f %7.2f %7.2f ms, own layout %7.2f %7.2f %7.2f ms", 1e3 * plain.forward,
-           1e3 * plain.data, 1e3 * plain.filter, 1e3 * best.forward, 1e3 * best.data, 1e3 * best.filter);
   printf("\n");
-  free(x), free(w), free(y), free(work);
+  release(b, &a);
 }
 
 /* One training run (forward, backward) of a graph, the least of several. */
@@ -85,6 +131,7 @@ static double graph_time(BtContext *ctx, NnGraph *g, NnId loss, NnResponseMode m
     const double start = bench_seconds();
     must(nn_graph_forward(ctx, g, &run), ctx);
     must(nn_graph_gradient(ctx, g, loss, groups), ctx);
+    must(nn_graph_backend(g)->finish(ctx, nn_graph_backend(g)), ctx);
     const double t = bench_seconds() - start;
     if (t < best) best = t;
   }
@@ -96,14 +143,36 @@ static void initial(BtContext *ctx, NnGraph *g) {
     if (nn_graph_group(g, i)) must(nn_initial_uniform(ctx, g, i, 1, 0.02), ctx);
 }
 
+/* Products of one forward run, 2 flops each: W x of all layers. */
+static double forward_gflop(const NnGraph *g) {
+  double sum = 0;
+  for (NnId i = 0; i < nn_graph_nodes(g); i++) {
+    const char *op = nn_graph_op(g, i);
+    if (strcmp(op, "linear") != 0 && strcmp(op, "conv2d") != 0) continue;
+    /* The layer's weights are the parameters NAMEW before it; each is used once for every place of the
+     * output. */
+    const NnShape y = nn_graph_shape(g, i);
+    NnId w = i;
+    while (w > 0 && !(nn_graph_group(g, w) == NN_GENERAL && nn_graph_shape(g, w).dims > 1)) w--;
+    const double places = y.dims == 3 ? (double)(y.dim[1] * y.dim[2]) : y.dims == 2 ? (double)y.dim[0] : 1;
+    sum += 2e-9 * (double)nn_graph_max_batch(g) * places * (double)nn_shape_size(nn_graph_shape(g, w));
+  }
+  return sum;
+}
+
 static void report(BtContext *ctx, NnGraph *g, NnId loss, const char *name) {
   must(nn_graph_close(ctx, g), ctx);
   initial(ctx, g);
+  const double gflop = 3 * forward_gflop(g); /* forward, gradients in data and in weights */
   const double plain = graph_time(ctx, g, loss, NN_RESPONSE_OFF, NN_GENERAL);
   const double full = graph_time(ctx, g, loss, NN_RESPONSE_FULL, NN_GENERAL | NN_RESPONSE);
   const double linearised = graph_time(ctx, g, loss, NN_RESPONSE_LINEARISED, NN_RESPONSE);
-  printf("%-34s plain %8.1f ms, response %8.1f ms, linearised %8.1f ms; general + linearised / plain %.2f\n",
-         name, 1e3 * plain, 1e3 * full, 1e3 * linearised, (plain + linearised) / plain);
+  printf(
+      "%-34s plain %8.2f ms, response %8.2f ms, linearised %8.2f ms; general + linearised / plain %.2f; "
+      "plain "
+      "%.2f GFLOP, %.0f GFLOP/s, arena %.0f MB\n",
+      name, 1e3 * plain, 1e3 * full, 1e3 * linearised, (plain + linearised) / plain, gflop, gflop / plain,
+      1e-6 * (double)nn_graph_bytes(g));
   nn_graph_destroy(g);
 }
 
@@ -179,7 +248,7 @@ static void lstm(BtContext *ctx, NnBackend *b) {
   const double t = graph_time(ctx, g, loss, NN_RESPONSE_OFF, NN_GENERAL);
   /* 2·2·4N·N products forward; the same for the weights, and for h, not for x, backward. */
   const double gflop = 1e-9 * 40.0 * T * 4 * N * N * 2 * (2 + 2 + 1);
-  printf("LSTM layer 650, batch 40, %d steps     plain %8.1f ms, %6.1f GFLOP/s\n", T, 1e3 * t, gflop / t);
+  printf("LSTM layer 650, batch 40, %d steps     plain %8.2f ms, %6.1f GFLOP/s\n", T, 1e3 * t, gflop / t);
   nn_graph_destroy(g);
 }
 
@@ -187,9 +256,17 @@ int main(int argc, char **argv) {
   BtContext ctx;
   NnBackend *b;
   bt_context_init(&ctx);
-  must(nn_backend_open(&ctx, "cpu", argc > 1 ? atoi(argv[1]) : 0, &b), &ctx);
-  printf("%d threads; convolutions: forward, data gradient, filter gradient, least of %d\n", b->threads,
-         REPEATS);
+  const int threads = argc > 1 ? atoi(argv[1]) : 0;
+  const char *device = argc > 1 && threads <= 0 ? argv[1] : "cpu";
+  const BtStatus st = nn_backend_open(&ctx, device, threads, &b);
+  if (st == BT_ERR_UNSUPPORTED) {
+    printf("SKIPPED: %s\n", ctx.error);
+    return 77;
+  }
+  must(st, &ctx);
+  on_cpu = strcmp(b->name, "cpu") == 0;
+  printf("%s, %d threads; convolutions: forward, data gradient, filter gradient, least of %d\n", b->name,
+         b->threads, REPEATS);
   gemm_rate(b, 2048, 2048, 2048);
   gemm_rate(b, 128, 1200, 1200);
   gemm_rate(b, 128, 4096, 4096);
@@ -263,6 +340,7 @@ int main(int argc, char **argv) {
                     .kernel_width = 3,
                     .stride = 1,
                     .pad = 1});
+  bench_kernels(b);
   mlp(&ctx, b);
   simple_cnn(&ctx, b);
   lstm(&ctx, b);

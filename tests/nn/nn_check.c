@@ -22,7 +22,7 @@ int nn_test_main(int argc, char **argv, const char *suite, const BtTest *tests, 
   return bt_test_main(suite, tests, count);
 }
 
-int nn_test_on_device(void) { return strcmp(device, "cpu") != 0; }
+const char *nn_test_device(void) { return device; }
 
 NnBackend *nn_test_backend(int threads) {
   BtContext ctx;

@@ -32,8 +32,8 @@ typedef struct {
 int nn_test_main(int argc, char **argv, const char *suite, const BtTest *tests, size_t count);
 /* NULL and a failed check where it cannot be opened. */
 NnBackend *nn_test_backend(int threads);
-/* False on the CPU. */
-int nn_test_on_device(void);
+/* The device's name. */
+const char *nn_test_device(void);
 
 /* A copy of x [n] in the backend's memory, NULL for NULL; nn_take brings it back and releases it. */
 NnReal *nn_put(NnBackend *b, const NnReal *x, size_t n);
