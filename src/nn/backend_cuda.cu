@@ -1,6 +1,6 @@
 /* The CUDA backend: one device, one stream. Kernels are queued behind each other; check() looks at errors
- * without waiting, download() and finish() wait. Uploads copy from pageable memory, which the driver stages
- * before it returns, so that the caller may change its buffer at once. */
+ * without waiting, download() and finish() wait. Uploads go through pinned buffers in turn: the caller may
+ * change its own at once, and the device takes the data when it comes to it. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,7 +31,8 @@ void nn_cuda_fail(NnCuda *cuda, BtStatus status, const char *format, ...) {
 void nn_cuda_started(NnCuda *cuda, const char *kernel) {
   const cudaError_t error = cudaGetLastError();
   if (error != cudaSuccess)
-    nn_cuda_fail(cuda, BT_ERR_LIBRARY, "kernel %s: %s", kernel, cudaGetErrorString(error));
+    nn_cuda_fail(cuda, BT_ERR_LIBRARY, "kernel %s or one before it: %s; CUDA_LAUNCH_BLOCKING=1 tells which",
+                 kernel, cudaGetErrorString(error));
 }
 
 static BtStatus report(BtContext *ctx, NnCuda *cuda) {
@@ -54,25 +55,33 @@ static BtStatus cuda_finish(BtContext *ctx, NnBackend *b) {
   return report(ctx, cuda);
 }
 
-static BtStatus cuda_allocate(BtContext *ctx, NnBackend *b, size_t bytes, void **memory) {
-  NnCuda *cuda = nn_cuda(b);
+/* Memory that is not zeroed. */
+static BtStatus reserve(BtContext *ctx, NnCuda *cuda, size_t bytes, void **memory) {
   size_t left = 0, total = 0;
   *memory = NULL;
-  cudaError_t error = cudaMalloc(memory, bytes ? bytes : 1);
-  if (error == cudaErrorMemoryAllocation) {
-    (void)cudaGetLastError();
-    (void)cudaMemGetInfo(&left, &total);
-    return bt_fail(
-        ctx, BT_ERR_MEMORY,
-        "%s: the network needs %.0f bytes (%.0f MiB), of %.0f MiB %.0f MiB are free; use a smaller batch",
-        b->name, (double)bytes, (double)bytes * MIB, (double)total * MIB, (double)left * MIB);
-  }
-  if (error == cudaSuccess) error = cudaMemsetAsync(*memory, 0, bytes ? bytes : 1, cuda->stream);
+  const cudaError_t error = cudaMalloc(memory, bytes);
   if (error == cudaSuccess) return BT_OK;
-  if (*memory) (void)cudaFree(*memory);
   *memory = NULL;
   (void)cudaGetLastError();
-  return bt_fail(ctx, BT_ERR_LIBRARY, "%s: allocation: %s", b->name, cudaGetErrorString(error));
+  if (error != cudaErrorMemoryAllocation)
+    return bt_fail(ctx, BT_ERR_LIBRARY, "%s: allocation: %s", cuda->backend.name, cudaGetErrorString(error));
+  (void)cudaMemGetInfo(&left, &total);
+  return bt_fail(
+      ctx, BT_ERR_MEMORY, "%s: needs %.0f bytes (%.0f MiB); %.0f of %.0f MiB are free; use a smaller batch",
+      cuda->backend.name, (double)bytes, (double)bytes * MIB, (double)left * MIB, (double)total * MIB);
+}
+
+static BtStatus cuda_allocate(BtContext *ctx, NnBackend *b, size_t bytes, void **memory) {
+  NnCuda *cuda = nn_cuda(b);
+  if (bytes == 0) bytes = 1;
+  const BtStatus st = reserve(ctx, cuda, bytes, memory);
+  if (st < 0) return st;
+  const cudaError_t error = cudaMemsetAsync(*memory, 0, bytes, cuda->stream);
+  if (error == cudaSuccess) return BT_OK;
+  (void)cudaFree(*memory);
+  (void)cudaGetLastError();
+  *memory = NULL;
+  return bt_fail(ctx, BT_ERR_LIBRARY, "%s: zeroing: %s", b->name, cudaGetErrorString(error));
 }
 
 static void cuda_release(NnBackend *b, void *memory) {
@@ -83,8 +92,17 @@ static void cuda_release(NnBackend *b, void *memory) {
 
 static BtStatus cuda_upload(BtContext *ctx, NnBackend *b, void *device, const void *host, size_t bytes) {
   NnCuda *cuda = nn_cuda(b);
-  const cudaError_t error =
-      bytes ? cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, cuda->stream) : cudaSuccess;
+  cudaError_t error = cudaSuccess;
+  for (size_t at = 0; at < bytes && error == cudaSuccess; at += NN_STAGE_BYTES) {
+    const int k = cuda->next_stage;
+    const size_t part = nn_min(bytes - at, NN_STAGE_BYTES);
+    cuda->next_stage = (k + 1) % NN_STAGES;
+    error = cudaEventSynchronize(cuda->staged[k]);
+    if (error != cudaSuccess) break;
+    memcpy(cuda->stage[k], (const char *)host + at, part);
+    error = cudaMemcpyAsync((char *)device + at, cuda->stage[k], part, cudaMemcpyHostToDevice, cuda->stream);
+    if (error == cudaSuccess) error = cudaEventRecord(cuda->staged[k], cuda->stream);
+  }
   if (error != cudaSuccess) {
     (void)cudaGetLastError();
     nn_cuda_fail(cuda, BT_ERR_LIBRARY, "upload of %zu bytes: %s", bytes, cudaGetErrorString(error));
@@ -111,6 +129,10 @@ static void cuda_destroy(NnBackend *b) {
   if (cuda->cublas) (void)cublasDestroy(cuda->cublas);
   if (cuda->blas_work) (void)cudaFree(cuda->blas_work);
   if (cuda->partial) (void)cudaFree(cuda->partial);
+  for (int k = 0; k < NN_STAGES; k++) {
+    if (cuda->staged[k]) (void)cudaEventDestroy(cuda->staged[k]);
+    if (cuda->stage[k]) (void)cudaFreeHost(cuda->stage[k]);
+  }
   if (cuda->stream) (void)cudaStreamDestroy(cuda->stream);
   free(cuda);
 }
@@ -143,12 +165,15 @@ static BtStatus find_device(BtContext *ctx, int index) {
 }
 
 static BtStatus open_libraries(BtContext *ctx, NnCuda *cuda) {
-  const cudaError_t created = cudaStreamCreateWithFlags(&cuda->stream, cudaStreamNonBlocking);
+  cudaError_t created = cudaStreamCreateWithFlags(&cuda->stream, cudaStreamNonBlocking);
+  for (int k = 0; k < NN_STAGES && created == cudaSuccess; k++) {
+    created = cudaMallocHost(&cuda->stage[k], NN_STAGE_BYTES);
+    if (created == cudaSuccess) created = cudaEventCreateWithFlags(&cuda->staged[k], cudaEventDisableTiming);
+  }
   if (created != cudaSuccess)
     return bt_fail(ctx, BT_ERR_LIBRARY, "%s: %s", cuda->backend.name, cudaGetErrorString(created));
-  BtStatus st = cuda_allocate(ctx, &cuda->backend, BLAS_WORK, &cuda->blas_work);
-  if (st >= 0)
-    st = cuda_allocate(ctx, &cuda->backend, 2 * NN_PARTIALS * sizeof *cuda->partial, (void **)&cuda->partial);
+  BtStatus st = reserve(ctx, cuda, BLAS_WORK, &cuda->blas_work);
+  if (st >= 0) st = reserve(ctx, cuda, 2 * NN_PARTIALS * sizeof *cuda->partial, (void **)&cuda->partial);
   if (st < 0) return st;
 
   cublasStatus_t blas = cublasCreate(&cuda->cublas);

@@ -28,6 +28,9 @@ extern "C" {
 #define NN_SUM_BLOCKS ((size_t)512)   /* of a reduction                                       */
 #define NN_PARTIALS ((size_t)1 << 20) /* partial sums that a reduction may keep              */
 
+#define NN_STAGES 4 /* uploads that may wait for the device at a time */
+#define NN_STAGE_BYTES ((size_t)2 << 20)
+
 typedef struct NnConvPlan NnConvPlan;
 
 typedef struct {
@@ -38,6 +41,9 @@ typedef struct {
   cublasHandle_t cublas;
   cudnnHandle_t cudnn;
   void *blas_work;
+  void *stage[NN_STAGES];        /* [NN_STAGE_BYTES] of pinned memory on the host */
+  cudaEvent_t staged[NN_STAGES]; /* once the copy from it is done */
+  int next_stage;
   double *partial;   /* [2 · NN_PARTIALS] on the device */
   NnConvPlan *plans; /* cuda_conv.cu, a list            */
   BtStatus status;   /* of the first error since the last finish() */

@@ -4,11 +4,13 @@
  * after the other; a block's threads run one after the other up to a barrier, where each waits on a stack of
  * its own until the last has come. The order of threads and blocks can be chosen (emulation.h): sums that
  * depend on it, or values read before the barrier that they need, show as different bits. Device memory is
- * fresh from malloc and full of NaN, so that sanitizers and NaN find what is read outside of it or before it
- * is written.
+ * full of NaN at first and cannot be touched but by kernels and copies; it ends where its page ends, as
+ * nearly as its alignment allows. With the address sanitizer it is plain memory instead, whose ends that
+ * watches.
  *
- * What it cannot show: how memory is seen by threads that run at the same time, anything about speed, and
- * what cuBLAS and cuDNN do; those are plain loops here, which check the arguments that they get. */
+ * What it cannot show: how memory is seen by threads that run at the same time, host pointers given to
+ * kernels, anything about speed, and what cuBLAS and cuDNN do; those are plain loops here, which check the
+ * arguments that they get. */
 #ifndef BITUNE_CUDA_EMULATION_H
 #define BITUNE_CUDA_EMULATION_H
 
@@ -30,6 +32,8 @@ extern dim3 gridDim, blockDim, blockIdx, threadIdx;
 void __syncthreads(void);
 int __syncthreads_or(int condition);
 
+/* Device memory may be touched from the first to the last. */
+void emulate_access(bool allowed);
 void emulate_kernel(dim3 grid, unsigned threads, const std::function<void()> &body);
 
 #define NN_START(cuda, name, grid, ...)                                    \
@@ -41,10 +45,11 @@ void emulate_kernel(dim3 grid, unsigned threads, const std::function<void()> &bo
 enum cudaError_t { cudaSuccess = 0, cudaErrorMemoryAllocation = 2, cudaErrorIllegalAddress = 700 };
 enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost };
 enum cudaDeviceAttr { cudaDevAttrComputeCapabilityMajor, cudaDevAttrComputeCapabilityMinor };
-enum { cudaStreamNonBlocking = 1 };
+enum { cudaStreamNonBlocking = 1, cudaEventDisableTiming = 2 };
 #define CUDART_VERSION 0
 
 typedef struct EmulatedStream *cudaStream_t;
+typedef struct EmulatedEvent *cudaEvent_t;
 struct cudaFuncAttributes {
   int version;
 };
@@ -62,6 +67,12 @@ cudaError_t cudaMemGetInfo(size_t *left, size_t *total);
 cudaError_t cudaMemsetAsync(void *memory, int value, size_t bytes, cudaStream_t stream);
 cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind kind,
                             cudaStream_t stream);
+cudaError_t cudaMallocHost(void **memory, size_t bytes);
+cudaError_t cudaFreeHost(void *memory);
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned flags);
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream);
+cudaError_t cudaEventSynchronize(cudaEvent_t event);
+cudaError_t cudaEventDestroy(cudaEvent_t event);
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned flags);
 cudaError_t cudaStreamSynchronize(cudaStream_t stream);
 cudaError_t cudaStreamDestroy(cudaStream_t stream);

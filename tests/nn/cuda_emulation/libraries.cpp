@@ -4,7 +4,10 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
+
+#include <vector>
 
 extern "C" {
 #include "nn/backend_internal.h"
@@ -13,6 +16,9 @@ extern "C" {
 #include "emulation.h"
 
 #define DEVICES 2
+#define ALIGNMENT ((size_t)256)
+#define MOST_NAN \
+  ((size_t)4 << 20) /* bytes of an allocation that are filled: touched pages take time to protect */
 
 static cudaError_t last_error = cudaSuccess;
 
@@ -46,24 +52,73 @@ cudaError_t cudaMemGetInfo(size_t *left, size_t *total) {
   return cudaSuccess;
 }
 
+#ifdef __SANITIZE_ADDRESS__
+void emulate_access(bool) {}
+
+static void *new_memory(size_t bytes) {
+  void *memory = NULL;
+  return posix_memalign(&memory, ALIGNMENT, bytes) == 0 ? memory : NULL;
+}
+
+static void end_memory(void *memory) { free(memory); }
+#else
+struct Pages {
+  char *first, *memory;
+  size_t bytes; /* of the pages that may be touched; one more lies behind them */
+};
+static std::vector<Pages> pages;
+
+void emulate_access(bool allowed) {
+  for (const Pages &p : pages)
+    if (mprotect(p.first, p.bytes, allowed ? PROT_READ | PROT_WRITE : PROT_NONE) != 0) abort();
+}
+
+static void *new_memory(size_t bytes) {
+  const size_t page = (size_t)sysconf(_SC_PAGESIZE), padded = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+  Pages p = {NULL, NULL, (padded + page - 1) / page * page};
+  void *first = mmap(NULL, p.bytes + page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (first == MAP_FAILED) return NULL;
+  p.first = (char *)first;
+  p.memory = p.first + p.bytes - padded;
+  pages.push_back(p);
+  return p.memory;
+}
+
+static void end_memory(void *memory) {
+  for (size_t i = 0; i < pages.size(); i++) {
+    if (pages[i].memory != memory) continue;
+    munmap(pages[i].first, pages[i].bytes + (size_t)sysconf(_SC_PAGESIZE));
+    pages.erase(pages.begin() + (long)i);
+    return;
+  }
+  if (memory) abort(); /* what was never allocated */
+}
+#endif
+
 cudaError_t cudaMalloc(void **memory, size_t bytes) {
   size_t left, total;
-  *memory = NULL;
   cudaMemGetInfo(&left, &total);
-  if (bytes <= total && posix_memalign(memory, 256, bytes) != 0) *memory = NULL;
+  *memory = bytes <= total ? new_memory(bytes) : NULL;
   if (!*memory) return last_error = cudaErrorMemoryAllocation;
-  memset(*memory, 0xff, bytes);
+  return cudaMemsetAsync(*memory, 0xff, bytes < MOST_NAN ? bytes : MOST_NAN, NULL);
+}
+
+cudaError_t cudaFree(void *memory) { return end_memory(memory), cudaSuccess; }
+cudaError_t cudaMallocHost(void **memory, size_t bytes) { return *memory = calloc(1, bytes), cudaSuccess; }
+cudaError_t cudaFreeHost(void *memory) { return free(memory), cudaSuccess; }
+
+cudaError_t cudaMemsetAsync(void *memory, int value, size_t bytes, cudaStream_t) {
+  emulate_access(true);
+  memset(memory, value, bytes);
+  emulate_access(false);
   return cudaSuccess;
 }
 
-cudaError_t cudaFree(void *memory) { return free(memory), cudaSuccess; }
-
-cudaError_t cudaMemsetAsync(void *memory, int value, size_t bytes, cudaStream_t) {
-  return memset(memory, value, bytes), cudaSuccess;
-}
-
 cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind, cudaStream_t) {
-  return memcpy(to, from, bytes), cudaSuccess;
+  emulate_access(true);
+  memcpy(to, from, bytes);
+  emulate_access(false);
+  return cudaSuccess;
 }
 
 /* Handles and streams hold nothing. */
@@ -76,6 +131,10 @@ static void make(T **handle) {
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned) { return make(stream), cudaSuccess; }
 cudaError_t cudaStreamSynchronize(cudaStream_t) { return cudaSuccess; }
 cudaError_t cudaStreamDestroy(cudaStream_t stream) { return free(stream), cudaSuccess; }
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned) { return make(event), cudaSuccess; }
+cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t) { return cudaSuccess; }
+cudaError_t cudaEventSynchronize(cudaEvent_t) { return cudaSuccess; }
+cudaError_t cudaEventDestroy(cudaEvent_t event) { return free(event), cudaSuccess; }
 
 cublasStatus_t cublasCreate(cublasHandle_t *handle) { return make(handle), CUBLAS_STATUS_SUCCESS; }
 cublasStatus_t cublasDestroy(cublasHandle_t handle) { return free(handle), CUBLAS_STATUS_SUCCESS; }
@@ -91,6 +150,7 @@ cublasStatus_t cublasSgemm_64(cublasHandle_t, cublasOperation_t op_a, cublasOper
   if (m < 1 || n < 1 || k < 1 || lda < (op_a == CUBLAS_OP_N ? m : k) || ldb < (op_b == CUBLAS_OP_N ? k : n) ||
       ldc < m)
     return CUBLAS_STATUS_INVALID_VALUE;
+  emulate_access(true);
   for (int64_t j = 0; j < n; j++)
     for (int64_t i = 0; i < m; i++) {
       float sum = 0, *c = C + j * ldc + i;
@@ -99,6 +159,7 @@ cublasStatus_t cublasSgemm_64(cublasHandle_t, cublasOperation_t op_a, cublasOper
                B[op_b == CUBLAS_OP_N ? j * ldb + l : l * ldb + j];
       *c = *alpha * sum + (*beta == 0 ? 0 : *beta * *c);
     }
+  emulate_access(false);
   return CUBLAS_STATUS_SUCCESS;
 }
 
@@ -204,6 +265,7 @@ static cudnnStatus_t convolve(What what, const EmulatedTensor *x, const Emulated
   if (w->c != x->c || y->n != x->n || y->c != w->n || y->h != (x->h + 2 * c->pad - w->h) / c->stride + 1 ||
       y->w != (x->w + 2 * c->pad - w->w) / c->stride + 1 || c->math != CUDNN_FMA_MATH || bytes < 1024)
     return CUDNN_STATUS_BAD_PARAM;
+  emulate_access(true);
   memset(work, 0xff, bytes); /* it must be there, and nothing else may lie in it */
   for (size_t i = 0; i < size_of(target); i++) out[i] = beta == 0 ? 0 : beta * out[i];
   for (int n = 0; n < y->n; n++)
@@ -222,6 +284,7 @@ static cudnnStatus_t convolve(What what, const EmulatedTensor *x, const Emulated
                 if (what == DATA) out[at_x] += a[at_w] * b[at_y];
                 if (what == FILTER) out[at_w] += a[at_x] * b[at_y];
               }
+  emulate_access(false);
   return CUDNN_STATUS_SUCCESS;
 }
 

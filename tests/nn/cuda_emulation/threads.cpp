@@ -155,6 +155,7 @@ void emulate_kernel(dim3 grid, unsigned threads, const std::function<void()> &bo
   arrange(blocks);
   gridDim = grid;
   blockDim = dim3(threads);
+  emulate_access(true);
   for (const unsigned b : blocks) {
     std::vector<Thread> all(threads);
     blockIdx = dim3(b % grid.x, b / grid.x, 0);
@@ -166,6 +167,7 @@ void emulate_kernel(dim3 grid, unsigned threads, const std::function<void()> &bo
     block.any[0] = block.any[1] = block.phase = 0;
     switch_to(&block.caller, new_fiber());
   }
+  emulate_access(false);
 }
 
 void emulation_order(EmulationOrder wanted) { order = wanted; }
