@@ -40,7 +40,7 @@ while [ $# -gt 0 ]; do
   shift
 done
 
-suites='ops parity kernels networks optimizer augment train hdet'
+suites='parity ops kernels networks optimizer augment train hdet'
 
 build() {
   root=$(cd "$here/.." && pwd)
