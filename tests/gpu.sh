@@ -77,7 +77,7 @@ program() {
   stop "$1 is missing"
 }
 
-# Copies the programs and the libraries that they load, but for those of the C library, the compiler and CUDA.
+# Copies the programs and the libraries that they load, but for the C library; CUDA is loaded by none of them.
 make_pack() {
   mkdir -p "$pack/bin" "$pack/lib"
   cp "$here/gpu.sh" "$pack/gpu.sh"
@@ -86,7 +86,7 @@ make_pack() {
     file=$(program "$name")
     cp "$file" "$pack/bin/"
     ldd "$file" | awk '$3 ~ /^\// { print $3 }'
-  done | sort -u | grep -v -E '/(libc|libm|libdl|libpthread|librt|ld-linux[^/]*|libcu[^/]*)\.so' |
+  done | sort -u | grep -v -E '/(libc|libm|libdl|libpthread|librt|ld-linux[^/]*)\.so' |
     while read -r file; do cp -L "$file" "$pack/lib/"; done
   printf '%s\n' "Packed: run $pack/gpu.sh where there is a GPU"
 }
