@@ -38,14 +38,16 @@ PYTHON
 
 echo "mode,rate,seed,train_loss,final_valid_loss,final_test_loss,best_test_loss,last_rate,seconds"
 for seed in ${SEEDS:-1 2}; do
-  for peak in 0.0005 0.001 0.002 0.005 0.01 0.02 0.05; do
-    train data-parallel $peak "$seed" --sync 10 --gradients shared --spread 0 --fixed
+  for peak in ${PEAKS:-0.0005 0.001 0.002 0.005 0.01 0.02 0.05}; do
+    train data-parallel "$peak" "$seed" --sync 10 --gradients shared --spread 0 --fixed
   done
   for rate in ${RATES:-0.0005 0.005 0.05}; do
-    for gradients in local shared; do
-      train $gradients "$rate" "$seed" --sync 10 --gradients $gradients
-      train $gradients-wide "$rate" "$seed" --sync 10 --gradients $gradients --spread 0.5 --steer-from 0.1
-      train $gradients-fixed "$rate" "$seed" --sync 10 --gradients $gradients --fixed
+    for gradients in ${GRADIENTS:-local shared}; do
+      train "$gradients" "$rate" "$seed" --sync 10 --gradients "$gradients"
+      train "$gradients-wide" "$rate" "$seed" --sync 10 --gradients "$gradients" --spread 0.5 --steer-from 0.1
+      train "$gradients-free" "$rate" "$seed" --sync 10 --gradients "$gradients" --spread 0.5 --steer-from 0 \
+        --base-schedule constant --rate-floor 0 --steer-step 2 --steer-momentum 0.5
+      train "$gradients-fixed" "$rate" "$seed" --sync 10 --gradients "$gradients" --fixed
     done
     train copy "$rate" "$seed" --sync 10 --converge copy
   done
