@@ -73,14 +73,17 @@ static BtStatus check_train(BtApp *app, const BtNn *set) {
     for (int k = 0; k < i; k++)
       if (outputs[i] && outputs[k] && strcmp(outputs[i], outputs[k]) == 0)
         return bt_fail(ctx, BT_ERR_ARG, "%s is named for two files", outputs[i]);
+  if (set->ensemble.hdet && (set->replay || set->schedule))
+    return bt_fail(ctx, BT_ERR_ARG,
+                   "--hdet has a log of its own, --replica-log; --schedule and --replay are of tuners");
   return bt_nn_hdet_check(app, &set->ensemble, set->resume);
 }
 
 static BtStatus nn_check(BtApp *app, const void *settings) {
   const int action = action_of(app);
   if (action < 0)
-    return bt_fail(&app->ctx, BT_ERR_ARG, "nn does not know \"%.40s\"; it knows train, eval, search and check",
-                   app->operands[0]);
+    return bt_fail(&app->ctx, BT_ERR_ARG,
+                   "nn does not know \"%.40s\"; it knows train, eval, search and check", app->operands[0]);
   if (app->operand_count != actions[action].operands)
     return actions[action].operands == 1
                ? bt_fail(&app->ctx, BT_ERR_ARG, "nn %s takes options only; \"%.80s\" is too many",
@@ -97,7 +100,8 @@ static size_t replicas(BtApp *app, const BtNn *set) {
   return bt_nn_hdet_items(app, &set->ensemble, set->resume);
 }
 
-/* They, and the trials of a search, are dealt over processes; everything else is for one. A GPU has one, unless
+/* They, and the trials of a search, are dealt over processes; everything else is for one. A GPU has one,
+ * unless
  * --jobs says otherwise. */
 static size_t nn_items(BtApp *app, const void *settings) {
   const BtNn *set = settings;
@@ -120,12 +124,14 @@ const BtCommand bt_cmd_nn = {
     .name = "nn",
     .group = BT_GROUP_LEARNING,
     .summary = "train networks that tune their own hyperparameters",
-    .usage = "train --task NAME|FILE [--data DIR] [options]\neval CHECKPOINT [--data DIR] "
-             "[options]\nsearch --task NAME|FILE -o DIR [--data DIR] [options]\ncheck [options]",
+    .usage =
+        "train --task NAME|FILE [--data DIR] [options]\neval CHECKPOINT [--data DIR] "
+        "[options]\nsearch --task NAME|FILE -o DIR [--data DIR] [options]\ncheck [options]",
     .help =
         "A task is one JSON file: data, network, hyperparameters with their ranges, optimizers, tuning. "
         "Built in are "
-        "mnist-mlp, fmnist-cnn, cifar-alexnet, cifar-vgg16, cifar-resnet18, ptb-lstm, dncnn and, on generated "
+        "mnist-mlp, fmnist-cnn, cifar-alexnet, cifar-vgg16, cifar-resnet18, ptb-lstm, dncnn and, on "
+        "generated "
         "data, tiny-mlp, "
         "tiny-cnn and tiny-lstm; --print-task prints one.\n\n"
         "Tuners: stn, self-tuning networks (MacKay et al. 2019); cstn, the same with a centred response; "

@@ -71,6 +71,7 @@ refuses 1 "spread twice" "$bitune" nn train --task tiny-mlp --hdet lr,lr --sync 
 refuses 1 "--tuner none" "$bitune" nn train $ensemble --tuner dstn
 refuses 1 "weight-decay" "$bitune" nn train --task tiny-mlp --hdet weight-decay --sync 5
 refuses 2 "--resume" "$bitune" nn train --hdet lr --resume one.ckpt
+refuses 2 "of tuners" "$bitune" nn train $ensemble --replay one_r.csv
 refuses 2 "--replica-log" "$bitune" nn train --task tiny-mlp --replica-log x.csv
 
 if command -v gnuplot >/dev/null 2>&1; then
