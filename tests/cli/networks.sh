@@ -58,7 +58,7 @@ done
 
 # What is wrong is named.
 refuses 2 "--task (or --resume) is required" "$bitune" nn train
-refuses 2 "it knows train, eval and check" "$bitune" nn fly
+refuses 2 "it knows train, eval, search and check" "$bitune" nn fly
 refuses 2 "nn eval takes a checkpoint" "$bitune" nn eval
 refuses 2 "is named for two files" "$bitune" nn train --task tiny-mlp --log x --schedule x
 refuses 1 "nothing.json" "$bitune" nn train --task nothing.json
