@@ -70,6 +70,10 @@ int bt_nn_threads(const BtNn *set);
 /* {name: value}, discrete ones floored. New reference. */
 json_t *bt_nn_hyper_json(const NnHyperSet *hyper, const double *values);
 
+/* nn_score.c: "SPLIT_loss" and accuracy, perplexity or PSNR in the result; the same for people. */
+void bt_nn_score_put(BtApp *app, const BtNnSession *session, const char *split, NnScore score);
+void bt_nn_score_print(BtApp *app, const BtNnSession *session, const char *split, NnScore score);
+
 /* What the words after `bitune nn` do. */
 BtStatus bt_nn_train(BtApp *app, const BtNn *set);
 BtStatus bt_nn_eval(BtApp *app, const BtNn *set);

@@ -1,5 +1,4 @@
 /* Loss and accuracy of a trained network. */
-#include <math.h>
 #include <stdlib.h>
 
 #include "nn.h"
@@ -13,21 +12,12 @@ static BtStatus evaluate(BtApp *app, const BtNn *set, BtNnSession *s, NnTraining
   bt_app_put_int(app, "epoch", set->last || r.best_epoch == 0 ? r.epoch : r.best_epoch);
   for (int split = NN_VALID; split < NN_SPLITS; split++) {
     NnScore score;
-    char key[40];
     const char *name = nn_split_name((NnSplit)split);
     if (info->rows[split] == 0) continue;
     st = nn_training_evaluate(ctx, training, (NnSplit)split, &score);
     if (st != BT_OK) return st;
-    snprintf(key, sizeof key, "%s_loss", name);
-    bt_app_put_real(app, key, score.loss);
-    snprintf(key, sizeof key, "%s_%s", name, info->text ? "perplexity" : "accuracy");
-    if (info->text || info->classes) bt_app_put_real(app, key, info->text ? exp(score.loss) : score.accuracy);
-    if (info->text)
-      bt_app_print(app, "%s: loss %.6g, perplexity %.2f\n", name, score.loss, exp(score.loss));
-    else if (info->classes)
-      bt_app_print(app, "%s: loss %.6g, accuracy %.2f %%\n", name, score.loss, 100 * score.accuracy);
-    else
-      bt_app_print(app, "%s: loss %.6g\n", name, score.loss);
+    bt_nn_score_put(app, s, name, score);
+    bt_nn_score_print(app, s, name, score);
   }
   double *values = calloc(s->task->hyper.count + 1, sizeof *values);
   if (!values) return bt_fail_memory(ctx, "hyperparameters", 64);

@@ -68,29 +68,6 @@ done:
   return st;
 }
 
-static void put_score(BtApp *app, const Run *run, const char *split, NnScore s) {
-  char key[40];
-  const NnDataInfo *info = nn_data_info(run->session.data);
-#define KEY(what) (snprintf(key, sizeof key, "%s_" what, split), key)
-  bt_app_put_real(app, KEY("loss"), s.loss);
-  if (info->text)
-    bt_app_put_real(app, KEY("perplexity"), exp(s.loss));
-  else if (info->classes)
-    bt_app_put_real(app, KEY("accuracy"), s.accuracy);
-#undef KEY
-}
-
-static void print_score(BtApp *app, const Run *run, const char *split, NnScore s) {
-  const NnDataInfo *info = nn_data_info(run->session.data);
-  if (isnan(s.loss)) return;
-  if (info->text)
-    bt_app_print(app, "%s loss %.6g, perplexity %.2f\n", split, s.loss, exp(s.loss));
-  else if (info->classes)
-    bt_app_print(app, "%s loss %.6g, accuracy %.2f %%\n", split, s.loss, 100 * s.accuracy);
-  else
-    bt_app_print(app, "%s loss %.6g\n", split, s.loss);
-}
-
 /* The figures of the epoch with the least validation loss; those of the last one beside them. */
 static BtStatus report(BtApp *app, Run *run) {
   const NnTrainResult r = nn_training_result(run->training);
@@ -102,25 +79,25 @@ static BtStatus report(BtApp *app, Run *run) {
   bt_app_put_text(app, "task", run->session.task->file);
   bt_app_put_text(app, "tuner", bt_choice_name(NN_TUNER_CHOICES, (int)run->tuner, kind, sizeof kind));
   bt_app_put_text(app, "device", run->session.backend->name);
-  put_score(app, run, "valid", r.best_valid);
-  put_score(app, run, "test", r.best_test);
+  bt_nn_score_put(app, &run->session, "valid", r.best_valid);
+  bt_nn_score_put(app, &run->session, "test", r.best_test);
   bt_app_put_int(app, "best_epoch", r.best_epoch);
   bt_app_put(app, "final_hyperparameters", bt_nn_hyper_json(hyper, values));
+  if (r.best_epoch > 0) (void)nn_training_best_hyper(run->training, values);
   bt_app_print(app,
                "%lld epochs, %lld steps, %lld validation steps in %.1f s: %.0f examples a second on %s\n",
                (long long)r.epoch, (long long)r.step, (long long)r.tuned, r.seconds, r.examples_per_second,
                run->session.backend->name);
   if (r.best_epoch > 0)
     bt_app_print(app, "at epoch %lld, of the least validation loss:\n", (long long)r.best_epoch);
-  print_score(app, run, "  validation", r.best_valid);
-  print_score(app, run, "  test", r.best_test);
+  bt_nn_score_print(app, &run->session, "  validation", r.best_valid);
+  bt_nn_score_print(app, &run->session, "  test", r.best_test);
   for (size_t i = 0; i < hyper->count; i++)
     bt_app_print(app, "  %-20s %.5g %s\n", hyper->item[i].name,
                  hyper->item[i].range.discrete ? floor(values[i]) : values[i], hyper->item[i].unit);
-  if (r.best_epoch > 0) (void)nn_training_best_hyper(run->training, values);
   bt_app_put(app, "hyperparameters", bt_nn_hyper_json(hyper, values));
-  put_score(app, run, "final_valid", r.valid);
-  put_score(app, run, "final_test", r.test);
+  bt_nn_score_put(app, &run->session, "final_valid", r.valid);
+  bt_nn_score_put(app, &run->session, "final_test", r.test);
   bt_app_put_real(app, "train_loss", r.train_loss);
   bt_app_put_int(app, "epochs", r.epoch);
   bt_app_put_int(app, "steps", r.step);

@@ -44,7 +44,7 @@ typedef struct {
   double train_loss;          /* mean over the last epoch, or the present one so far                       */
   double rate;                /* step size of the weights                                                  */
   double seconds;             /* earlier parts of a resumed run included                                   */
-  double examples_per_second; /* training examples by the time of training and validation steps        */
+  double examples_per_second; /* training examples (words of text) by the time of all steps                 */
   int time_up;                /* max_seconds ended the run                                                 */
 } NnTrainResult;
 

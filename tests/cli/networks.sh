@@ -1,6 +1,9 @@
 # bitune nn: train, eval and check; resumed and replayed runs; faults. Then the commands of docs/networks.md.
 . "$(dirname "$0")/lib.sh"
 
+# Threads that wait do not spin: this machine may have other work.
+export OMP_WAIT_POLICY=passive
+
 # without_seconds LOG: its columns but the time.
 without_seconds() { cut -d, -f1-9,11- "$1"; }
 
@@ -49,8 +52,20 @@ run 0 "$bitune" nn check --threads 1 --json
 equal "$(field out failed)" 0
 equal "$(field out checks.14.check)" gradient
 
+# A small denoiser, from image files.
+run 0 "$bitune" synth -o clean --count 6 --size 48x48
+printf '%s' '{"data": {"kind": "images", "valid_share": 0.3, "patch": 16, "patches": 20}, "batch": 10, "epochs": 6,
+  "hyperparameters": [{"name": "decay", "low": 0, "log": true, "initial": 1e-6, "per_batch": true}],
+  "model": {"layers": [{"type": "residual", "layers": [{"type": "conv2d", "out": 8, "pad": 1}, {"type": "batch-norm"},
+    {"type": "relu"}, {"type": "conv2d", "out": 1, "pad": 1}]}], "l2": "decay"},
+  "optimizer": {"kind": "adam", "rate": 0.003}, "tuning": {"warm_up_epochs": 1}}' >denoiser.json
+run 0 "$bitune" nn train --task denoiser.json --data clean --tuner dstn --threads 1 --json
+holds "$(field out valid_psnr) > 22"
+mkdir nothing
+refuses 1 "nothing" "$bitune" nn train --task denoiser.json --data nothing
+
 # Tasks print themselves, and what was printed is a task.
-for task in mnist-mlp fmnist-cnn cifar-alexnet cifar-vgg16 cifar-resnet18 ptb-lstm tiny-mlp tiny-cnn tiny-lstm; do
+for task in mnist-mlp fmnist-cnn cifar-alexnet cifar-vgg16 cifar-resnet18 ptb-lstm dncnn tiny-mlp tiny-cnn tiny-lstm; do
   run 0 "$bitune" nn train --task $task --print-task
   cp out $task.json
   run 0 "$bitune" nn train --task $task.json --print-task
