@@ -3,7 +3,8 @@
 
 #include <math.h>
 #include <string.h>
-#include <time.h>
+
+#include "core/clock.h"
 
 const BtOption bt_maid_options[] = {
     BT_OPT_REAL("eps0", BtMaidSettings, eps0, 1, BT_POSITIVE, "EPS",
@@ -64,12 +65,6 @@ typedef struct {
   int straight;  /* the last step met no curvature that could be learned */
   int exhausted; /* a trial stayed undecided at the accuracy floor */
 } Run;
-
-static double clock_seconds(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static double dot(const double *a, const double *b, size_t n) {
   double sum = 0;
@@ -142,7 +137,7 @@ static int at_floor(const Run *run) { return run->maid->eps <= run->set->eps_flo
 
 /* Brings maid->seconds up to date. */
 static void tick(Run *run) {
-  const double now = clock_seconds();
+  const double now = bt_clock();
   run->maid->seconds += now - run->start;
   run->start = now;
 }
@@ -453,7 +448,7 @@ static BtStatus iterate(Run *run) {
 }
 
 BtStatus bt_maid_run(BtContext *ctx, BtOracle *oracle, const BtMaidSettings *settings, BtMaid *maid) {
-  Run run = {.ctx = ctx, .oracle = oracle, .set = settings, .maid = maid, .start = clock_seconds()};
+  Run run = {.ctx = ctx, .oracle = oracle, .set = settings, .maid = maid, .start = bt_clock()};
   BtLbfgs work; /* two p-vectors of scratch */
   BtStatus st = bt_lbfgs_create(maid->p, &work);
   if (st < 0) return bt_fail_memory(ctx, "MAID", 16.0 * (double)maid->p);
