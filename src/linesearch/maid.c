@@ -214,8 +214,11 @@ static BtStatus inexact_gradient(Run *run) {
   BtMaid *m = run->maid;
   const int want = run->set->fixed ? 0 : BT_WANT_BOUND | wanted_estimate(run);
   for (;;) {
-    const BtStatus st = run->oracle->gradient(run->oracle->self, run->ctx, m->theta, m->eps, m->delta, want,
-                                              m->z, &m->gradient);
+    BtStatus st = BT_OK;
+    if (!m->have_gradient)
+      st = run->oracle->gradient(run->oracle->self, run->ctx, m->theta, m->eps, m->delta, want, m->z,
+                                 &m->gradient);
+    m->have_gradient = 0;
     if (st < 0 || st == BT_STOPPED) return st;
     if (!isfinite(m->gradient.norm))
       return bt_fail(run->ctx, BT_ERR_NUMERIC, "the hypergradient is not finite");
@@ -417,6 +420,14 @@ static BtStatus take_step(Run *run, const BtInexactValue *value) {
   return tell(run, 1);
 }
 
+/* Iteration 0 is told, and may be saved, between its hypergradient and the first step. */
+static BtStatus tell_start(Run *run) {
+  run->maid->have_gradient = 1;
+  const BtStatus st = tell(run, 0);
+  if (st != BT_STOPPED) run->maid->have_gradient = 0;
+  return st;
+}
+
 static BtStatus iterate(Run *run) {
   BtMaid *m = run->maid;
   BtStatus st = BT_OK;
@@ -425,7 +436,7 @@ static BtStatus iterate(Run *run) {
     st = inexact_gradient(run);
     if (st < 0 || st == BT_STOPPED) return st;
     if (run->oracle->accept) run->oracle->accept(run->oracle->self, m->theta);
-    if (m->iteration == 0 && (st = tell(run, 0)) == BT_STOPPED) return st;
+    if (m->iteration == 0 && (st = tell_start(run)) == BT_STOPPED) return st;
     if (m->reason != BT_MAID_RUNNING) break;
     if (m->iteration >= run->set->max_outer || out_of_work(run)) {
       m->reason = BT_MAID_BUDGET;

@@ -63,6 +63,7 @@ typedef struct {
   double eps, delta, alpha;
   int64_t trials;            /* j                                                            */
   BtInexactGradient gradient; /* of the last gradient call                                   */
+  int have_gradient;         /* 1: z and gradient are those at theta, as when iteration 0 is told */
   BtInexactValue value;      /* f and bounds at theta                                        */
   double seconds;            /* of earlier parts of the run                                  */
   BtMaidReason reason;

@@ -6,7 +6,9 @@
 
 /* Scalars of the state in the order of the tensor "maid.scalars". */
 enum { EPS, DELTA, ALPHA, PREVIOUS_ERROR, SECONDS, SCALARS };
-enum { ITERATION, TRIALS, HAVE_PREVIOUS, PAIRS, COUNTERS };
+enum { ITERATION, TRIALS, HAVE_PREVIOUS, PAIRS, HAVE_GRADIENT, PROOF, VALUE_PROOF, COUNTERS };
+/* Of the hypergradient, in the order of the tensor "maid.gradient". */
+enum { NORM, BOUND, BOUND_ADJOINT, ESTIMATE, GRADIENT_EPS, GRADIENT_DELTA, VALUE, LOWER, UPPER, VALUE_EPS, GRADIENT };
 
 BtStatus bt_maid_create(BtContext *ctx, const BtMaidSettings *settings, size_t p, const double *theta,
                         BtMaid *maid) {
@@ -42,6 +44,7 @@ BtStatus bt_maid_declare(BtContext *ctx, const BtMaid *maid, BtTensorWriter *wri
   BT_TRY(bt_tensors_declare(ctx, writer, "maid.vectors", BT_TENSOR_F64, 2, (const size_t[]){4, maid->p}));
   BT_TRY(bt_tensors_declare(ctx, writer, "maid.scalars", BT_TENSOR_F64, 1, (const size_t[]){SCALARS}));
   BT_TRY(bt_tensors_declare(ctx, writer, "maid.counters", BT_TENSOR_I64, 1, (const size_t[]){COUNTERS}));
+  BT_TRY(bt_tensors_declare(ctx, writer, "maid.gradient", BT_TENSOR_F64, 1, (const size_t[]){GRADIENT}));
   BT_TRY(bt_tensors_declare(ctx, writer, "maid.pairs.s", BT_TENSOR_F64, 2, pairs));
   BT_TRY(bt_tensors_declare(ctx, writer, "maid.pairs.y", BT_TENSOR_F64, 2, pairs));
 done:
@@ -50,6 +53,7 @@ done:
 
 BtStatus bt_maid_save(BtContext *ctx, const BtMaid *maid, BtTensorWriter *writer) {
   BtStatus st = BT_OK;
+  const BtInexactGradient *g = &maid->gradient;
   const double scalars[SCALARS] = {[EPS] = maid->eps,
                                    [DELTA] = maid->delta,
                                    [ALPHA] = maid->alpha,
@@ -58,29 +62,48 @@ BtStatus bt_maid_save(BtContext *ctx, const BtMaid *maid, BtTensorWriter *writer
   const int64_t counters[COUNTERS] = {[ITERATION] = maid->iteration,
                                       [TRIALS] = maid->trials,
                                       [HAVE_PREVIOUS] = maid->have_previous,
-                                      [PAIRS] = maid->lbfgs.count};
+                                      [PAIRS] = maid->lbfgs.count,
+                                      [HAVE_GRADIENT] = maid->have_gradient,
+                                      [PROOF] = g->proof,
+                                      [VALUE_PROOF] = g->value.proof};
+  const double gradient[GRADIENT] = {[NORM] = g->norm,
+                                     [BOUND] = g->bound,
+                                     [BOUND_ADJOINT] = g->bound_adjoint,
+                                     [ESTIMATE] = g->estimate,
+                                     [GRADIENT_EPS] = g->eps,
+                                     [GRADIENT_DELTA] = g->delta,
+                                     [VALUE] = g->value.value,
+                                     [LOWER] = g->value.lower,
+                                     [UPPER] = g->value.upper,
+                                     [VALUE_EPS] = g->value.eps};
   BT_TRY(bt_tensors_append(ctx, writer, maid->theta, 4 * maid->p));
   BT_TRY(bt_tensors_append(ctx, writer, scalars, SCALARS));
   BT_TRY(bt_tensors_append(ctx, writer, counters, COUNTERS));
+  BT_TRY(bt_tensors_append(ctx, writer, gradient, GRADIENT));
   BT_TRY(bt_tensors_append(ctx, writer, maid->lbfgs.s, BT_LBFGS_MEMORY * maid->p));
   BT_TRY(bt_tensors_append(ctx, writer, maid->lbfgs.y, BT_LBFGS_MEMORY * maid->p));
 done:
   return st;
 }
 
+static int is_proof(int64_t kind) {
+  return kind == BT_PROOF_NONE || kind == BT_ESTIMATED || kind == BT_PROVEN;
+}
+
 BtStatus bt_maid_load(BtContext *ctx, BtTensorReader *reader, BtMaid *maid) {
   BtStatus st = BT_OK;
-  double scalars[SCALARS];
+  double scalars[SCALARS], gradient[GRADIENT];
   int64_t counters[COUNTERS];
   BT_TRY(bt_tensors_read(ctx, reader, "maid.vectors", BT_TENSOR_F64, 4 * maid->p, maid->theta));
   BT_TRY(bt_tensors_read(ctx, reader, "maid.scalars", BT_TENSOR_F64, SCALARS, scalars));
   BT_TRY(bt_tensors_read(ctx, reader, "maid.counters", BT_TENSOR_I64, COUNTERS, counters));
+  BT_TRY(bt_tensors_read(ctx, reader, "maid.gradient", BT_TENSOR_F64, GRADIENT, gradient));
   BT_TRY(
       bt_tensors_read(ctx, reader, "maid.pairs.s", BT_TENSOR_F64, BT_LBFGS_MEMORY * maid->p, maid->lbfgs.s));
   BT_TRY(
       bt_tensors_read(ctx, reader, "maid.pairs.y", BT_TENSOR_F64, BT_LBFGS_MEMORY * maid->p, maid->lbfgs.y));
   if (counters[PAIRS] < 0 || counters[PAIRS] > BT_LBFGS_MEMORY || counters[ITERATION] < 0 ||
-      counters[TRIALS] < 1 || !(scalars[EPS] > 0) || !(scalars[DELTA] > 0) || !(scalars[ALPHA] > 0))
+      counters[TRIALS] < 1 || !is_proof(counters[PROOF]) || !is_proof(counters[VALUE_PROOF]) || !(scalars[EPS] > 0) || !(scalars[DELTA] > 0) || !(scalars[ALPHA] > 0))
     return bt_fail(ctx, BT_ERR_FORMAT, "the checkpoint's MAID state is out of range");
   maid->eps = scalars[EPS];
   maid->delta = scalars[DELTA];
@@ -91,6 +114,19 @@ BtStatus bt_maid_load(BtContext *ctx, BtTensorReader *reader, BtMaid *maid) {
   maid->trials = counters[TRIALS];
   maid->have_previous = counters[HAVE_PREVIOUS] != 0;
   maid->lbfgs.count = counters[PAIRS];
+  maid->have_gradient = counters[HAVE_GRADIENT] != 0;
+  maid->gradient = (BtInexactGradient){.norm = gradient[NORM],
+                                       .bound = gradient[BOUND],
+                                       .bound_adjoint = gradient[BOUND_ADJOINT],
+                                       .estimate = gradient[ESTIMATE],
+                                       .eps = gradient[GRADIENT_EPS],
+                                       .delta = gradient[GRADIENT_DELTA],
+                                       .proof = (BtProof)counters[PROOF],
+                                       .value = {.value = gradient[VALUE],
+                                                 .lower = gradient[LOWER],
+                                                 .upper = gradient[UPPER],
+                                                 .eps = gradient[VALUE_EPS],
+                                                 .proof = (BtProof)counters[VALUE_PROOF]}};
 done:
   return st;
 }
