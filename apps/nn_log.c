@@ -189,7 +189,11 @@ BtStatus bt_nn_schedule_read(BtContext *ctx, const char *path, const NnHyperSet 
   if (st >= 0 && (at < 0 || csv.rows == 0))
     st = bt_fail(ctx, BT_ERR_FORMAT, "%s: no schedule: it needs a column \"step\" and rows", path);
   for (size_t r = 0; r < csv.rows && st >= 0; r++) {
-    s->step[r] = isnan(bt_csv_cell(&csv, r, at)) ? -1 : (int64_t)bt_csv_cell(&csv, r, at);
+    const double step = bt_csv_cell(&csv, r, at);
+    if (!(step >= 0 && step <= 9e15 && step == floor(step)))
+      st = bt_fail(ctx, BT_ERR_FORMAT, "%s: row %zu: its step is no whole number from 0 on", path, r + 1);
+    else
+      s->step[r] = (int64_t)step;
     for (size_t i = 0; i < n && st >= 0; i++) {
       const char *name = hyper->item[i].name;
       const long column = bt_csv_column(&csv, name);

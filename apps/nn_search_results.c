@@ -101,14 +101,6 @@ static void keep_checkpoint(const BtNnSearch *s, long best) {
   free(to);
 }
 
-static void put_score(BtApp *app, const char *split, int text, NnScore s) {
-  char key[40];
-  snprintf(key, sizeof key, "%s_loss", split);
-  bt_app_put_real(app, key, s.loss);
-  snprintf(key, sizeof key, "%s_%s", split, text ? "perplexity" : "accuracy");
-  if (isfinite(figure(text, s))) bt_app_put_real(app, key, figure(text, s));
-}
-
 static void put_totals(const BtNnSearch *s, int time_up) {
   BtApp *app = s->app;
   int64_t epochs = 0, failed = 0, ended = 0, whole = 0;
@@ -141,15 +133,15 @@ static BtStatus put_best(BtNnSearch *s, long best, double *values) {
   BtApp *app = s->app;
   const BtNnTrial *t = &s->trial[best];
   const NnHyperSet *hyper = s->space.hyper;
-  const int text = nn_data_info(s->session.data)->text;
   bt_nn_space_values(&s->space, s->theta + (size_t)best * hyper->count, values);
   bt_app_put_int(app, "best_trial", best + 1);
   bt_app_put_int(app, "best_epoch", t->best_epoch);
-  put_score(app, "valid", text, t->valid);
-  put_score(app, "test", text, t->test);
+  bt_nn_score_put(app, &s->session, "valid", t->valid);
+  bt_nn_score_put(app, &s->session, "test", t->test);
   bt_app_put(app, "hyperparameters", bt_nn_hyper_json(hyper, values));
-  bt_app_print(app, "best: trial %ld, validation loss %.6g, test loss %.6g (%s %.4g)\n", best + 1,
-               t->valid.loss, t->test.loss, text ? "perplexity" : "accuracy", figure(text, t->test));
+  bt_app_print(app, "best: trial %ld\n", best + 1);
+  bt_nn_score_print(app, &s->session, "  validation", t->valid);
+  bt_nn_score_print(app, &s->session, "  test", t->test);
   for (size_t j = 0; j < hyper->count; j++)
     bt_app_print(app, "  %-20s %.5g %s\n", hyper->item[j].name,
                  hyper->item[j].range.discrete ? floor(values[j]) : values[j], hyper->item[j].unit);

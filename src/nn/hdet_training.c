@@ -184,7 +184,7 @@ static BtStatus create_loaders(BtContext *ctx, NnHdetTraining *e) {
   const BtStatus st = nn_loader_create(ctx, t->data, &o, &e->train);
   if (st < 0 || e->o.vote_batches == 0) return st;
   if (nn_data_info(t->data)->rows[NN_VALID] == 0)
-    return bt_fail(ctx, BT_ERR_ARG, "%s: replicas cannot vote with validation data; set \"valid-share\"",
+    return bt_fail(ctx, BT_ERR_ARG, "%s: replicas cannot vote with validation data; set \"valid_share\"",
                    t->task->file);
   o.split = NN_VALID;
   return nn_loader_create(ctx, t->data, &o, &e->vote);
@@ -202,6 +202,10 @@ static BtStatus create(BtContext *ctx, NnHdetTraining *e) {
   BT_TRY(choose_all(ctx, e, o));
   BT_TRY(create_loaders(ctx, e));
   o->total = nn_hdet_plan(t, o->replicas).steps;
+  if (o->total < 1)
+    return bt_fail(ctx, BT_ERR_ARG,
+                   "%s: %d replicas cannot share the %lld batches of %lld epochs; take fewer", t->task->file,
+                   o->replicas, (long long)t->batches, (long long)t->epochs);
   if (o->schedule.total == 0 && o->replicas > 0) {
     o->schedule = nn_step_rule_schedule(&t->task->weights.rule, t->batches / o->replicas, t->epochs);
     o->schedule.total = o->total;

@@ -108,6 +108,17 @@ int nn_build_rate(NnBuilder *b, NnFields *f, const char *key, int batched, NnRat
   return nn_build_rate_value(b, f, key, nn_field_value(f, key), batched, rate);
 }
 
+int nn_build_share(NnBuilder *b, NnFields *f, const char *key, NnRate *rate) {
+  const json_t *v = nn_field_value(f, key);
+  const long column = json_is_string(v) ? nn_hyper_find(b->model->hyper, json_string_value(v)) : -1;
+  const double most = column >= 0 ? b->model->hyper->item[column].range.high : json_number_value(v);
+  if (column >= 0 && !(most <= 1))
+    nn_fields_fail(f, "\"%s\": the range of \"%.60s\" must end at 1 or below", key, json_string_value(v));
+  else if (column < 0 && !(most < 1))
+    nn_fields_fail(f, "\"%s\" must be below 1", key);
+  return nn_build_rate_value(b, f, key, v, 0, rate);
+}
+
 void nn_build_penalty(NnBuilder *b, NnId penalty) {
   b->penalties = b->penalties == NN_NONE ? penalty : nn_add(b->g, b->penalties, penalty);
 }
@@ -173,6 +184,12 @@ static NnId build_loss(NnBuilder *b, Loss kind) {
   return nn_mean(b->g, m->losses);
 }
 
+/* Values of an example, or of a place in its sequence. */
+static size_t outputs(const NnModel *m) {
+  const NnShape y = nn_graph_shape(m->graph, m->output);
+  return y.dim[y.dims - 1];
+}
+
 static BtStatus build(NnBuilder *b, const json_t *description, const NnModelOptions *o) {
   NnModel *m = b->model;
   NnGraph *g = b->g;
@@ -198,6 +215,9 @@ static BtStatus build(NnBuilder *b, const json_t *description, const NnModelOpti
   m->upper = m->loss;
   if (m->hyper->count > 0 && o->entropy > 0)
     m->upper = nn_add(g, m->loss, nn_scale(g, nn_entropy(g, m->nodes.s), -o->entropy, 0));
+  if (m->loss != NN_NONE && kind == CROSS_ENTROPY && outputs(m) < m->problem.classes)
+    return nn_fields_fail(&f, "its result has %zu values, the data have %zu classes", outputs(m),
+                          m->problem.classes);
   if (m->upper != NN_NONE) return nn_graph_close(b->ctx, g);
   char cause[BT_ERROR_TEXT];
   memcpy(cause, b->ctx->error, sizeof cause);

@@ -73,6 +73,8 @@ typedef struct {
 int nn_build_rate(NnBuilder *b, NnFields *f, const char *key, int batched, NnRate *rate);
 int nn_build_rate_value(NnBuilder *b, NnFields *f, const char *key, const json_t *value, int batched,
                         NnRate *rate);
+/* The share of what is dropped: a number below 1, or a hyperparameter whose range ends at 1 or below. */
+int nn_build_share(NnBuilder *b, NnFields *f, const char *key, NnRate *rate);
 
 /* "weight_drop": DropConnect with one mask for W and U. */
 void nn_build_weight_drop(NnBuilder *b, NnFields *f, NnWeights *w);

@@ -9,7 +9,7 @@ enum { WIDEST = 1 << 24 };
 
 void nn_build_weight_drop(NnBuilder *b, NnFields *f, NnWeights *w) {
   NnRate rate;
-  if (!nn_build_rate(b, f, "weight_drop", 0, &rate)) return;
+  if (!nn_build_share(b, f, "weight_drop", &rate)) return;
   w->W = nn_drop_connect(b->g, w->W, rate.rates, rate.column, 0, NN_NONE);
   if (w->use) w->response.U = nn_drop_connect(b->g, w->response.U, rate.rates, rate.column, 0, w->W);
 }
@@ -144,7 +144,7 @@ static NnId dropout(NnBuilder *b, NnFields *f, NnId x) {
   static const NnDrop what[] = {NN_DROP_ELEMENTS, NN_DROP_CHANNELS, NN_DROP_SEQUENCE};
   const int of = nn_field_choice(f, "of", 0, "elements|channels|sequence");
   NnRate rate;
-  if (!nn_build_rate(b, f, "rate", 0, &rate)) {
+  if (!nn_build_share(b, f, "rate", &rate)) {
     nn_fields_fail(f, "needs a \"rate\"");
     return NN_NONE;
   }

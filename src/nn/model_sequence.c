@@ -24,7 +24,7 @@ static NnId embedding(NnBuilder *b, NnFields *f, NnId x) {
   b->table = w.W;
   b->table_response = w.response;
   /* "word_drop": whole words, in the encoder alone. */
-  if (nn_build_rate(b, f, "word_drop", 0, &rate)) {
+  if (nn_build_share(b, f, "word_drop", &rate)) {
     w.W = nn_drop_connect(b->g, w.W, rate.rates, rate.column, 1, NN_NONE);
     if (w.use) w.response.U = nn_drop_connect(b->g, w.response.U, rate.rates, rate.column, 1, w.W);
   }

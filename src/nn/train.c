@@ -20,7 +20,7 @@ static BtStatus create_loaders(BtContext *ctx, NnTraining *t) {
   BT_TRY(create_loader(ctx, t, NN_TRAIN, t->task->batch, 1, &t->train));
   if (t->traits.responds) {
     if (rows[NN_VALID] == 0)
-      return bt_fail(ctx, BT_ERR_ARG, "%s: tuning needs validation data; set \"valid-share\"", t->task->file);
+      return bt_fail(ctx, BT_ERR_ARG, "%s: tuning needs validation data; set \"valid_share\"", t->task->file);
     BT_TRY(create_loader(ctx, t, NN_VALID, t->task->batch, 1, &t->tune));
   }
   for (int s = NN_VALID; s < NN_SPLITS; s++)

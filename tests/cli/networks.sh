@@ -46,6 +46,8 @@ printf 'step,dropout_input\n0,0.1\n' >short.csv
 refuses 1 'short.csv: there is no column "dropout_1"' "$bitune" nn train --task tiny-mlp --replay short.csv
 printf 'step,dropout_input,dropout_1\n0,0.1,1.5\n' >outside.csv
 refuses 1 "outside.csv: row 1: dropout_1 = 1.5 is outside its range" "$bitune" nn train --task tiny-mlp --replay outside.csv
+printf 'step,dropout_input,dropout_1\n1e300,0.1,0.5\n' >late.csv
+refuses 1 "late.csv: row 1: its step is no whole number" "$bitune" nn train --task tiny-mlp --replay late.csv
 refuses 2 "use --tuner none" "$bitune" nn train --task tiny-mlp --replay found.csv --tuner stn
 
 run 0 "$bitune" nn check --threads 1 --json

@@ -67,6 +67,7 @@ run 0 "$bitune" nn eval lost.ckpt
 # What cannot be.
 refuses 1 "never converge" "$bitune" nn train $ensemble --sync 5000
 refuses 1 "no \"nothing\" to spread" "$bitune" nn train --task tiny-mlp --hdet nothing
+refuses 1 "1000 replicas cannot share" "$bitune" nn train --task tiny-mlp --hdet lr --sync 5 --replicas 1000 --epochs 1
 refuses 1 "spread twice" "$bitune" nn train --task tiny-mlp --hdet lr,lr --sync 5
 refuses 1 "--tuner none" "$bitune" nn train $ensemble --tuner dstn
 refuses 1 "weight-decay" "$bitune" nn train --task tiny-mlp --hdet weight-decay --sync 5

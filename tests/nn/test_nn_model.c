@@ -94,6 +94,10 @@ static void layer_faults(void) {
       {"[{\"type\": \"dropout\", \"rate\": \"p\"}]", "there is no hyperparameter \"p\""},
       {"[{\"type\": \"dropout\", \"rate\": 0.1, \"of\": \"channels\"}]", "drops whole images"},
       {"[{\"type\": \"dropout\", \"rate\": -0.1}]", "must not be negative"},
+      {"[{\"type\": \"dropout\", \"rate\": 1.5}]", "\"rate\" must be below 1"},
+      {"[{\"type\": \"dropout\", \"rate\": \"free\"}]", "the range of \"free\" must end at 1 or below"},
+      {"[{\"type\": \"flatten\"}, {\"type\": \"linear\", \"out\": 3}]",
+       "its result has 3 values, the data have 4 classes"},
       {"[{\"type\": \"residual\", \"layers\": [{\"type\": \"conv2d\", \"out\": 1, \"pad\": 1}]}, {\"type\": "
        "\"x\"}]",
        "layer 2 (x)"},
@@ -106,7 +110,8 @@ static void layer_faults(void) {
       {"[{\"type\": \"flatten\"}, {\"type\": \"relu\", \"out\": 1}]", "there is no field \"out\""},
       {"[{\"type\": \"max-pool\"}]", "model: its result does not fit the data"},
   };
-  static const char hyper[] = "[{\"name\": \"rate\", \"low\": 0, \"high\": 1, \"initial\": 0.5}]";
+  static const char hyper[] = "[{\"name\": \"rate\", \"low\": 0, \"high\": 1, \"initial\": 0.5},"
+                              " {\"name\": \"free\", \"low\": 0, \"initial\": 0.5}]";
   const NnProblem p = {.x = NN_SHAPE(1, 6, 6), .label = NN_SHAPE(1), .classes = 4, .channels = 1};
   const NnModelOptions o = {.max_batch = 2, .responds = 1, .centred = 1};
   BtContext ctx;
