@@ -88,7 +88,6 @@ static BtStatus build(BtAdjoint *adjoint, BtContext *ctx, size_t n, size_t curva
   BT_PETSC(KSPSetNormType(adjoint->ksp, KSP_NORM_UNPRECONDITIONED));
   BT_PETSC(KSPGetPC(adjoint->ksp, &pc));
   BT_PETSC(bt_hessian_pc(&adjoint->hessian, adjoint->problem, pc));
-  BT_PETSC(KSPSetInitialGuessNonzero(adjoint->ksp, PETSC_TRUE));
   BT_PETSC(KSPConvergedDefaultCreate(&adjoint->test));
   BT_PETSC(KSPSetConvergenceTest(adjoint->ksp, converged, adjoint, forget_test));
   BT_PETSC(KSPSetFromOptions(adjoint->ksp));
@@ -156,10 +155,31 @@ static double true_residual(BtAdjoint *adjoint, const double *b, const double *q
   return bt_norm(adjoint->residual, adjoint->n);
 }
 
+/* CG on Hq = b, from q or from zero, to max(relative ‖b‖, absolute). */
+static BtStatus conjugate_gradients(BtAdjoint *adjoint, BtContext *ctx, const double *b, int from_zero,
+                                    double relative, double absolute, double *q) {
+  BtStatus st = BT_OK;
+  int placed = 0;
+  BT_PETSC(VecPlaceArray(adjoint->q, q));
+  placed = 1;
+  BT_PETSC(VecPlaceArray(adjoint->b, b));
+  placed = 2;
+  BT_PETSC(KSPSetInitialGuessNonzero(adjoint->ksp, from_zero ? PETSC_FALSE : PETSC_TRUE));
+  BT_PETSC(KSPSetTolerances(adjoint->ksp, relative, absolute, PETSC_DEFAULT, PETSC_DEFAULT));
+  BT_PETSC(KSPSolve(adjoint->ksp, adjoint->b, adjoint->q));
+done:
+  if (placed > 1) (void)VecResetArray(adjoint->b);
+  if (placed > 0) (void)VecResetArray(adjoint->q);
+  return st;
+}
+
+static BtStatus fail_not_finite(const BtAdjoint *adjoint, BtContext *ctx) {
+  return bt_fail(ctx, BT_ERR_NUMERIC, "adjoint system of problem %zu: NaN or infinity", adjoint->hessian.i);
+}
+
 BtStatus bt_adjoint_solve(BtAdjoint *adjoint, BtContext *ctx, const double *b, double absolute,
                           double relative, double *q, double *residual, double *norm) {
   BtStatus st = BT_OK;
-  int placed = 0;
   /* Rounding of H q alone leaves about u L ‖q‖, and ‖q‖ ≤ ‖b‖/μ; CG would turn in circles below. */
   const double size = bt_norm(b, adjoint->n), wanted = fmax(absolute, relative * size);
   const double fast_floor = 4 * single_roundoff * fmax(1, adjoint->condition) * size;
@@ -168,26 +188,14 @@ BtStatus bt_adjoint_solve(BtAdjoint *adjoint, BtContext *ctx, const double *b, d
   adjoint->ctx = ctx;
   adjoint->stopped = 0;
   BT_TRY(use(adjoint, ctx, fast ? FAST : EXACT));
-  BT_PETSC(VecPlaceArray(adjoint->q, q));
-  placed = 1;
-  BT_PETSC(VecPlaceArray(adjoint->b, b));
-  placed = 2;
   *norm = true_residual(adjoint, b, q);
-  /* CG's recurrence drifts from the true residual; a restart from q makes up for it while that still helps.
-   */
+  /* CG's recurrence drifts from the true residual; a restart from q makes up for it while that still helps. */
   for (int attempt = 0; *norm > goal && attempt < 4; attempt++) {
     const double before = *norm;
-    BT_PETSC(KSPSetTolerances(adjoint->ksp, 0.0, 0.9 * goal, PETSC_DEFAULT, PETSC_DEFAULT));
-    BT_PETSC(KSPSolve(adjoint->ksp, adjoint->b, adjoint->q));
+    BT_TRY(conjugate_gradients(adjoint, ctx, b, 0, 0.0, 0.9 * goal, q));
     *norm = true_residual(adjoint, b, q);
-    if (!isfinite(*norm)) {
-      st = bt_fail(ctx, BT_ERR_NUMERIC, "adjoint system of problem %zu: NaN or infinity", adjoint->hessian.i);
-      goto done;
-    }
-    if (adjoint->stopped) {
-      st = BT_STOPPED;
-      goto done;
-    }
+    if (!isfinite(*norm)) return fail_not_finite(adjoint, ctx);
+    if (adjoint->stopped) return BT_STOPPED;
     if (*norm > 0.5 * before) break;
   }
   if (residual && fast) {
@@ -199,33 +207,19 @@ BtStatus bt_adjoint_solve(BtAdjoint *adjoint, BtContext *ctx, const double *b, d
     for (size_t j = 0; j < adjoint->n; j++) residual[j] = adjoint->residual[j];
   if (*norm > wanted) st = BT_NOT_CERTIFIED;
 done:
-  if (placed > 1) (void)VecResetArray(adjoint->b);
-  if (placed > 0) (void)VecResetArray(adjoint->q);
   return st;
 }
 
 BtStatus bt_adjoint_approximate(BtAdjoint *adjoint, BtContext *ctx, const double *b, double relative,
                                 double *q) {
   BtStatus st = BT_OK;
-  int placed = 0;
   const int fast = adjoint->problem->fast && relative > 4 * single_roundoff * fmax(1, adjoint->condition);
   adjoint->ctx = ctx;
   adjoint->stopped = 0;
   BT_TRY(use(adjoint, ctx, fast ? FAST : EXACT));
-  BT_PETSC(VecPlaceArray(adjoint->q, q));
-  placed = 1;
-  BT_PETSC(VecPlaceArray(adjoint->b, b));
-  placed = 2;
-  BT_PETSC(KSPSetInitialGuessNonzero(adjoint->ksp, PETSC_FALSE));
-  BT_PETSC(KSPSetTolerances(adjoint->ksp, relative, 0.0, PETSC_DEFAULT, PETSC_DEFAULT));
-  BT_PETSC(KSPSolve(adjoint->ksp, adjoint->b, adjoint->q));
-  if (adjoint->stopped)
-    st = BT_STOPPED;
-  else if (!isfinite(bt_norm(q, adjoint->n)))
-    st = bt_fail(ctx, BT_ERR_NUMERIC, "adjoint system of problem %zu: NaN or infinity", adjoint->hessian.i);
+  BT_TRY(conjugate_gradients(adjoint, ctx, b, 1, relative, 0.0, q));
+  if (adjoint->stopped) return BT_STOPPED;
+  if (!isfinite(bt_norm(q, adjoint->n))) return fail_not_finite(adjoint, ctx);
 done:
-  if (adjoint->ksp) (void)KSPSetInitialGuessNonzero(adjoint->ksp, PETSC_TRUE);
-  if (placed > 1) (void)VecResetArray(adjoint->b);
-  if (placed > 0) (void)VecResetArray(adjoint->q);
   return st;
 }
