@@ -1,22 +1,5 @@
 #include "keeping.h"
 
-const BtOption bt_keeping_options[] = {
-    BT_OPT_TEXT("log", 0, BtKeepingSettings, log, NULL, "FILE.csv",
-                "outer iterations as a table, for bitune plot"),
-    BT_OPT_TEXT("checkpoint", 0, BtKeepingSettings, checkpoint, NULL, "FILE",
-                "keep the run's state in FILE while it goes on"),
-    BT_OPT_TEXT("resume", 0, BtKeepingSettings, resume, NULL, "FILE",
-                "go on from a checkpoint; every other option as before; FILE is kept up unless --checkpoint "
-                "names another"),
-    BT_OPT_REAL("max-seconds", BtKeepingSettings, max_seconds, 0, BT_NONNEGATIVE, "T",
-                "end learning after T seconds, reading the data not counted, and write the model learned so "
-                "far; 0: no limit"),
-    BT_OPT_END};
-
-const char *bt_keeping_path(const BtKeepingSettings *set) {
-  return set->checkpoint ? set->checkpoint : set->resume;
-}
-
 static BtStatus attach_log(BtApp *app, const BtLogSpec *spec, int64_t resume_from, BtKeeping *keeping) {
   if (app->team.rank != 0) return BT_OK;
   const BtStatus st = bt_log_open(&app->ctx, keeping->set->log, spec, resume_from, &keeping->log);

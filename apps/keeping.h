@@ -3,18 +3,9 @@
 #define BITUNE_APPS_KEEPING_H
 
 #include "checkpoint.h"
+#include "keeping_options.h"
 #include "log.h"
 #include "time_limit.h"
-
-typedef struct {
-  const char *log, *checkpoint, *resume; /* paths, NULL if not asked for */
-  double max_seconds;                    /* 0: no limit                  */
-} BtKeepingSettings;
-
-extern const BtOption bt_keeping_options[];
-
-/* The file that holds the checkpoint, NULL: none is kept. */
-const char *bt_keeping_path(const BtKeepingSettings *set);
 
 typedef struct {
   const BtKeepingSettings *set;

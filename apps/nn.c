@@ -14,20 +14,12 @@ static const BtOption options[] = {
                "threads on the CPU; 0: all cores available"),
     BT_OPT_INT("epochs", BtNn, epochs, 0, BT_NONNEGATIVE, "N",
                "train: passes over the training data; 0: the task's"),
-    BT_OPT_REAL("max-seconds", BtNn, max_seconds, 0, BT_NONNEGATIVE, "T",
-                "train: end after T seconds with what has been reached; 0: no limit"),
     BT_OPT_INT("seed", BtNn, seed, 1, BT_NONNEGATIVE, "N",
                "train: of initial weights, order of the data, dropout masks and perturbations"),
-    BT_OPT_TEXT("log", 0, BtNn, log, NULL, "FILE.csv", "train: losses and hyperparameters of each epoch"),
     BT_OPT_TEXT("schedule", 0, BtNn, schedule, NULL, "FILE.csv",
                 "train: hyperparameters over the training steps, as they are tuned"),
     BT_OPT_TEXT("replay", 0, BtNn, replay, NULL, "FILE.csv",
                 "train: follow a schedule that an earlier run has found, with --tuner none"),
-    BT_OPT_TEXT("checkpoint", 0, BtNn, checkpoint, NULL, "FILE",
-                "train: keep the run's state and its best weights in FILE (safetensors)"),
-    BT_OPT_TEXT("resume", 0, BtNn, resume, NULL, "FILE",
-                "train: go on from a checkpoint, which brings task, tuner and seed; FILE is kept up unless "
-                "--checkpoint names another"),
     BT_OPT_FLAG("print-task", BtNn, print_task,
                 "train: print the task's JSON, to start one of your own from"),
     BT_OPT_FLAG("last", BtNn, last, "eval: the last weights instead of those with the least validation loss"),
@@ -36,10 +28,11 @@ static const BtOption options[] = {
 static size_t nn_options(void *settings, BtOptionSet *sets) {
   BtNn *set = settings;
   sets[0] = (BtOptionSet){options, set, NULL};
-  sets[1] =
+  sets[1] = (BtOptionSet){bt_keeping_options, &set->keeping, "Log, checkpoint, time limit (train)"};
+  sets[2] =
       (BtOptionSet){bt_nn_hdet_options, &set->ensemble, "Ensembles of diverging hyperparameters (train)"};
-  sets[2] = (BtOptionSet){bt_nn_search_options, &set->search, "Search"};
-  return 3;
+  sets[3] = (BtOptionSet){bt_nn_search_options, &set->search, "Search"};
+  return 4;
 }
 
 typedef BtStatus Action(BtApp *app, const BtNn *set);
@@ -62,13 +55,14 @@ static int action_of(const BtApp *app) {
 
 static BtStatus check_train(BtApp *app, const BtNn *set) {
   BtContext *ctx = &app->ctx;
-  if (!set->task && !set->resume) return bt_fail(ctx, BT_ERR_ARG, "--task (or --resume) is required");
-  if (set->task && set->resume)
+  const BtKeepingSettings *keeping = &set->keeping;
+  if (!set->task && !keeping->resume) return bt_fail(ctx, BT_ERR_ARG, "--task (or --resume) is required");
+  if (set->task && keeping->resume)
     return bt_fail(ctx, BT_ERR_ARG, "--resume brings its own task; leave --task out");
   if (set->replay && set->tuner != NN_TUNER_NONE)
     return bt_fail(ctx, BT_ERR_ARG, "--replay follows a schedule instead of tuning: use --tuner none");
-  const char *const outputs[] = {set->log, set->schedule, set->checkpoint ? set->checkpoint : set->resume,
-                                 set->replay, set->ensemble.log};
+  const char *const outputs[] = {keeping->log, set->schedule, bt_keeping_path(keeping), set->replay,
+                                 set->ensemble.log};
   for (int i = 0; i < 5; i++)
     for (int k = 0; k < i; k++)
       if (outputs[i] && outputs[k] && strcmp(outputs[i], outputs[k]) == 0)
@@ -76,7 +70,7 @@ static BtStatus check_train(BtApp *app, const BtNn *set) {
   if (set->ensemble.hdet && (set->replay || set->schedule))
     return bt_fail(ctx, BT_ERR_ARG,
                    "--hdet has a log of its own, --replica-log; --schedule and --replay are of tuners");
-  return bt_nn_hdet_check(app, &set->ensemble, set->resume);
+  return bt_nn_hdet_check(app, &set->ensemble, keeping->resume);
 }
 
 static BtStatus nn_check(BtApp *app, const void *settings) {
@@ -97,7 +91,7 @@ static BtStatus nn_check(BtApp *app, const void *settings) {
 /* Replicas of an ensemble to train; 0: none. */
 static size_t replicas(BtApp *app, const BtNn *set) {
   if (actions[action_of(app)].run != bt_nn_train || set->print_task) return 0;
-  return bt_nn_hdet_items(app, &set->ensemble, set->resume);
+  return bt_nn_hdet_items(app, &set->ensemble, set->keeping.resume);
 }
 
 /* They, and the trials of a search, are dealt over processes; everything else is for one. A GPU has one,
@@ -147,6 +141,8 @@ const BtCommand bt_cmd_nn = {
         "losses were lower. Processes share the replicas (--jobs, or mpirun); the result does not depend on "
         "their "
         "number.\n\n"
+        "--checkpoint keeps the run's state and its best weights; --resume brings task, tuner and seed, and "
+        "ends with the weights of an unbroken run.\n\n"
         "The figures reported are those of the epoch with the least validation loss; a checkpoint holds "
         "these weights "
         "beside the last ones, and eval takes them.\n\n"

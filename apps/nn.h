@@ -4,6 +4,7 @@
 
 #include "app.h"
 #include "core/json.h"
+#include "keeping_options.h"
 #include "nn/train.h"
 #include "nn_hdet.h"
 
@@ -18,10 +19,10 @@ extern const BtOption bt_nn_search_options[];
 
 /* The options. */
 typedef struct {
-  const char *task, *data, *device, *log, *schedule, *replay, *checkpoint, *resume;
+  const char *task, *data, *device, *schedule, *replay;
   int tuner, print_task, last;
   int64_t epochs, seed, threads;
-  double max_seconds;
+  BtKeepingSettings keeping;
   BtNnHdet ensemble;
   BtNnSearchOptions search;
 } BtNn;

@@ -120,6 +120,7 @@ static BtStatus count_trials(BtNnSearch *s) {
 static BtStatus prepare(BtNnSearch *s) {
   BtApp *app = s->app;
   const BtNnSearchOptions *o = &s->set->search;
+  const double limit = s->set->keeping.max_seconds;
   enum { NAME = 32 };
   NnTask *task;
   BtStatus st = BT_OK;
@@ -132,7 +133,7 @@ static BtStatus prepare(BtNnSearch *s) {
   BT_TRY(bt_nn_space_create(&app->ctx, &task->hyper, o->space, o->width, &s->space));
   s->epochs = s->set->epochs > 0 ? s->set->epochs : task->epochs;
   s->rungs = bt_nn_rungs(s->count, s->epochs, o->halving, o->least_epochs);
-  s->deadline = s->set->max_seconds > 0 ? bt_app_clock() + s->set->max_seconds : (double)INFINITY;
+  s->deadline = limit > 0 ? bt_app_clock() + limit : (double)INFINITY;
   s->theta = calloc(s->count * task->hyper.count, sizeof *s->theta);
   s->trial = calloc(s->count, sizeof *s->trial);
   s->name = calloc(s->count, sizeof *s->name);

@@ -21,12 +21,13 @@ typedef struct {
 /* The task, from --task or a checkpoint; tuner and seed come with the latter. */
 static BtStatus load_task(BtApp *app, Run *run, NnTask **task) {
   const BtNn *set = run->set;
+  const char *resume = set->keeping.resume;
   run->tuner = (NnTunerKind)set->tuner;
   run->seed = (uint64_t)set->seed;
   run->epochs = set->epochs;
-  if (!set->resume) return nn_task_load(&app->ctx, set->task, task);
+  if (!resume) return nn_task_load(&app->ctx, set->task, task);
   NnCheckpointInfo info;
-  const BtStatus st = nn_checkpoint_read(&app->ctx, set->resume, &info);
+  const BtStatus st = nn_checkpoint_read(&app->ctx, resume, &info);
   if (st < 0) return st;
   *task = info.task;
   run->tuner = info.tuner;
@@ -36,7 +37,7 @@ static BtStatus load_task(BtApp *app, Run *run, NnTask **task) {
 }
 
 static BtStatus open_log(BtApp *app, Run *run, const char *path, BtNnLogKind kind, BtNnLog **log) {
-  const int64_t from = run->set->resume ? nn_training_result(run->training).step : -1;
+  const int64_t from = run->set->keeping.resume ? nn_training_result(run->training).step : -1;
   if (!path || app->team.rank != 0) return BT_OK;
   const BtStatus st = bt_nn_log_open(&app->ctx, path, kind, &run->session.task->hyper,
                                      nn_data_info(run->session.data)->text, from, log);
@@ -45,6 +46,7 @@ static BtStatus open_log(BtApp *app, Run *run, const char *path, BtNnLogKind kin
 
 static BtStatus prepare(BtApp *app, Run *run) {
   const BtNn *set = run->set;
+  const BtKeepingSettings *keeping = &set->keeping;
   BtContext *ctx = &app->ctx;
   BtNnSession *s = &run->session;
   NnTask *task;
@@ -55,14 +57,14 @@ static BtStatus prepare(BtApp *app, Run *run) {
   const NnTrainOptions o = {.tuner = run->tuner,
                             .seed = run->seed,
                             .epochs = run->epochs,
-                            .max_seconds = set->max_seconds,
+                            .max_seconds = keeping->max_seconds,
                             .threads = 1,
                             .replay = set->replay ? &run->replay.replay : NULL,
-                            .checkpoint = set->checkpoint ? set->checkpoint : set->resume};
+                            .checkpoint = bt_keeping_path(keeping)};
   BT_TRY(nn_training_create(ctx, task, &o, s->data, s->backend, &run->training));
-  BT_TRY(bt_nn_hdet_open(app, &set->ensemble, set->resume, o.checkpoint, run->training, &run->ensemble));
-  if (set->resume) BT_TRY(nn_training_load(ctx, run->training, set->resume));
-  BT_TRY(open_log(app, run, set->log, BT_NN_EPOCHS, &run->log));
+  BT_TRY(bt_nn_hdet_open(app, &set->ensemble, keeping->resume, o.checkpoint, run->training, &run->ensemble));
+  if (keeping->resume) BT_TRY(nn_training_load(ctx, run->training, keeping->resume));
+  BT_TRY(open_log(app, run, keeping->log, BT_NN_EPOCHS, &run->log));
   BT_TRY(open_log(app, run, set->schedule, BT_NN_SCHEDULE, &run->schedule));
 done:
   return st;
@@ -112,7 +114,7 @@ static BtStatus report(BtApp *app, Run *run) {
 }
 
 static BtStatus end_stopped(BtApp *app, const Run *run) {
-  const char *from = run->set->checkpoint ? run->set->checkpoint : run->set->resume;
+  const char *from = bt_keeping_path(&run->set->keeping);
   if (from)
     bt_warn(&app->ctx, "stopped; go on with bitune nn train --resume %s", from);
   else
@@ -142,7 +144,8 @@ BtStatus bt_nn_train(BtApp *app, const BtNn *set) {
   if (set->print_task) return print_task(app, set);
   BtStatus st = prepare(app, &run);
   /* Otherwise the other processes, if there are any, have left. */
-  if (bt_nn_hdet_items(app, &set->ensemble, set->resume) > 0) st = bt_team_agree(&app->team, &app->ctx, st);
+  if (bt_nn_hdet_items(app, &set->ensemble, set->keeping.resume) > 0)
+    st = bt_team_agree(&app->team, &app->ctx, st);
   if (st >= 0)
     st = run.ensemble ? bt_nn_hdet_run(app, run.ensemble) : nn_training_run(&app->ctx, run.training, 0);
   if (st == BT_STOPPED)
