@@ -4,7 +4,6 @@
 #include "command.h"
 
 #define MAX_COMMANDS 32
-#define NAME_LIMIT 32
 
 extern const BtCommand bt_cmd_nn, bt_cmd_compare, bt_cmd_plot, bt_cmd_version, bt_cmd_help, bt_cmd_completion;
 
@@ -33,31 +32,11 @@ const BtCommand *bt_command_find(const char *name) {
   return NULL;
 }
 
-/* Levenshtein distance of two short names. */
-static size_t edit_distance(const char *a, const char *b) {
-  size_t row[NAME_LIMIT + 1];
-  const size_t m = strlen(a), n = strlen(b);
-  if (m > NAME_LIMIT || n > NAME_LIMIT) return NAME_LIMIT;
-  for (size_t j = 0; j <= n; j++) row[j] = j;
-  for (size_t i = 1; i <= m; i++) {
-    size_t diagonal = row[0];
-    row[0] = i;
-    for (size_t j = 1; j <= n; j++) {
-      size_t best = diagonal + (a[i - 1] != b[j - 1]);
-      diagonal = row[j];
-      if (row[j] + 1 < best) best = row[j] + 1;
-      if (row[j - 1] + 1 < best) best = row[j - 1] + 1;
-      row[j] = best;
-    }
-  }
-  return row[n];
-}
-
 const char *bt_command_nearest(const char *name) {
   const char *nearest = NULL;
   size_t best = strlen(name) / 2 + 1;
   for (const BtCommand *const *c = bt_commands(); *c; c++) {
-    const size_t distance = edit_distance(name, (*c)->name);
+    const size_t distance = bt_edit_distance(name, strlen(name), (*c)->name, strlen((*c)->name));
     if (distance >= best) continue;
     best = distance;
     nearest = (*c)->name;

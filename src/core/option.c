@@ -136,9 +136,10 @@ static Match find_letter(const Parser *p, char letter) {
   return (Match){NULL, NULL};
 }
 
-/* Levenshtein distance by rows of the dynamic programme; n <= NAME_LIMIT. */
-static size_t edit_distance(const char *a, size_t m, const char *b, size_t n) {
+/* Levenshtein distance by rows of the dynamic programme. */
+size_t bt_edit_distance(const char *a, size_t m, const char *b, size_t n) {
   size_t row[NAME_LIMIT + 1];
+  if (n > NAME_LIMIT) return m > n ? m : n;
   for (size_t j = 0; j <= n; j++) row[j] = j;
   for (size_t i = 1; i <= m; i++) {
     size_t diagonal = row[0];
@@ -165,7 +166,7 @@ static BtStatus fail_unknown(BtContext *ctx, const Parser *p, const char *typed,
         if (n < 0 || n > NAME_LIMIT) continue;
         /* An abbreviation counts as one slip, however much it leaves out. */
         const int abbreviation = length > 1 && strncmp(name, typed, length) == 0;
-        const size_t distance = abbreviation ? 1 : edit_distance(typed, length, name, (size_t)n);
+        const size_t distance = abbreviation ? 1 : bt_edit_distance(typed, length, name, (size_t)n);
         if (distance >= best) continue;
         best = distance;
         snprintf(hint, sizeof hint, "; did you mean --%s?", name);

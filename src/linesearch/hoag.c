@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "core/clock.h"
-
+#include "linesearch/box_internal.h"
 
 const BtOption bt_hoag_options[] = {
     BT_OPT_REAL("eps0", BtHoagSettings, eps0, 1, BT_POSITIVE, "EPS",
@@ -269,10 +269,8 @@ enum { VECTORS = 3 }; /* theta, previous, best */
 BtStatus bt_hoag_create(BtContext *ctx, const BtHoagSettings *settings, size_t p, const double *theta,
                         BtHoag *hoag) {
   *hoag = (BtHoag){.p = p, .refinement = 1};
-  for (size_t j = 0; j < p; j++)
-    if (!isfinite(theta[j]) || clip(settings, j, theta[j]) != theta[j])
-      return bt_fail(ctx, BT_ERR_ARG, "the start is outside the parameters' domain: theta[%zu] is %g", j,
-                     theta[j]);
+  const BtStatus st = bt_box_holds(ctx, settings->lo, settings->hi, p, theta);
+  if (st < 0) return st;
   if (settings->constant && !(settings->first_step > 0))
     return bt_fail(ctx, BT_ERR_ARG, "gradient descent needs a step size above 0, got %g",
                    settings->first_step);

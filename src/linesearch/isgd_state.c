@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "linesearch/box_internal.h"
 #include "linesearch/isgd.h"
 
 enum { VALUE_MEAN, SECONDS, SCALARS };
@@ -11,11 +12,8 @@ enum { VECTORS = 4 }; /* those of the state: theta, average, moments */
 BtStatus bt_isgd_create(BtContext *ctx, const BtIsgdSettings *settings, size_t p, const double *theta,
                         BtIsgd *isgd) {
   *isgd = (BtIsgd){.p = p};
-  for (size_t j = 0; j < p; j++)
-    if (!isfinite(theta[j]) || (settings->lo && theta[j] < settings->lo[j]) ||
-        (settings->hi && theta[j] > settings->hi[j]))
-      return bt_fail(ctx, BT_ERR_ARG, "ISGD's start is outside the parameters' domain: theta[%zu] is %g", j,
-                     theta[j]);
+  const BtStatus st = bt_box_holds(ctx, settings->lo, settings->hi, p, theta);
+  if (st < 0) return st;
   isgd->theta = calloc((VECTORS + 1) * p, sizeof *isgd->theta);
   if (!isgd->theta) return bt_fail_memory(ctx, "ISGD", 8.0 * (VECTORS + 1) * (double)p);
   isgd->average = isgd->theta + p;

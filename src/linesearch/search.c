@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "linesearch/box_internal.h"
 #include "linesearch/search_internal.h"
 
 const char *bt_search_reason_name(BtSearchReason reason) {
@@ -21,12 +22,11 @@ const char *bt_search_reason_name(BtSearchReason reason) {
 }
 
 static BtStatus make_box(BtContext *ctx, const BtSearchSettings *set, int bounded, BtSearch *s) {
-  for (size_t j = 0; j < s->p; j++) {
+  const BtStatus st = bt_box_holds(ctx, set->lo, set->hi, s->p, s->start);
+  for (size_t j = 0; j < s->p && st >= 0; j++) {
     const double at = s->start[j];
     s->lo[j] = set->lo ? set->lo[j] : -(double)INFINITY;
     s->hi[j] = set->hi ? set->hi[j] : (double)INFINITY;
-    if (!isfinite(at) || !(at >= s->lo[j] && at <= s->hi[j]))
-      return bt_fail(ctx, BT_ERR_ARG, "the start is outside the parameters' domain: theta[%zu] is %g", j, at);
     if (set->width > 0) {
       s->lo[j] = fmax(s->lo[j], at - set->width);
       s->hi[j] = fmin(s->hi[j], at + set->width);
@@ -34,7 +34,7 @@ static BtStatus make_box(BtContext *ctx, const BtSearchSettings *set, int bounde
     if (bounded && !isfinite(s->hi[j] - s->lo[j]))
       return bt_fail(ctx, BT_ERR_ARG, "parameter %zu has no bounds to search between; give --width", j);
   }
-  return BT_OK;
+  return st;
 }
 
 BtStatus bt_search_create(BtContext *ctx, const BtSearchSettings *settings, int bounded, size_t p,
