@@ -60,7 +60,7 @@ static int in_domain(const BtOption *o, double x) {
   return (o->lo_open ? x > o->lo : x >= o->lo) && (o->hi_open ? x < o->hi : x <= o->hi);
 }
 
-static BtStatus set_number(BtContext *ctx, const BtOption *o, void *f, const char *text) {
+static BtStatus set_number(BtContext *ctx, const BtOption *o, const char *name, void *f, const char *text) {
   char domain[96];
   const int whole = o->kind == BT_OPT_KIND_INT;
   double x = 0;
@@ -68,10 +68,10 @@ static BtStatus set_number(BtContext *ctx, const BtOption *o, void *f, const cha
   const int parsed = whole ? parse_int(text, &i) : parse_real(text, &x);
   domain_text(o, domain, sizeof domain);
   if (!parsed)
-    return bt_fail(ctx, BT_ERR_ARG, "--%s must be %s%s%s, got \"%s\"", o->name,
+    return bt_fail(ctx, BT_ERR_ARG, "%s must be %s%s%s, got \"%s\"", name,
                    whole ? "an integer" : "a number", *domain ? " " : "", domain, text);
   if (!in_domain(o, whole ? (double)i : x))
-    return bt_fail(ctx, BT_ERR_ARG, "--%s must be %s, got \"%s\"", o->name, domain, text);
+    return bt_fail(ctx, BT_ERR_ARG, "%s must be %s, got \"%s\"", name, domain, text);
   if (whole)
     *(int64_t *)f = i;
   else
@@ -79,33 +79,40 @@ static BtStatus set_number(BtContext *ctx, const BtOption *o, void *f, const cha
   return BT_OK;
 }
 
-static BtStatus set_choice(BtContext *ctx, const BtOption *o, void *f, const char *text) {
+static BtStatus set_choice(BtContext *ctx, const BtOption *o, const char *name, void *f, const char *text) {
   const int index = bt_choice_index(o->text, text, strlen(text));
   if (index < 0)
-    return bt_fail(ctx, BT_ERR_ARG, "--%s must be one of %s, got \"%s\"", o->name, o->text, text);
+    return bt_fail(ctx, BT_ERR_ARG, "%s must be one of %s, got \"%s\"", name, o->text, text);
   *(int *)f = index;
   return BT_OK;
 }
 
-static BtStatus set_flag(BtContext *ctx, const BtOption *o, void *f, const char *text) {
+static BtStatus set_flag(BtContext *ctx, const char *name, void *f, const char *text) {
   static const char words[] = "no|yes|false|true|off|on|0|1";
   const int index = bt_choice_index(words, text, strlen(text));
-  if (index < 0) return bt_fail(ctx, BT_ERR_ARG, "--%s must be yes or no, got \"%s\"", o->name, text);
+  if (index < 0) return bt_fail(ctx, BT_ERR_ARG, "%s must be yes or no, got \"%s\"", name, text);
   *(int *)f = index % 2;
   return BT_OK;
 }
 
-BtStatus bt_option_set(BtContext *ctx, const BtOption *option, void *target, const char *text) {
+BtStatus bt_option_set_as(BtContext *ctx, const BtOption *option, const char *name, void *target,
+                          const char *text) {
   void *f = field(option, target);
   switch (option->kind) {
     case BT_OPT_KIND_REAL:
-    case BT_OPT_KIND_INT: return set_number(ctx, option, f, text);
-    case BT_OPT_KIND_CHOICE: return set_choice(ctx, option, f, text);
-    case BT_OPT_KIND_FLAG: return set_flag(ctx, option, f, text);
+    case BT_OPT_KIND_INT: return set_number(ctx, option, name, f, text);
+    case BT_OPT_KIND_CHOICE: return set_choice(ctx, option, name, f, text);
+    case BT_OPT_KIND_FLAG: return set_flag(ctx, name, f, text);
     case BT_OPT_KIND_TEXT: *(const char **)f = text; return BT_OK;
     case BT_OPT_KIND_END: break;
   }
   return bt_fail(ctx, BT_ERR_ARG, "the end of an option table cannot be set");
+}
+
+BtStatus bt_option_set(BtContext *ctx, const BtOption *option, void *target, const char *text) {
+  char name[NAME_LIMIT + 3];
+  snprintf(name, sizeof name, "--%s", option->kind == BT_OPT_KIND_END ? "" : option->name);
+  return bt_option_set_as(ctx, option, name, target, text);
 }
 
 typedef struct {

@@ -62,6 +62,9 @@ void bt_options_default(const BtOption *table, void *target);
 /* Sets one option from text, validated; a text option borrows it. A flag takes yes|no|true|false|on|off|1|0.
  * Errors: BT_ERR_ARG naming option, value and domain; the field keeps its value. */
 BtStatus bt_option_set(BtContext *ctx, const BtOption *option, void *target, const char *text);
+/* The same of what is no command line: errors call the option `name`. */
+BtStatus bt_option_set_as(BtContext *ctx, const BtOption *option, const char *name, void *target,
+                          const char *text);
 
 /* Parses argv[1..argc) over `count` sets: "--name value", "--name=value", "-x value", "--flag", "--no-flag"; "--"
  * ends the options. Negative numbers are values ("--log-weight -5"); a value that looks like an option must be

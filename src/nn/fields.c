@@ -71,13 +71,13 @@ int nn_field_choice(NnFields *f, const char *key, int initial, const char *choic
   return initial;
 }
 
-static void set_option(NnFields *f, const BtOption *option, void *target, const json_t *v) {
-  char number[64];
+static void set_option(NnFields *f, const BtOption *option, const char *key, void *target, const json_t *v) {
+  char number[64], name[32];
   const char *text = number;
   if (json_is_string(v))
     text = json_string_value(v);
   else if (option->kind == BT_OPT_KIND_TEXT) {
-    nn_fields_fail(f, "\"%s\" must be a text", option->name);
+    nn_fields_fail(f, "\"%s\" must be a text", key);
     return;
   } else if (json_is_boolean(v))
     text = json_is_true(v) ? "yes" : "no";
@@ -86,12 +86,13 @@ static void set_option(NnFields *f, const BtOption *option, void *target, const 
   else if (json_is_real(v))
     snprintf(number, sizeof number, "%.17g", json_real_value(v));
   else {
-    nn_fields_fail(f, "\"%s\" must be a number, text, true or false", option->name);
+    nn_fields_fail(f, "\"%s\" must be a number, text, true or false", key);
     return;
   }
   BtContext inner;
   bt_context_init(&inner);
-  if (bt_option_set(&inner, option, target, text) < 0) nn_fields_fail(f, "%s", inner.error);
+  snprintf(name, sizeof name, "\"%s\"", key);
+  if (bt_option_set_as(&inner, option, name, target, text) < 0) nn_fields_fail(f, "%s", inner.error);
 }
 
 void nn_field_options(NnFields *f, const BtOption *table, const char *prefix, void *target) {
@@ -102,7 +103,7 @@ void nn_field_options(NnFields *f, const BtOption *table, const char *prefix, vo
     for (char *c = key; *c; c++)
       if (*c == '-') *c = '_';
     const json_t *v = nn_field_value(f, key);
-    if (v) set_option(f, o, target, v);
+    if (v) set_option(f, o, key, target, v);
   }
 }
 
