@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "core/file.h"
+
 static const BtOption options[] = {
     BT_OPT_TEXT("task", 0, BtNn, task, NULL, "NAME|FILE",
                 "train: a built-in task, or a JSON file that describes one"),
@@ -61,12 +63,14 @@ static BtStatus check_train(BtApp *app, const BtNn *set) {
     return bt_fail(ctx, BT_ERR_ARG, "--resume brings its own task; leave --task out");
   if (set->replay && set->tuner != NN_TUNER_NONE)
     return bt_fail(ctx, BT_ERR_ARG, "--replay follows a schedule instead of tuning: use --tuner none");
-  const char *const outputs[] = {keeping->log, set->schedule, bt_keeping_path(keeping), set->replay,
-                                 set->ensemble.log};
-  for (int i = 0; i < 5; i++)
-    for (int k = 0; k < i; k++)
-      if (outputs[i] && outputs[k] && strcmp(outputs[i], outputs[k]) == 0)
-        return bt_fail(ctx, BT_ERR_ARG, "%s is named for two files", outputs[i]);
+  /* Outputs first; the checkpoint alone may be what is resumed from. */
+  const char *const files[] = {bt_keeping_path(keeping), keeping->log, set->schedule, set->ensemble.log,
+                               set->replay, set->task, set->data, keeping->resume};
+  enum { OUTPUTS = 4, FILES = sizeof files / sizeof *files };
+  for (int i = 0; i < OUTPUTS; i++)
+    for (int k = i + 1; k < FILES; k++)
+      if (files[i] && files[k] && !(i == 0 && files[k] == keeping->resume) && bt_same_file(files[i], files[k]))
+        return bt_fail(ctx, BT_ERR_ARG, "%s is named for two files", files[i]);
   if (set->ensemble.hdet && (set->replay || set->schedule))
     return bt_fail(ctx, BT_ERR_ARG,
                    "--hdet has a log of its own, --replica-log; --schedule and --replay are of tuners");

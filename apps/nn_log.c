@@ -187,11 +187,14 @@ BtStatus bt_nn_schedule_read(BtContext *ctx, const char *path, const NnHyperSet 
   s->values = calloc(csv.rows * n + 1, sizeof *s->values);
   if (!s->step || !s->values) st = bt_fail_memory(ctx, "a schedule", 8.0 * (double)(csv.rows * (n + 1)));
   if (st >= 0 && (at < 0 || csv.rows == 0))
-    st = bt_fail(ctx, BT_ERR_FORMAT, "%s: no schedule: it needs a column \"step\" and rows", path);
+    st = bt_fail(ctx, BT_ERR_FORMAT, "%s: no schedule: it needs a column \"step\" and whole lines of numbers",
+                 path);
   for (size_t r = 0; r < csv.rows && st >= 0; r++) {
     const double step = bt_csv_cell(&csv, r, at);
     if (!(step >= 0 && step <= 9e15 && step == floor(step)))
       st = bt_fail(ctx, BT_ERR_FORMAT, "%s: row %zu: its step is no whole number from 0 on", path, r + 1);
+    else if (r && step < (double)s->step[r - 1])
+      st = bt_fail(ctx, BT_ERR_FORMAT, "%s: row %zu: its step lies before that of the row above", path, r + 1);
     else
       s->step[r] = (int64_t)step;
     for (size_t i = 0; i < n && st >= 0; i++) {
@@ -200,6 +203,8 @@ BtStatus bt_nn_schedule_read(BtContext *ctx, const char *path, const NnHyperSet 
       double lambda;
       if (column < 0) st = bt_fail(ctx, BT_ERR_FORMAT, "%s: there is no column \"%s\"", path, name);
       if (st >= 0) s->values[r * n + i] = bt_csv_cell(&csv, r, column);
+      if (st >= 0 && isnan(s->values[r * n + i]))
+        st = bt_fail(ctx, BT_ERR_FORMAT, "%s: row %zu: there is no number for \"%s\"", path, r + 1, name);
       BtContext inner;
       bt_context_init(&inner);
       if (st >= 0 && nn_hyper_unconstrained(&inner, &hyper->item[i], s->values[r * n + i], &lambda) < 0)

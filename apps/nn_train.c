@@ -18,6 +18,11 @@ typedef struct {
   int64_t epochs;
 } Run;
 
+static BtStatus fail_other(BtApp *app, const char *checkpoint, const char *option, NnTask *task) {
+  nn_task_free(task);
+  return bt_fail(&app->ctx, BT_ERR_ARG, "%s: --resume brings another --%s; leave it out", checkpoint, option);
+}
+
 /* The task, from --task or a checkpoint; tuner and seed come with the latter. */
 static BtStatus load_task(BtApp *app, Run *run, NnTask **task) {
   const BtNn *set = run->set;
@@ -30,6 +35,10 @@ static BtStatus load_task(BtApp *app, Run *run, NnTask **task) {
   const BtStatus st = nn_checkpoint_read(&app->ctx, resume, &info);
   if (st < 0) return st;
   *task = info.task;
+  /* The defaults stand for nothing said. */
+  if (set->tuner != NN_TUNER_NONE && set->tuner != (int)info.tuner)
+    return fail_other(app, resume, "tuner", info.task);
+  if (set->seed != 1 && (uint64_t)set->seed != info.seed) return fail_other(app, resume, "seed", info.task);
   run->tuner = info.tuner;
   run->seed = info.seed;
   if (run->epochs == 0) run->epochs = info.epochs;
@@ -64,6 +73,7 @@ static BtStatus prepare(BtApp *app, Run *run) {
   BT_TRY(nn_training_create(ctx, task, &o, s->data, s->backend, &run->training));
   BT_TRY(bt_nn_hdet_open(app, &set->ensemble, keeping->resume, o.checkpoint, run->training, &run->ensemble));
   if (keeping->resume) BT_TRY(nn_training_load(ctx, run->training, keeping->resume));
+  if (app->team.rank == 0) BT_TRY(nn_training_claim(ctx, run->training));
   BT_TRY(open_log(app, run, keeping->log, BT_NN_EPOCHS, &run->log));
   BT_TRY(open_log(app, run, set->schedule, BT_NN_SCHEDULE, &run->schedule));
 done:
@@ -114,9 +124,13 @@ static BtStatus report(BtApp *app, Run *run) {
 }
 
 static BtStatus end_stopped(BtApp *app, const Run *run) {
-  const char *from = bt_keeping_path(&run->set->keeping);
+  const BtKeepingSettings *keeping = &run->set->keeping;
+  const int saved = nn_training_result(run->training).saved;
+  const char *from = saved ? bt_keeping_path(keeping) : keeping->resume;
   if (from)
     bt_warn(&app->ctx, "stopped; go on with bitune nn train --resume %s", from);
+  else if (keeping->checkpoint)
+    bt_warn(&app->ctx, "stopped before the first checkpoint was written");
   else
     bt_warn(&app->ctx, "stopped without a checkpoint; --checkpoint FILE keeps one");
   return BT_STOPPED;

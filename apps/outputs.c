@@ -104,13 +104,6 @@ size_t bt_app_count_images(BtApp *app) {
   return count;
 }
 
-/* 1 if both paths name one existing file, or are the same text. */
-static int same_file(const char *a, const char *b) {
-  struct stat x, y;
-  if (strcmp(a, b) == 0) return 1;
-  return stat(a, &x) == 0 && stat(b, &y) == 0 && S_ISREG(x.st_mode) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
-}
-
 int bt_outputs_same_folder(const char *a, const char *b) {
   struct stat x, y;
   return stat(a, &x) == 0 && stat(b, &y) == 0 && S_ISDIR(x.st_mode) && x.st_dev == y.st_dev &&
@@ -121,10 +114,10 @@ BtStatus bt_outputs_apart(BtContext *ctx, const char *const *outputs, size_t cou
   for (size_t k = 0; k < count; k++) {
     if (!outputs[k]) continue;
     for (size_t j = 0; j < k; j++)
-      if (outputs[j] && same_file(outputs[k], outputs[j]))
+      if (outputs[j] && bt_same_file(outputs[k], outputs[j]))
         return bt_fail(ctx, BT_ERR_ARG, "%s would be written twice; give the outputs different names", outputs[k]);
     for (size_t i = 0; inputs && i < inputs->count; i++)
-      if (same_file(outputs[k], inputs->paths[i]))
+      if (bt_same_file(outputs[k], inputs->paths[i]))
         return bt_fail(ctx, BT_ERR_ARG, "%s is an input of this run and would be overwritten; choose another name",
                        outputs[k]);
   }

@@ -33,8 +33,13 @@ static void catch_signals(BtApp *app) {
   (void)sigemptyset(&action.sa_mask);
   (void)sigaddset(&action.sa_mask, SIGINT);
   (void)sigaddset(&action.sa_mask, SIGTERM);
+  (void)sigaddset(&action.sa_mask, SIGHUP);
   (void)sigaction(SIGINT, &action, NULL);
   (void)sigaction(SIGTERM, &action, NULL);
+  /* A terminal that is closed stops a run as a signal does, unless nohup keeps it from that. */
+  struct sigaction before;
+  if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+    (void)sigaction(SIGHUP, &action, NULL);
   action.sa_handler = SIG_IGN;
   (void)sigaction(SIGPIPE, &action, NULL); /* shows as a write error instead */
   app->ctx.stop.flag = &stop_flag;

@@ -192,6 +192,50 @@ void bt_atomic_abort(BtAtomicFile *file) {
   *file = (BtAtomicFile){0};
 }
 
+BtStatus bt_file_writable(BtContext *ctx, const char *path) {
+  BtAtomicFile file;
+  const BtStatus st = bt_atomic_open(ctx, path, &file);
+  if (st >= 0) bt_atomic_abort(&file);
+  return st;
+}
+
+BtStatus bt_file_claim(BtContext *ctx, const char *path, int *claim) {
+  struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+  struct stat info;
+  if (*claim >= 0) (void)close(*claim);
+  *claim = -1;
+  if (stat(path, &info) != 0 || !S_ISREG(info.st_mode)) return BT_OK;
+  const int fd = open(path, O_RDWR | O_CLOEXEC);
+  if (fd < 0) return errno == ENOENT ? BT_OK : fail_write(ctx, path, errno);
+  /* Some file systems have no locks: nobody can be refused there. */
+  if (fcntl(fd, F_SETLK, &lock) == 0 || (errno != EACCES && errno != EAGAIN)) {
+    *claim = fd;
+    return BT_OK;
+  }
+  const int known = fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+  (void)close(fd);
+  return bt_fail(ctx, BT_ERR_IO, "%s: another run is writing it (process %ld); name another file", path,
+                 known ? (long)lock.l_pid : 0L);
+}
+
+static int is_same(const struct stat *a, const struct stat *b) {
+  return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+int bt_same_file(const char *a, const char *b) {
+  struct stat x, y;
+  if (strcmp(a, b) == 0) return 1;
+  const int has_a = stat(a, &x) == 0, has_b = stat(b, &y) == 0;
+  if (has_a || has_b) return has_a && has_b && S_ISREG(x.st_mode) && is_same(&x, &y);
+  if (strcmp(bt_path_base(a), bt_path_base(b)) != 0) return 0;
+  char *folder_a = folder_of(a), *folder_b = folder_of(b);
+  const int same =
+      folder_a && folder_b && stat(folder_a, &x) == 0 && stat(folder_b, &y) == 0 && is_same(&x, &y);
+  free(folder_a);
+  free(folder_b);
+  return same;
+}
+
 BtStatus bt_file_write(BtContext *ctx, const char *path, const void *bytes, size_t size) {
   BtAtomicFile file;
   const BtStatus st = bt_atomic_open(ctx, path, &file);

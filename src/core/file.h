@@ -29,6 +29,18 @@ BtStatus bt_atomic_commit(BtContext *ctx, BtAtomicFile *file);
 /* Removes the temporary file; harmless on an empty or zeroed struct. */
 void bt_atomic_abort(BtAtomicFile *file);
 
+/* Whether an atomic file could be begun here, before work whose result it will hold: BT_ERR_IO if not. */
+BtStatus bt_file_writable(BtContext *ctx, const char *path);
+
+/* Claims a file that this process replaces again and again: while it holds the claim, other processes are refused
+ * theirs with BT_ERR_IO. *claim is a descriptor, −1 at first. A claim is of the file that is there now, so it is
+ * made anew after the file was replaced; no file, no claim. It ends with close(*claim), with the process, and
+ * (POSIX locks) when the process closes any other descriptor of the same file. */
+BtStatus bt_file_claim(BtContext *ctx, const char *path, int *claim);
+
+/* 1 if both paths name one file, there already or to be made, or are the same text. */
+int bt_same_file(const char *a, const char *b);
+
 /* Writes `size` bytes atomically. */
 BtStatus bt_file_write(BtContext *ctx, const char *path, const void *bytes, size_t size);
 

@@ -130,8 +130,8 @@ BtStatus nn_data_split(BtContext *ctx, const NnDataOptions *options, size_t trai
   size_t held = (size_t)lround(options->valid_share * (double)trained);
   if (options->valid_share > 0 && held == 0) held = 1;
   if (trained == 0 || held >= trained)
-    return bt_fail(ctx, BT_ERR_ARG, "%zu training rows are too few to hold out a share of %g", trained,
-                   options->valid_share);
+    return bt_fail(ctx, BT_ERR_ARG, "%s: %zu training rows are too few for a \"valid_share\" of %g",
+                   options->path ? options->path : "generated data", trained, options->valid_share);
   size_t *order = malloc(trained * sizeof *order);
   if (!order) return bt_fail_memory(ctx, "data", (double)(trained * sizeof *order));
   bt_shuffle((uint64_t)options->seed, trained, order);

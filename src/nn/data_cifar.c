@@ -75,8 +75,6 @@ static BtStatus cifar_open(BtContext *ctx, const NnDataOptions *options, NnData 
     char name[32];
     snprintf(name, sizeof name, "data_batch_%d.bin", k + 1);
     BT_TRY(read_named(ctx, folder, name, &batch[k]));
-    if (!batch[k].bytes)
-      bt_warn(ctx, "%s: no %s: its images are missing from the training set", folder, name);
     trained += batch[k].records;
   }
   if (trained == 0)
@@ -84,6 +82,9 @@ static BtStatus cifar_open(BtContext *ctx, const NnDataOptions *options, NnData 
                    "%s: no data_batch_1.bin to data_batch_5.bin; is it a folder of CIFAR-10 in "
                    "its binary version?",
                    folder));
+  for (int k = 0; k < BATCHES; k++)
+    if (!batch[k].bytes)
+      bt_warn(ctx, "%s: no data_batch_%d.bin: its images are missing from the training set", folder, k + 1);
   BT_TRY(read_named(ctx, folder, "test_batch.bin", &test));
   if (!test.bytes) {
     BT_TRY(read_named(ctx, folder, "test_first1000.bin", &test));

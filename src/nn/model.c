@@ -161,7 +161,8 @@ NnId nn_build_layers(NnBuilder *b, const json_t *layers, const char *prefix, NnI
   if (!json_is_array(layers) || json_array_size(layers) == 0 || b->depth == DEEPEST) {
     b->status = bt_fail(
         b->ctx, BT_ERR_FORMAT, "%s: %s", b->file,
-        b->depth == DEEPEST ? "blocks are nested too deep" : "\"layers\" must be an array that is not empty");
+        b->depth == DEEPEST ? "blocks are nested deeper than 8"
+                            : "\"layers\" must be an array that is not empty");
     return NN_NONE;
   }
   b->depth++;

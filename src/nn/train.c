@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/clock.h"
 #include "nn/train_internal.h"
@@ -92,6 +93,7 @@ BtStatus nn_training_create(BtContext *ctx, const NnTask *task, const NnTrainOpt
   *training = NULL;
   NnTraining *t = calloc(1, sizeof *t);
   if (!t) return bt_fail_memory(ctx, "training", sizeof *t);
+  t->claim = -1;
   t->task = task;
   t->o = *options;
   t->data = data;
@@ -128,6 +130,7 @@ void nn_training_destroy(NnTraining *t) {
   free(t->best_hyper);
   free(t->history);
   free(t->scratch);
+  if (t->claim >= 0) (void)close(t->claim);
   free(t);
 }
 
@@ -330,5 +333,6 @@ NnTrainResult nn_training_result(const NnTraining *t) {
                                                                : 1) /
                                                           f->step_seconds
                                                     : 0,
-                         .time_up = t->time_up};
+                         .time_up = t->time_up,
+                         .saved = t->saved};
 }

@@ -46,6 +46,7 @@ typedef struct {
   double seconds;             /* earlier parts of a resumed run included                                   */
   double examples_per_second; /* training examples (words of text) by the time of all steps                 */
   int time_up;                /* max_seconds ended the run                                                 */
+  int saved;                  /* this run has written its checkpoint                                       */
 } NnTrainResult;
 
 typedef struct NnTraining NnTraining;
@@ -88,6 +89,9 @@ BtStatus nn_training_use_best(BtContext *ctx, NnTraining *training);
  * the training. */
 BtStatus nn_training_save(BtContext *ctx, NnTraining *training, const char *path);
 BtStatus nn_training_load(BtContext *ctx, NnTraining *training, const char *path);
+/* Before anything is computed, after a checkpoint was loaded: whether the options' checkpoint can be written.
+ * BT_ERR_IO where it cannot, or where another process is writing it. */
+BtStatus nn_training_claim(BtContext *ctx, NnTraining *training);
 
 /* What a checkpoint says of its run; task: free with nn_task_free. */
 typedef struct {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/file.h"
 #include "nn/train_internal.h"
 
 static const char format_name[] = "bitune-nn-1";
@@ -77,17 +78,27 @@ done:
   return st;
 }
 
+BtStatus nn_training_claim(BtContext *ctx, NnTraining *t) {
+  const BtStatus st = t->o.checkpoint ? bt_file_writable(ctx, t->o.checkpoint) : BT_OK;
+  return st < 0 || !t->o.checkpoint ? st : bt_file_claim(ctx, t->o.checkpoint, &t->claim);
+}
+
 BtStatus nn_training_save(BtContext *ctx, NnTraining *t, const char *path) {
   BtTensorWriter *writer = NULL;
+  BtStatus st = bt_file_claim(ctx, path, &t->claim);
+  if (st < 0) return st;
   json_t *m = metadata(t);
   if (!m) return bt_fail_memory(ctx, "checkpoint", 0);
-  BtStatus st = bt_tensors_create(ctx, path, m, &writer);
+  st = bt_tensors_create(ctx, path, m, &writer);
   json_decref(m);
   if (st < 0) return st;
   st = write(ctx, t, writer);
-  if (st >= 0) return bt_tensors_commit(ctx, writer);
-  bt_tensors_abandon(writer);
-  return st;
+  if (st < 0) {
+    bt_tensors_abandon(writer);
+    return st;
+  }
+  st = bt_tensors_commit(ctx, writer);
+  return st < 0 ? st : bt_file_claim(ctx, path, &t->claim);
 }
 
 static BtStatus check_counters(BtContext *ctx, const NnTraining *t, const char *path) {

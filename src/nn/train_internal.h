@@ -59,6 +59,7 @@ struct NnTraining {
   double deadline; /* monotonic clock, INFINITY: none                 */
   int time_up;
   int saved; /* the checkpoint has been written by this run     */
+  int claim; /* of the checkpoint, see core/file.h              */
 };
 
 /* train_score.c: evaluates after an epoch; then, in the next one, history, trigger and the best so far. */

@@ -49,6 +49,10 @@ refuses 1 "outside.csv: row 1: dropout_1 = 1.5 is outside its range" "$bitune" n
 printf 'step,dropout_input,dropout_1\n1e300,0.1,0.5\n' >late.csv
 refuses 1 "late.csv: row 1: its step is no whole number" "$bitune" nn train --task tiny-mlp --replay late.csv
 refuses 2 "use --tuner none" "$bitune" nn train --task tiny-mlp --replay found.csv --tuner stn
+printf 'step,dropout_input,dropout_1\n0,0.1\n' >ragged.csv
+refuses 1 'ragged.csv: row 1: there is no number for "dropout_1"' "$bitune" nn train --task tiny-mlp --replay ragged.csv
+printf 'step,dropout_input,dropout_1\n9,0.1,0.1\n3,0.1,0.1\n' >back.csv
+refuses 1 "back.csv: row 2: its step lies before" "$bitune" nn train --task tiny-mlp --replay back.csv
 
 run 0 "$bitune" nn check --threads 1 --json
 equal "$(field out failed)" 0
@@ -77,7 +81,11 @@ done
 refuses 2 "--task (or --resume) is required" "$bitune" nn train
 refuses 2 "it knows train, eval, search and check" "$bitune" nn fly
 refuses 2 "nn eval takes a checkpoint" "$bitune" nn eval
-refuses 2 "is named for two files" "$bitune" nn train --task tiny-mlp --log x --schedule x
+refuses 2 "is named for two files" "$bitune" nn train --task tiny-mlp --log x --schedule ./x
+refuses 2 "tiny-mlp.json is named for two files" "$bitune" nn train --task tiny-mlp.json --log tiny-mlp.json
+refuses 1 "whole.st: --resume brings another --tuner" "$bitune" nn train --resume whole.st --tuner stn
+refuses 1 "whole.st: --resume brings another --seed" "$bitune" nn train --resume whole.st --seed 7
+refuses 1 "nowhere/x.st: cannot write" "$bitune" nn train --task tiny-mlp --epochs 1000000 --checkpoint nowhere/x.st
 refuses 1 "nothing.json" "$bitune" nn train --task nothing.json
 refuses 1 "--data is required" "$bitune" nn train --task mnist-mlp
 mkdir empty
@@ -100,9 +108,25 @@ sed 's/0.05/1.5/' line.json >later.json
 refuses 1 "the last good state is in later.st" "$bitune" nn train --task later.json --threads 1 --checkpoint later.st
 run 0 "$bitune" nn eval later.st --threads 1
 refuses 1 "has no hyperparameters to tune" "$bitune" nn train --task line.json --tuner dstn
+sed 's/"kind": "linear"/&, "valid_share": 2/' line.json >share.json
+refuses 1 'share.json: data: "valid_share" must be in [0, 0.9]' "$bitune" nn train --task share.json
+sed 's/"kind": "linear", "count": 400/"kind": "table", "data": "one.csv"/' line.json >one.json
+echo 1,2 >one.csv
+refuses 1 'one.csv: 1 training rows are too few for a "valid_share" of 0.2' "$bitune" nn train --task one.json
 head -c 3000 whole.st >torn.st
 refuses 1 "torn.st" "$bitune" nn eval torn.st
 refuses 1 "rely.json" "$bitune" nn train --resume rely.json
+no_leftovers
+
+# A file that a run is writing is no other run's; a terminal that is closed stops a run as Ctrl-C does.
+"$bitune" nn train --task tiny-cnn --epochs 1000000 --threads 1 --quiet --checkpoint busy.st 2>busy &
+until_filled busy.st
+refuses 1 "busy.st: another run is writing it (process $!)" "$bitune" nn train --task tiny-mlp --checkpoint busy.st
+refuses 1 "busy.st: another run is writing it" "$bitune" nn train --resume busy.st
+kill -HUP $!
+wait $!
+equal "$? $(grep -c -- '--resume busy.st' busy)" "130 1"
+run 0 "$bitune" nn train --resume busy.st --max-seconds 0.01 --quiet
 no_leftovers
 
 # The page's commands.
