@@ -15,6 +15,7 @@ typedef struct {
   const json_t *identity; /* object of strings that a resumed run must share, borrowed */
   BtMethod *method;
   BtBilevel *bilevel;
+  int claim;        /* of the file, see core/file.h: rank 0                             */
   int written;      /* checkpoints written                                              */
   double last_end, last_cost; /* clock when the last one was done, seconds it took      */
 } BtCheckpoint;

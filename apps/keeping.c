@@ -1,5 +1,9 @@
 #include "keeping.h"
 
+#include <unistd.h>
+
+#include "core/file.h"
+
 static BtStatus attach_log(BtApp *app, const BtLogSpec *spec, int64_t resume_from, BtKeeping *keeping) {
   if (app->team.rank != 0) return BT_OK;
   const BtStatus st = bt_log_open(&app->ctx, keeping->set->log, spec, resume_from, &keeping->log);
@@ -12,7 +16,11 @@ BtStatus bt_keeping_attach(BtApp *app, const BtKeepingSettings *set, const BtChe
   const int64_t resume_from = set->resume ? run->method->ops->state(run->method).iteration : -1;
   *keeping = (BtKeeping){.set = set, .checkpoint = *run};
   keeping->checkpoint.path = bt_keeping_path(set);
-  BtStatus st = set->log ? attach_log(app, log, resume_from, keeping) : BT_OK;
+  keeping->checkpoint.claim = -1;
+  BtStatus st = BT_OK;
+  if (keeping->checkpoint.path && app->team.rank == 0)
+    st = bt_file_claim(ctx, keeping->checkpoint.path, &keeping->checkpoint.claim);
+  if (st >= 0 && set->log) st = attach_log(app, log, resume_from, keeping);
   st = bt_team_agree(&app->team, ctx, st);
   if (st < 0 || st == BT_STOPPED) return st;
   if (keeping->checkpoint.path) BT_TRY(bt_context_observe(ctx, bt_checkpoint_event, &keeping->checkpoint));
@@ -41,5 +49,6 @@ void bt_keeping_tell(const BtKeeping *keeping) {
 
 BtStatus bt_keeping_close(BtContext *ctx, BtKeeping *keeping) {
   (void)bt_time_limit_lift(&keeping->limit);
+  if (keeping->checkpoint.path && keeping->checkpoint.claim >= 0) (void)close(keeping->checkpoint.claim);
   return bt_log_close(ctx, keeping->log);
 }

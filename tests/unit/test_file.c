@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/file.h"
@@ -252,6 +253,52 @@ static void reading(void) {
   check_content(path, "");
 }
 
+/* As another process sees it: 1 if its claim is refused. */
+static int refused_elsewhere(const char *path) {
+  int status = 0;
+  const pid_t child = fork();
+  if (child == 0) {
+    int claim = -1;
+    _exit(bt_file_claim(&ctx, path, &claim) == BT_ERR_IO);
+  }
+  return waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status);
+}
+
+static void claims(void) {
+  const char *path = bt_test_path("claimed");
+  int claim = -1;
+  BT_CHECK_STATUS(bt_file_claim(&ctx, path, &claim), BT_OK, &ctx);
+  BT_CHECK(claim == -1); /* there is no file yet */
+  for (int time = 0; time < 2; time++) {
+    BT_CHECK_STATUS(write_text(path, "x"), BT_OK, &ctx);
+    BT_CHECK(!refused_elsewhere(path));
+    BT_CHECK_STATUS(bt_file_claim(&ctx, path, &claim), BT_OK, &ctx);
+    BT_CHECK(claim >= 0 && refused_elsewhere(path));
+    BT_CHECK_STATUS(bt_file_claim(&ctx, path, &claim), BT_OK, &ctx);
+    BT_CHECK(refused_elsewhere(path));
+  }
+  (void)close(claim);
+  BT_CHECK(!refused_elsewhere(path));
+  claim = -1;
+  BT_CHECK_STATUS(bt_file_claim(&ctx, "/dev/null", &claim), BT_OK, &ctx);
+  BT_CHECK(claim == -1);
+}
+
+static void one_file_or_two(void) {
+  const char *folder = fresh_folder("same"), *a = bt_test_path("same/a"), *b = bt_test_path("same/./a"),
+             *c = bt_test_path("same/c");
+  BT_CHECK(bt_same_file(a, a) && bt_same_file(a, b) && !bt_same_file(a, c));
+  BT_CHECK_STATUS(write_text(a, "x"), BT_OK, &ctx);
+  BT_CHECK(bt_same_file(a, b) && !bt_same_file(a, c) && !bt_same_file(a, folder));
+  BT_NEED(symlink(a, c) == 0);
+  BT_CHECK(bt_same_file(a, c));
+  BT_CHECK_STATUS(bt_file_writable(&ctx, a), BT_OK, &ctx);
+  BT_CHECK_STATUS(bt_file_writable(&ctx, bt_test_path("same/d")), BT_OK, &ctx);
+  BT_CHECK_STATUS(bt_file_writable(&ctx, bt_test_path("same/e/f")), BT_ERR_IO, &ctx);
+  BT_CHECK_STATUS(bt_file_writable(&ctx, folder), BT_ERR_IO, &ctx);
+  BT_CHECK(bt_test_entries(folder) == 2);
+}
+
 static void folders(void) {
   const char *deep = bt_test_path("folders/a//b/c/"), *plain = bt_test_path("folders/plain");
   BT_CHECK_STATUS(bt_make_folder(&ctx, deep), BT_OK, &ctx);
@@ -304,6 +351,8 @@ static const BtTest tests[] = {
     {"devices, pipes and descriptors", devices},
     {"no room: the old content survives", size_limit},
     {"reading", reading},
+    {"claims", claims},
+    {"one file or two", one_file_or_two},
     {"folders", folders},
     {"parts of a path", names},
 };
