@@ -133,11 +133,25 @@ static void release(BtLower *lower) {
   lower->n = 0;
 }
 
+/* The type that settings or PETSc's options name, else `automatic`; what belongs to a type, such as its KSP, is set up
+ * after this. */
+static BtStatus set_type(BtContext *ctx, Tao tao, const BtLowerSettings *settings, const char *automatic) {
+  BtStatus st = BT_OK;
+  const char *type = settings->solver && strcmp(settings->solver, "auto") != 0 ? settings->solver : automatic;
+  char option[64];
+  PetscBool given;
+  BT_PETSC(TaoSetOptionsPrefix(tao, "bt_"));
+  BT_PETSC(PetscOptionsGetString(NULL, "bt_", "-tao_type", option, sizeof option, &given));
+  BT_PETSC(TaoSetType(tao, given ? option : type));
+done:
+  return st;
+}
+
 static BtStatus build(BtLower *lower, BtContext *ctx, size_t i) {
   BtStatus st = BT_OK;
   const size_t n = lower->problem->ops->dimension(lower->problem, i);
   const size_t curvature = lower->problem->ops->curvature_size(lower->problem, i);
-  const char *solver = lower->settings.solver;
+  const char *automatic = bt_problem_dual_size(lower->problem, i) ? BT_TAO_PDNEWTON : BT_TAO_LBFGS;
   PetscBool fista, lbfgs, newton;
   KSP ksp = NULL;
   TaoType type = NULL;
@@ -156,10 +170,7 @@ static BtStatus build(BtLower *lower, BtContext *ctx, size_t i) {
   BT_PETSC(VecCreateSeq(PETSC_COMM_SELF, (PetscInt)n, &lower->gradient));
   BT_PETSC(bt_hessian_mat(&lower->state.hessian, n, &lower->hessian));
   BT_PETSC(TaoCreate(PETSC_COMM_SELF, &lower->tao));
-  BT_PETSC(TaoSetOptionsPrefix(lower->tao, "bt_"));
-  if (!solver || strcmp(solver, "auto") == 0)
-    solver = bt_problem_dual_size(lower->problem, i) ? BT_TAO_PDNEWTON : BT_TAO_LBFGS;
-  BT_PETSC(TaoSetType(lower->tao, solver));
+  BT_TRY(set_type(ctx, lower->tao, &lower->settings, automatic));
   BT_PETSC(TaoSetObjectiveAndGradient(lower->tao, lower->gradient, evaluate, &lower->state));
   BT_PETSC(TaoSetHessian(lower->tao, lower->hessian, lower->hessian, prepare_hessian, &lower->state));
   BT_PETSC(TaoSetApplicationContext(lower->tao, &lower->state));
@@ -187,6 +198,21 @@ done:
   return st;
 }
 
+/* PETSc's options for the solver, which concern every problem: an error in them is told here, not by each. */
+static BtStatus check_options(BtContext *ctx, const BtLowerSettings *settings) {
+  BtStatus st = BT_OK;
+  Tao tao = NULL;
+  TaoType type = NULL;
+  BT_PETSC(TaoCreate(PETSC_COMM_SELF, &tao));
+  BT_TRY(set_type(ctx, tao, settings, BT_TAO_LBFGS));
+  BT_PETSC(TaoSetFromOptions(tao));
+  BT_PETSC(TaoGetType(tao, &type));
+  if (!known_solver(type)) st = unknown_solver(ctx, type);
+done:
+  (void)TaoDestroy(&tao);
+  return st;
+}
+
 BtStatus bt_lower_create(BtContext *ctx, const BtProblem *problem, const BtLowerSettings *settings,
                          BtLower **out) {
   BtStatus st = BT_OK;
@@ -196,6 +222,8 @@ BtStatus bt_lower_create(BtContext *ctx, const BtProblem *problem, const BtLower
   lower->problem = problem;
   lower->settings = *settings;
   BT_PETSC(bt_tao_register());
+  BT_TRY(bt_lower_check(ctx, settings));
+  BT_TRY(check_options(ctx, settings));
   *out = lower;
 done:
   if (st < 0) free(lower);

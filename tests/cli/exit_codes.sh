@@ -17,6 +17,10 @@ for option in '-bt_tao_gatol oops' '-bt_pc_type oops' '-bt_ksp_max_it 1.5'; do
   run 1 "$bitune" denoise --model model.json --petsc "$option" -o never one
   says "options: $option"
 done
+# What is wrong with the solver's options is told once, not by each of four images; a type that they name works.
+refuses 1 "Unable to find requested Tao type nonsense" "$bitune" denoise --model model.json -o never \
+  --petsc "-bt_tao_type nonsense" clean
+run 0 "$bitune" denoise --model model.json -o newton --quiet --petsc "-bt_tao_type nls" one
 run 1 "$bitune" denoise --model model.json --solver bt_lbfgs --petsc '-bt_tao_bt_lbfgs_memory 99' -o never one
 says "-bt_tao_bt_lbfgs_memory must be 1 to 32, is 99"
 
