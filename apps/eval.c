@@ -122,6 +122,7 @@ static BtStatus eval_run(BtApp *app, void *settings) {
   BT_TRY(bt_image_set_list(ctx, app->operands, app->operand_count, &set));
   const char *const outputs[] = {eval->csv, files.files[level.file[0]].path};
   BT_TRY(bt_outputs_apart(ctx, outputs, 2, &set));
+  if (eval->csv && app->team.rank == 0) BT_TRY(bt_file_writable(ctx, eval->csv));
   results = calloc(set.count, sizeof *results);
   if (!results) BT_TRY(bt_fail_memory(ctx, "results", (double)set.count * sizeof *results));
 done:

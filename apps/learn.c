@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/file.h"
 #include "learn.h"
 #include "outputs.h"
 #include "size.h"
@@ -257,6 +258,7 @@ static BtStatus check_outputs(BtApp *app, const BtLearnRun *run) {
   BtStatus st = BT_OK;
   BT_TRY(bt_image_set_list(ctx, folders, set->valid ? 2 : 1, &inputs));
   BT_TRY(bt_outputs_apart(ctx, outputs, 3, &inputs));
+  if (app->team.rank == 0) BT_TRY(bt_file_writable(ctx, set->output));
 done:
   bt_image_set_clear(&inputs);
   return bt_team_agree(&app->team, ctx, st);

@@ -34,6 +34,17 @@ static void standardise(const BtLogregModel *model, BtDataset *rows) {
   }
 }
 
+/* The square of a feature is an entry of the Hessian. */
+static BtStatus check_size(BtContext *ctx, const char *path, const BtDataset *rows) {
+  static const double largest = 1e100;
+  for (size_t k = 0; k < rows->rows * rows->features; k++)
+    if (!(fabs(rows->x[k]) <= largest))
+      return bt_fail(ctx, BT_ERR_FORMAT,
+                     "%s: row %zu has a feature of %g, too large to be squared; use --standardise", path,
+                     k / rows->features + 1, rows->x[k]);
+  return BT_OK;
+}
+
 /* Rows of image data that come from files other than the model's have its size only after resizing. */
 static BtStatus bring_to_form(BtContext *ctx, const char *path, const BtLogregModel *model, BtDataset *rows) {
   BtStatus st = BT_OK;
@@ -48,6 +59,7 @@ static BtStatus bring_to_form(BtContext *ctx, const char *path, const BtLogregMo
                    rows->features, model->features,
                    rows->features + 1 == model->features ? " (--label none, if there is no label?)" : ""));
   standardise(model, rows);
+  st = check_size(ctx, path, rows);
 done:
   return st;
 }
@@ -165,6 +177,7 @@ BtStatus bt_logreg_data_load(BtContext *ctx, const BtLogreg *set, BtLogregModel 
     standardise(model, rows);
     standardise(model, &data->test);
   }
+  BT_TRY(check_size(ctx, set->data, rows));
   BT_TRY(index_classes(ctx, set, model, data));
 done:
   if (st < 0) bt_logreg_data_clear(data);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/file.h"
 #include "groups.h"
 #include "hypergrad/cross_entropy.h"
 #include "learned.h"
@@ -235,10 +236,13 @@ static BtStatus end_stopped(BtApp *app, Run *run) {
 }
 
 /* Outputs must be neither inputs nor one another. */
-static BtStatus check_outputs(BtContext *ctx, const BtLogreg *set) {
+static BtStatus check_outputs(BtApp *app, const BtLogreg *set) {
+  BtContext *ctx = &app->ctx;
   const char *const outputs[] = {set->output, set->keeping.log, bt_keeping_path(&set->keeping)};
   char *inputs[] = {(char *)set->data, (char *)set->test};
-  return bt_outputs_apart(ctx, outputs, 3, &(BtImageSet){.paths = inputs, .count = set->test ? 2 : 1});
+  const BtStatus st =
+      bt_outputs_apart(ctx, outputs, 3, &(BtImageSet){.paths = inputs, .count = set->test ? 2 : 1});
+  return st >= 0 && app->team.rank == 0 ? bt_file_writable(ctx, set->output) : st;
 }
 
 static void clear(Run *run) {
@@ -256,7 +260,7 @@ static void clear(Run *run) {
 BtStatus bt_logreg_learn(BtApp *app, BtLogreg *set) {
   Run run = {.set = set};
   BtContext *ctx = &app->ctx;
-  BtStatus st = bt_team_agree(&app->team, ctx, check_outputs(ctx, set));
+  BtStatus st = bt_team_agree(&app->team, ctx, check_outputs(app, set));
   if (st == BT_OK) st = pose(app, &run);
   if (st == BT_OK) st = build(app, &run);
   if (st == BT_OK) st = attach(app, &run);

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "core/file.h"
 #include "imageio/file.h"
 #include "imageio/set.h"
 
@@ -17,7 +18,7 @@ static BtStatus read_one(BtContext *ctx, const char *path, size_t channels, NnPi
   pixels = malloc(count * sizeof *pixels);
   if (!pixels) BT_TRY(bt_fail_memory(ctx, path, (double)count * sizeof *pixels));
   for (size_t i = 0; i < count; i++) pixels[i] = (float)image.pixels[i];
-  *picture = (NnPicture){colors, image.height, image.width, pixels};
+  *picture = (NnPicture){colors, image.height, image.width, pixels, bt_copy_text(path)};
 done:
   bt_image_clear(&image);
   return st;
@@ -43,7 +44,10 @@ BtStatus bt_nn_pictures_read(BtContext *ctx, const char *path, const BtNnPicture
 }
 
 void bt_nn_pictures_clear(BtNnPictures *pictures) {
-  for (size_t i = 0; i < pictures->count; i++) free((float *)pictures->picture[i].pixels);
+  for (size_t i = 0; i < pictures->count; i++) {
+    free((float *)pictures->picture[i].pixels);
+    free((char *)pictures->picture[i].name);
+  }
   free(pictures->picture);
   *pictures = (BtNnPictures){0};
 }

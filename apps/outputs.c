@@ -51,7 +51,11 @@ static BtStatus check_distinct(BtContext *ctx, const BtImageSet *inputs, const B
   for (size_t i = 0; i < outputs->count; i++) names[i] = (Named){outputs->paths[i], i};
   qsort(names, outputs->count, sizeof *names, compare_names);
   for (size_t i = 1; i < outputs->count && st >= 0; i++)
-    if (strcmp(names[i - 1].path, names[i].path) == 0)
+    if (strcmp(names[i - 1].path, names[i].path) != 0)
+      continue;
+    else if (bt_same_file(inputs->paths[names[i - 1].index], inputs->paths[names[i].index]))
+      st = bt_fail(ctx, BT_ERR_ARG, "%s is named twice", inputs->paths[names[i].index]);
+    else
       st = bt_fail(ctx, BT_ERR_ARG, "%s and %s would both be written to %s; give them different -o folders",
                    inputs->paths[names[i - 1].index], inputs->paths[names[i].index], names[i].path);
   free(names);

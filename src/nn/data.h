@@ -55,6 +55,7 @@ typedef enum {
 typedef struct {
   size_t channels, height, width;
   const float *pixels; /* [channels × height × width] */
+  const char *name;    /* in errors; NULL: none, borrowed for nn_data_open */
 } NnPicture;
 
 typedef struct {

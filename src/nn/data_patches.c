@@ -21,14 +21,16 @@ static BtStatus copy(BtContext *ctx, const NnPicture *from, size_t number, size_
   const size_t count = from->channels * from->height * from->width;
   if (from->channels != channels || from->height < side || from->width < side)
     return bt_fail(ctx, BT_ERR_ARG,
-                   "image %zu: %zu x %zu pixels in %zu channels; patches of %zu x %zu in %zu "
-                   "channels are wanted",
-                   number, from->width, from->height, from->channels, side, side, channels);
+                   "%s (image %zu): %zu x %zu pixels in %zu channels; patches of %zu x %zu in %zu "
+                   "channels are wanted; set a smaller \"patch\" or leave it out",
+                   from->name ? from->name : "data", number, from->width, from->height, from->channels, side,
+                   side, channels);
   float *pixels = malloc(count * sizeof *pixels);
   if (!pixels) return bt_fail_memory(ctx, "images", (double)count * sizeof *pixels);
   memcpy(pixels, from->pixels, count * sizeof *pixels);
   *to = *from;
   to->pixels = pixels;
+  to->name = NULL;
   return BT_OK;
 }
 

@@ -32,11 +32,20 @@ static void moments(const NnData *data, const double *x, size_t stride, double *
   *deviation = squares > 0 ? sqrt(squares / (double)rows) : 1;
 }
 
+static BtStatus fail_large(BtContext *ctx, const NnDataOptions *options, size_t row, double value) {
+  return bt_fail(ctx, BT_ERR_FORMAT, "%s: row %zu has %g, more than networks compute with",
+                 options->path ? options->path : "generated data", row + 1, value);
+}
+
 BtStatus nn_numbers_finish(BtContext *ctx, const NnDataOptions *options, size_t trained, size_t tested,
                            size_t classes, NnData *data) {
   NnNumbers *t = data->store;
   NnDataInfo *info = &data->info;
   info->classes = classes;
+  for (size_t k = 0; k < (trained + tested) * t->features; k++)
+    if (!isfinite((NnReal)t->x[k])) return fail_large(ctx, options, k / t->features, t->x[k]);
+  for (size_t i = 0; i < trained + tested; i++)
+    if (!isfinite((NnReal)t->label[i])) return fail_large(ctx, options, i, t->label[i]);
   if (!t->row[NN_TRAIN]) {
     const BtStatus st = nn_data_split(ctx, options, trained, tested, t->row, info->rows);
     if (st < 0) return st;

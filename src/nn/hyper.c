@@ -8,6 +8,8 @@
 #include "core/file.h"
 #include "nn/fields.h"
 
+enum { LONGEST_NAME = 60 };
+
 static BtStatus parse_one(BtContext *ctx, const char *place, const json_t *object, NnHyper *h) {
   NnFields f = nn_fields(ctx, place, object);
   double lambda;
@@ -20,6 +22,11 @@ static BtStatus parse_one(BtContext *ctx, const char *place, const json_t *objec
   h->scale = nn_field_real(&f, "scale", 1, 1e-6, 100);
   h->per_batch = nn_field_flag(&f, "per_batch", 0);
   if (!*name) nn_fields_fail(&f, "needs a \"name\"");
+  /* Names are columns of logs and schedules. */
+  if (strlen(name) > LONGEST_NAME || strpbrk(name, ",\"\r\n\t "))
+    nn_fields_fail(&f, "\"name\" must have at most %d characters, and no blanks, commas or quotes",
+                   LONGEST_NAME);
+  if (strcmp(name, "step") == 0) nn_fields_fail(&f, "\"step\" is the training step, no hyperparameter");
   if (isnan(h->initial)) nn_fields_fail(&f, "%s needs an \"initial\" value", name);
   if (!(h->range.low < h->range.high))
     nn_fields_fail(&f, "%s: the range from %g to %g is empty", name, h->range.low, h->range.high);

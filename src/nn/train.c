@@ -1,6 +1,7 @@
 #include "nn/train.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,7 +13,11 @@ static BtStatus create_loader(BtContext *ctx, const NnTraining *t, NnSplit split
                               NnLoader **loader) {
   const NnLoaderOptions o = {
       .split = split, .batch = (size_t)batch, .seed = t->o.seed, .shuffle = shuffle, .threads = t->o.threads};
-  return nn_loader_create(ctx, t->data, &o, loader);
+  const BtStatus st = nn_loader_create(ctx, t->data, &o, loader);
+  if (st != BT_ERR_ARG) return st;
+  char cause[512];
+  snprintf(cause, sizeof cause, "%.500s", ctx->error);
+  return bt_fail(ctx, st, "%s: %s; set a smaller \"batch\" or \"eval_batch\"", t->task->file, cause);
 }
 
 static BtStatus create_loaders(BtContext *ctx, NnTraining *t) {

@@ -134,6 +134,9 @@ refuses 1 "not up" learn --data digits --resize 9x9 -o never.json
 refuses 1 "too few" learn --data points.csv --train 290 -o never.json
 refuses 1 "nowhere" learn --data nowhere -o never.json
 refuses 1 "overwritten" learn --data points.csv -o points.csv
+refuses 1 "nowhere/m.json: cannot write" learn --data points.csv -o nowhere/m.json
+awk 'NR > 1 { print "1e300," NR "," NR % 2 }' points.csv >huge.csv
+refuses 1 "huge.csv: row 1 has a feature of 1e+300" learn --data huge.csv -o never.json
 refuses 1 "would be written twice" learn --data points.csv -o same.json --log same.json
 printf '1,2,0\n1,2\n' >ragged.csv
 refuses 1 "ragged.csv: line 2 has 2 columns instead of 3" learn --data ragged.csv -o never.json

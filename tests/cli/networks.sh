@@ -112,6 +112,10 @@ sed 's/"kind": "linear"/&, "valid_share": 2/' line.json >share.json
 refuses 1 'share.json: data: "valid_share" must be in [0, 0.9]' "$bitune" nn train --task share.json
 sed 's/"kind": "linear", "count": 400/"kind": "table", "data": "one.csv"/' line.json >one.json
 echo 1,2 >one.csv
+sed 's/"name": "dropout_1"/"name": "step"/' tiny-mlp.json >step.json
+refuses 1 'hyperparameter 2: "step" is the training step' "$bitune" nn train --task step.json
+sed 's/"batch": 40/"batch": 4000/' line.json >large.json
+refuses 1 'large.json: loader: split "train" has 320 rows, fewer than a batch of 4000' "$bitune" nn train --task large.json
 refuses 1 'one.csv: 1 training rows are too few for a "valid_share" of 0.2' "$bitune" nn train --task one.json
 head -c 3000 whole.st >torn.st
 refuses 1 "torn.st" "$bitune" nn eval torn.st

@@ -45,7 +45,7 @@ for command in "denoise --model model.json" "noise --sigma 25"; do
     refuses 1 "is an input and would be overwritten" "$bitune" $command --quiet -o link clean
     refuses 1 "is an input and would be overwritten" "$bitune" $command --quiet -o sub clean
     # Two inputs for one output.
-    refuses 1 "would both be written to out.d/leaves-000.png" "$bitune" $command --quiet -o out.d clean sub/../clean
+    refuses 1 "sub/../clean/leaves-000.png is named twice" "$bitune" $command --quiet -o out.d clean sub/../clean
   }
 done
 cp clean/leaves-000.png sub/leaves-000.tif

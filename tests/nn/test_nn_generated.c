@@ -141,7 +141,7 @@ enum { IMAGES = 10, HEIGHT = 12, WIDTH = 15, PATCH = 5 };
 static void make_pictures(float *pixels, NnPicture *picture) {
   for (size_t k = 0; k < IMAGES; k++) {
     float *p = pixels + k * 2 * HEIGHT * WIDTH;
-    picture[k] = (NnPicture){2, HEIGHT, WIDTH, p};
+    picture[k] = (NnPicture){2, HEIGHT, WIDTH, p, NULL};
     for (size_t i = 0; i < (size_t)2 * HEIGHT * WIDTH; i++) p[i] = (float)(1000 * k + i);
   }
 }
@@ -215,7 +215,7 @@ static void patches(void) {
   nn_loader_destroy(l);
   nn_data_close(data);
   o.patch = 13;
-  nn_data_refused(&o, BT_ERR_ARG, "image 1: 15 x 12 pixels");
+  nn_data_refused(&o, BT_ERR_ARG, "(image 1): 15 x 12 pixels");
   o.image_count = 0;
   nn_data_refused(&o, BT_ERR_ARG, "no images");
 }
