@@ -69,7 +69,8 @@ static size_t pool_size(const BtApp *app, const BtCompareSpec *spec, int size) {
 /* Absolute, so that command lines can be repeated from anywhere; made only once all is checked. */
 static char *absolute_output(const char *output) {
   char here[PATH_MAX];
-  if (*output == '/') return bt_copy_text(output);
+  /* The empty name stays what it is, to be refused. */
+  if (!*output || *output == '/') return bt_copy_text(output);
   return getcwd(here, sizeof here) ? bt_path_join(here, output) : bt_copy_text(output);
 }
 

@@ -77,6 +77,20 @@ static BtStatus check_train(BtApp *app, const BtNn *set) {
   return bt_nn_hdet_check(app, &set->ensemble, keeping->resume);
 }
 
+/* A file that other actions than train would leave unwritten. */
+static BtStatus check_others(BtApp *app, const BtNn *set, const char *action) {
+  const struct {
+    const char *option, *value;
+  } files[] = {{"log", set->keeping.log},       {"checkpoint", set->keeping.checkpoint},
+               {"resume", set->keeping.resume}, {"schedule", set->schedule},
+               {"replay", set->replay},         {"hdet", set->ensemble.hdet},
+               {"replica-log", set->ensemble.log}};
+  for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+    if (files[i].value)
+      return bt_fail(&app->ctx, BT_ERR_ARG, "--%s is for nn train, not for nn %s", files[i].option, action);
+  return BT_OK;
+}
+
 static BtStatus nn_check(BtApp *app, const void *settings) {
   const int action = action_of(app);
   if (action < 0)
@@ -88,8 +102,9 @@ static BtStatus nn_check(BtApp *app, const void *settings) {
                          actions[action].name, app->operands[1])
                : bt_fail(&app->ctx, BT_ERR_ARG,
                          "nn eval takes a checkpoint: bitune nn eval CHECKPOINT --data DIR");
-  if (actions[action].run == bt_nn_search) return bt_nn_search_check(app, settings);
-  return actions[action].run == bt_nn_train ? check_train(app, settings) : BT_OK;
+  if (actions[action].run == bt_nn_train) return check_train(app, settings);
+  const BtStatus st = check_others(app, settings, actions[action].name);
+  return st >= 0 && actions[action].run == bt_nn_search ? bt_nn_search_check(app, settings) : st;
 }
 
 /* Replicas of an ensemble to train; 0: none. */

@@ -19,6 +19,7 @@ static BtStatus fail_write(BtContext *ctx, const char *path, int error) {
 }
 
 static BtStatus fail_read(BtContext *ctx, const char *path, int error) {
+  if (!*path) return bt_fail(ctx, BT_ERR_IO, "\"\": cannot read: the file name is empty");
   return bt_fail(ctx, BT_ERR_IO, "%s: cannot read: %s", path, strerror(error));
 }
 

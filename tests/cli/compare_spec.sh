@@ -23,6 +23,8 @@ spec "" "$one" "" >spec.json
 run 0 "$bitune" compare spec.json --plan
 equal "$(grep -c '^#' out)" 1
 
+refuses 1 '"": cannot create the folder: its name is empty' "$bitune" compare spec.json -o ''
+
 # No JSON, not the right JSON.
 whole "spec.json:1:" ''
 whole "spec.json:2:" '{"task": {},

@@ -76,6 +76,7 @@ says "all trials failed"
 
 # Broken input.
 refuses 2 "--output is required" search --trials 2
+refuses 2 "--log is for nn train, not for nn search" search --trials 2 --log log.csv -o never
 refuses 2 "--task is required" "$bitune" nn search -o never
 refuses 1 'another "seed"' search --method random --trials 4 --epochs 2 -o random --seed 5
 refuses 1 'another "epochs"' search --method random --trials 4 --epochs 3 -o random
