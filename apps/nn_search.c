@@ -85,11 +85,13 @@ static BtStatus open_folder(BtNnSearch *s) {
   BtStatus st = BT_OK;
   if (!is || !path) st = bt_fail_memory(ctx, "a search", 256);
   if (st >= 0) st = bt_make_folder(ctx, s->set->search.output);
+  if (st >= 0) st = bt_file_claim(ctx, path, &s->claim);
   if (st >= 0 && access(path, F_OK) == 0) {
     st = bt_json_load(ctx, path, (size_t)16 << 20, &was);
     if (st >= 0) st = compare(ctx, s, path, is, was);
   }
   if (st >= 0) st = bt_json_save(ctx, path, is);
+  if (st >= 0) st = bt_file_claim(ctx, path, &s->claim);
   json_decref(is);
   json_decref(was);
   free(path);
@@ -156,6 +158,7 @@ static void clear(BtNnSearch *s) {
   free(s->trial);
   free(s->name);
   free(s->names);
+  if (s->claim >= 0) (void)close(s->claim);
 }
 
 /* The trials as an oracle: evaluation k is trial k. */
@@ -297,7 +300,7 @@ static BtStatus run_rungs(BtNnSearch *s) {
 }
 
 BtStatus bt_nn_search(BtApp *app, const BtNn *set) {
-  BtNnSearch s = {.app = app, .set = set};
+  BtNnSearch s = {.app = app, .set = set, .claim = -1};
   BtStatus st = bt_team_agree(&app->team, &app->ctx, prepare(&s));
   if (st == BT_OK) st = choose_points(&s);
   const int out_of_time = st == BT_STOPPED && !bt_stop_requested(&app->ctx);

@@ -64,6 +64,7 @@ typedef struct {
   const char **name; /* [count] "trial-0001", owned with     */
   char *names;       /* their text                           */
   double deadline;   /* bt_app_clock(), +∞: none             */
+  int claim;         /* of search.json, rank 0: core/file.h  */
 } BtNnSearch;
 
 /* nn_trial.c */

@@ -1,10 +1,11 @@
 /* Signals, observers, processes: what a run needs around its command. */
-#define _GNU_SOURCE /* CPU_COUNT */
+#define _GNU_SOURCE /* CPU_COUNT, MAP_ANONYMOUS */
 #include <dlfcn.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -14,20 +15,24 @@
 /* Ctrl-C reaches a process twice when a launcher forwards it; only a later one means "at once". */
 #define GRACE_SECONDS 0.5
 
-static volatile sig_atomic_t stop_flag;
-static double first_interrupt; /* touched by the handler alone */
+static volatile sig_atomic_t own_flag;
+/* Shared with the processes forked later: a signal that only one of them gets stops all. */
+static volatile sig_atomic_t *stop_flag = &own_flag;
+static double first_signal; /* of this process, 0: none; touched by the handler alone */
 
 static void on_signal(int number) {
   const double now = bt_app_clock();
-  if (number == SIGINT && stop_flag && now - first_interrupt > GRACE_SECONDS) {
+  if (number == SIGINT && first_signal > 0 && now - first_signal > GRACE_SECONDS) {
     (void)signal(SIGINT, SIG_DFL);
     (void)raise(SIGINT);
   }
-  if (!stop_flag) first_interrupt = now;
-  stop_flag = 1;
+  if (!(first_signal > 0)) first_signal = now;
+  *stop_flag = 1;
 }
 
 static void catch_signals(BtApp *app) {
+  void *page = mmap(NULL, sizeof *stop_flag, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (page != MAP_FAILED) stop_flag = page;
   struct sigaction action = {.sa_flags = SA_RESTART};
   action.sa_handler = on_signal;
   (void)sigemptyset(&action.sa_mask);
@@ -42,7 +47,7 @@ static void catch_signals(BtApp *app) {
     (void)sigaction(SIGHUP, &action, NULL);
   action.sa_handler = SIG_IGN;
   (void)sigaction(SIGPIPE, &action, NULL); /* shows as a write error instead */
-  app->ctx.stop.flag = &stop_flag;
+  app->ctx.stop.flag = stop_flag;
 }
 
 /* Warnings that concern the whole run arise on every rank alike; those of one image only on its owner. */
