@@ -103,11 +103,20 @@ BtStatus nn_training_save(BtContext *ctx, NnTraining *t, const char *path) {
 
 static BtStatus check_counters(BtContext *ctx, const NnTraining *t, const char *path) {
   const NnCounters *c = &t->count;
-  if (c->epoch >= 0 && c->index >= 0 && c->index <= t->batches && c->tuned >= 0 && c->epochs_seen >= 0 &&
-      c->epochs_seen <= c->epoch && c->best_epoch >= 0 && c->best_epoch <= c->epoch &&
-      c->step == c->epoch * t->batches + c->index)
+  const int place = c->epoch >= 0 && c->epoch < INT64_MAX / t->batches - 1 && c->index >= 0 &&
+                    c->index <= t->batches && c->step == c->epoch * t->batches + c->index;
+  if (place && c->tuned >= 0 && c->tuned / t->task->valid_steps <= c->step && c->epochs_seen >= 0 &&
+      c->epochs_seen <= c->epoch && c->best_epoch >= 0 && c->best_epoch <= c->epoch)
     return BT_OK;
   return bt_fail(ctx, BT_ERR_FORMAT, "%s: its counters do not fit the data: another data set?", path);
+}
+
+static BtStatus check_figures(BtContext *ctx, const NnTraining *t, const char *path) {
+  const NnFigures *f = &t->figures;
+  if (f->multiplier > 0 && f->multiplier <= 1 && isfinite(f->loss_sum) && f->seconds >= 0 &&
+      isfinite(f->seconds) && f->step_seconds >= 0)
+    return BT_OK;
+  return bt_fail(ctx, BT_ERR_FORMAT, "%s: its figures are damaged", path);
 }
 
 static BtStatus read(BtContext *ctx, NnTraining *t, const char *path, BtTensorReader *reader) {
@@ -120,6 +129,7 @@ static BtStatus read(BtContext *ctx, NnTraining *t, const char *path, BtTensorRe
   const int n = entries(t, e);
   for (int i = 0; i < n; i++)
     BT_TRY(bt_tensors_read(ctx, reader, e[i].name, e[i].type, e[i].count, e[i].elements));
+  BT_TRY(check_figures(ctx, t, path));
   BT_TRY(nn_graph_load(ctx, t->model->graph, reader, ""));
   BT_TRY(nn_tuner_load(ctx, t->tuner, reader));
   if (t->extra) BT_TRY(t->extra->load(ctx, t->extra->user, reader));
