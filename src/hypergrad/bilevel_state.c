@@ -14,15 +14,32 @@ typedef struct {
   double *own; /* this image's array on its owner, NULL elsewhere */
 } Field;
 
-/* The arrays of image i: solution, dual, adjoint. */
-static int fields_of(BtBilevel *b, size_t i, Field fields[3]) {
+enum { FIELDS = 4 };
+
+/* The arrays of image i: solution, dual, adjoint, what its preconditioner follows from. */
+static int fields_of(BtBilevel *b, size_t i, Field fields[FIELDS]) {
   BtSlot *slot = &b->slots[b->accepted];
   const size_t n = b->problem->ops->dimension(b->problem, i), dual = bt_problem_dual_size(b->problem, i);
   int count = 0;
   fields[count++] = (Field){"x", n, slot->points[i].x};
   fields[count++] = (Field){"adjoint", n, b->adjoints[i]};
   if (dual) fields[count++] = (Field){"dual", dual, slot->points[i].dual};
+  if (b->problem->ops->memory) {
+    size_t length;
+    double *own = b->problem->ops->memory(b->problem, i, &length);
+    fields[count++] = (Field){"preconditioner", length, own};
+  }
   return count;
+}
+
+static size_t longest_field(BtBilevel *b) {
+  size_t longest = 0;
+  for (size_t i = 0; i < b->problem->count; i++) {
+    Field fields[FIELDS];
+    const int have = fields_of(b, i, fields);
+    for (int k = 0; k < have; k++) longest = fields[k].length > longest ? fields[k].length : longest;
+  }
+  return longest;
 }
 
 static void field_name(char name[64], const Field *field, size_t i) {
@@ -39,7 +56,7 @@ BtStatus bt_bilevel_declare(BtBilevel *b, BtContext *ctx, BtTensorWriter *writer
   BT_TRY(bt_tensors_declare(ctx, writer, "warm.certificates", BT_TENSOR_F64, 2,
                             (const size_t[]){count, CERTIFICATE_FIELDS}));
   for (size_t i = 0; i < count; i++) {
-    Field fields[3];
+    Field fields[FIELDS];
     const int have = fields_of(b, i, fields);
     for (int k = 0; k < have; k++) {
       char name[64];
@@ -67,8 +84,7 @@ done:
 BtStatus bt_bilevel_save(BtBilevel *b, BtContext *ctx, BtTensorWriter *writer) {
   BtStatus st = BT_OK;
   BtSlot *slot = &b->slots[b->accepted];
-  const size_t count = b->problem->count,
-               longest = b->largest > b->largest_dual ? b->largest : b->largest_dual;
+  const size_t count = b->problem->count, longest = longest_field(b);
   const int64_t work[4] = {b->total.gradients, b->total.hessian_products, b->total.solves,
                            b->total.hypergradients};
   if (b->draw) {
@@ -94,7 +110,7 @@ BtStatus bt_bilevel_save(BtBilevel *b, BtContext *ctx, BtTensorWriter *writer) {
   if (writer) st = bt_tensors_append(ctx, writer, certificates, count * CERTIFICATE_FIELDS);
   st = bt_team_agree(b->team, ctx, st);
   for (size_t i = 0; i < count && st >= 0; i++) {
-    Field fields[3];
+    Field fields[FIELDS];
     const int have = fields_of(b, i, fields);
     for (int k = 0; k < have && st >= 0; k++)
       st = send(b, ctx, writer, fields[k].own, fields[k].length, buffer);
@@ -136,7 +152,7 @@ static BtStatus load(BtBilevel *b, BtContext *ctx, BtTensorReader *reader) {
   BT_TRY(bt_tensors_read(ctx, reader, "warm.certificates", BT_TENSOR_F64, count * CERTIFICATE_FIELDS,
                          certificates));
   for (size_t i = 0; i < count; i++) {
-    Field fields[3];
+    Field fields[FIELDS];
     const int have = fields_of(b, i, fields);
     const double *c = certificates + i * CERTIFICATE_FIELDS;
     slot->certificates[i] = (BtCertificate){c[0], c[1], c[2], (BtProof)c[3]};

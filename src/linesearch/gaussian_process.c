@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "linesearch/gaussian_process_internal.h"
-#include "linesearch/lapack_internal.h"
+#include "core/lapack.h"
 
 BtStatus bt_gp_create(BtContext *ctx, BtGpKernel kernel, size_t p, size_t most, BtGp *gp) {
   *gp = (BtGp){.kernel = kernel, .p = p, .most = most, .noise = 1e-4};

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "linesearch/lapack_internal.h"
+#include "core/lapack.h"
 #include "linesearch/quadratic_model_internal.h"
 
 static size_t order(const BtQuadratic *q) { return q->n + 1 + q->p; }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lowerlevel/logistic_internal.h"
+#include "lowerlevel/logistic_inverse_internal.h"
 #include "lowerlevel/vector.h"
 
 /* √2/(3√3): largest third derivative of log-sum-exp along a unit vector, methods.md eq. (44). */
@@ -25,6 +26,9 @@ struct BtLogistic {
   BtRidge ridge;
   double scale; /* s */
   size_t next_slot;
+  BtLogisticInverse *inverse; /* NULL where there are too many unknowns */
+  double *diagonal;           /* [K·d] of the Hessian at the point of that serial number */
+  double diagonal_serial;
   View view[2];
   BtProblem problem, fast;
 };
@@ -136,6 +140,32 @@ static void hess_diagonal(const BtProblem *problem, size_t i, const double *prep
   bt_logistic_rows_hess_diagonal(&l->rows, slot_of(problem, prepared), diagonal);
   for (size_t j = 0; j < unknowns(l); j++)
     diagonal[j] = l->scale * diagonal[j] + prepared[CURVATURE_HEAD + j];
+}
+
+/* By the sampled Hessian where that pays, else by the diagonal. */
+static void precondition(const BtProblem *problem, size_t i, const double *prepared, const double *v,
+                         double *product) {
+  BtLogistic *l = self(problem);
+  const size_t n = unknowns(l);
+  const double serial = prepared[CURVATURE_SERIAL], *weights = prepared + CURVATURE_HEAD;
+  if (bt_logistic_inverse_prepare(l->inverse, serial, weights, weights + n)) {
+    bt_logistic_inverse_multiply(l->inverse, v, product);
+    return;
+  }
+  if (l->diagonal_serial != serial) hess_diagonal(problem, i, prepared, l->diagonal);
+  l->diagonal_serial = serial;
+  for (size_t j = 0; j < n; j++) product[j] = v[j] / l->diagonal[j];
+}
+
+static int64_t preparation(const BtProblem *problem) {
+  const BtLogisticInverse *inverse = self(problem)->inverse;
+  return inverse ? bt_logistic_inverse_products(inverse) : 0;
+}
+
+static double *memory(const BtProblem *problem, size_t i, size_t *length) {
+  (void)i;
+  *length = bt_logistic_inverse_state_length(unknowns(self(problem)));
+  return bt_logistic_inverse_state(self(problem)->inverse);
 }
 
 /* J = diag(e^θ w), columns of one group added up. */
@@ -272,39 +302,41 @@ static BtStatus join(const BtProblem *problem, BtContext *ctx) {
   return bt_logistic_rows_join(&self(problem)->rows, ctx);
 }
 
-static const BtProblemOps logistic_ops = {
-    .name = "logistic",
-    .dimension = dimension,
-    .cold_start = cold_start,
-    .value_grad = value_grad,
-    .curvature_size = curvature_size,
-    .curvature = curvature,
-    .hess_mult = hess_mult,
-    .hess_diagonal = hess_diagonal,
-    .cross_mult = cross_mult,
-    .cross_adjoint = cross_adjoint,
-    .cross_norm = cross_norm,
-    .cross_norm_work = cross_norm_work,
-    .constants = constants,
-    .gradient_rounding = gradient_rounding,
-    .variation = variation,
-    .join = join,
-};
+#define LOGISTIC_OPS                                                                                        \
+  .name = "logistic", .dimension = dimension, .cold_start = cold_start, .value_grad = value_grad,           \
+  .curvature_size = curvature_size, .curvature = curvature, .hess_mult = hess_mult,                         \
+  .hess_diagonal = hess_diagonal, .cross_mult = cross_mult, .cross_adjoint = cross_adjoint,                 \
+  .cross_norm = cross_norm, .cross_norm_work = cross_norm_work, .constants = constants,                     \
+  .gradient_rounding = gradient_rounding, .variation = variation, .join = join
+
+static const BtProblemOps large_ops = {LOGISTIC_OPS};
+static const BtProblemOps dense_ops = {LOGISTIC_OPS, .precondition = precondition, .preparation = preparation,
+                                       .memory = memory, .newton = 1};
 
 BtStatus bt_logistic_create(BtContext *ctx, const BtLogisticSpec *spec, BtTeam *team, BtLogistic **out) {
   *out = NULL;
   BtLogistic *l = calloc(1, sizeof *l);
   BtStatus st = l ? BT_OK : bt_fail_memory(ctx, "a logistic regression", sizeof *l);
   st = bt_team_agree(team, ctx, st);
-  if (st >= 0) st = bt_logistic_rows_create(ctx, spec, team, &l->rows);
   if (st < 0) {
     free(l);
     return st;
   }
   l->ridge = spec->ridge;
   l->scale = spec->mean ? 1.0 / (double)spec->rows : 1.0;
+  st = bt_logistic_rows_create(ctx, spec, team, &l->rows);
+  if (st >= 0) {
+    l->diagonal = malloc(unknowns(l) * sizeof *l->diagonal);
+    st = l->diagonal ? bt_logistic_inverse_create(ctx, &l->rows, l->scale, &l->inverse)
+                     : bt_fail_memory(ctx, "a logistic regression", 8.0 * (double)unknowns(l));
+    st = bt_team_agree(team, ctx, st);
+  }
+  if (st < 0) {
+    bt_logistic_destroy(l);
+    return st;
+  }
   for (int single = 0; single < 2; single++) l->view[single] = (View){l, single};
-  l->problem = (BtProblem){.ops = &logistic_ops,
+  l->problem = (BtProblem){.ops = unknowns(l) <= BT_LOGISTIC_DENSE_MOST ? &dense_ops : &large_ops,
                            .count = 1,
                            .parameters = bt_ridge_parameters(spec->ridge, spec->features, spec->classes),
                            .data = &l->view[0]};
@@ -317,6 +349,8 @@ BtStatus bt_logistic_create(BtContext *ctx, const BtLogisticSpec *spec, BtTeam *
 
 void bt_logistic_destroy(BtLogistic *l) {
   if (!l) return;
+  bt_logistic_inverse_destroy(l->inverse);
+  free(l->diagonal);
   bt_logistic_rows_clear(&l->rows);
   free(l);
 }

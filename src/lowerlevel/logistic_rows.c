@@ -7,11 +7,20 @@
 #include "lowerlevel/logistic_internal.h"
 #include "regularizers/gram.h"
 
-/* A request: what, in which precision, on which slot; then one or two vectors. It is zero on every other
- * rank, so the team's sum is a broadcast. */
-enum { REQUEST_WHAT, REQUEST_SINGLE, REQUEST_SLOT, REQUEST_HEAD };
-typedef enum { RELEASE, VALUE_GRAD, PREPARE, HESS_MULT, HESS_DIAGONAL, SPREAD } What;
-enum { SPREAD_FIELDS = 3 };
+/* A request: what, in which precision, on which slot, whether the probabilities at w are to be computed first, at which
+ * rate; then one or two vectors. It is zero on every other rank, so the team's sum is a broadcast. */
+enum { REQUEST_WHAT, REQUEST_SINGLE, REQUEST_SLOT, REQUEST_FRESH, REQUEST_RATE, REQUEST_HEAD };
+typedef enum {
+  RELEASE,
+  VALUE_GRAD,
+  PREPARE,
+  HESS_MULT,
+  HESS_DIAGONAL,
+  SPREAD,
+  PAIRS_TOTAL,
+  PAIRS_SAMPLE
+} What;
+enum { SPREAD_FIELDS = 3, TOTAL_FIELDS = 2 };
 
 static size_t unknowns(const BtLogisticRows *r) { return r->classes * r->features; }
 
@@ -36,14 +45,20 @@ static size_t answer_length(const BtLogisticRows *r, What what) {
     case HESS_MULT:
     case HESS_DIAGONAL: return unknowns(r);
     case SPREAD: return SPREAD_FIELDS;
+    case PAIRS_TOTAL: return TOTAL_FIELDS;
     case RELEASE:
+    case PAIRS_SAMPLE:
     case PREPARE: break;
   }
   return 0;
 }
 
+static size_t part_offset(const BtLogisticRows *r, size_t c) {
+  return (size_t)(r->chunk[c].x - r->x) / r->features * r->classes;
+}
+
 static void *slot_part(const BtLogisticSlot *slot, const BtLogisticRows *r, size_t c) {
-  const size_t offset = (size_t)(r->chunk[c].x - r->x) / r->features * r->classes;
+  const size_t offset = part_offset(r, c);
   return slot->single ? (void *)((float *)slot->p + offset) : (void *)((double *)slot->p + offset);
 }
 
@@ -51,10 +66,15 @@ static void answer_chunk(BtLogisticRows *r, size_t c, What what, double *out) {
   const double *v = r->request + REQUEST_HEAD;
   const int single = r->request[REQUEST_SINGLE] != 0;
   const BtLogisticSlot *slot = &r->slot[(size_t)r->request[REQUEST_SLOT]];
+  double *recent = r->recent + part_offset(r, c);
   BtSoftmaxSpread spread;
+  BtSoftmaxPairsTotal total;
+  if (r->request[REQUEST_FRESH] != 0) bt_softmax_prepare(&r->chunk[c], v, recent, r->work);
   switch (what) {
-    case VALUE_GRAD: out[unknowns(r)] = bt_softmax_value_grad(&r->chunk[c], single, v, out, r->work); break;
-    case PREPARE: bt_softmax_prepare(&r->chunk[c], single, v, slot_part(slot, r, c), r->work); break;
+    case VALUE_GRAD:
+      out[unknowns(r)] = bt_softmax_value_grad(&r->chunk[c], single, v, out, recent, r->work);
+      break;
+    case PREPARE: bt_softmax_keep(&r->chunk[c], single, recent, slot_part(slot, r, c)); break;
     case HESS_MULT:
       bt_softmax_hess_mult(&r->chunk[c], slot->single, slot_part(slot, r, c), v, out, r->work);
       break;
@@ -65,8 +85,35 @@ static void answer_chunk(BtLogisticRows *r, size_t c, What what, double *out) {
       spread = bt_softmax_spread(&r->chunk[c], v, v + unknowns(r), r->work);
       out[0] = spread.largest, out[1] = spread.square, out[2] = spread.spread;
       break;
-    case RELEASE: break;
+    case PAIRS_TOTAL:
+      total = bt_softmax_pairs_total(&r->chunk[c], recent);
+      out[0] = total.trace, out[1] = total.curvature;
+      break;
+    case RELEASE:
+    case PAIRS_SAMPLE: break;
   }
+}
+
+static size_t pairs_length(const BtLogisticRows *r) {
+  return bt_softmax_pairs(r->classes) * r->features * r->features;
+}
+
+/* Chunk by chunk, since a chunk's share is as large as the whole; a last entry counts terms. Rank 0 adds them up. */
+static void sample_chunks(BtLogisticRows *r) {
+  const size_t length = pairs_length(r);
+  size_t taken = 0;
+  if (r->pairs) memset(r->pairs, 0, length * sizeof *r->pairs);
+  for (size_t c = 0; c < BT_LOGISTIC_CHUNKS; c++) {
+    memset(r->part, 0, (length + 1) * sizeof *r->part);
+    if (r->chunk[c].rows > 0)
+      r->part[length] = (double)bt_softmax_pairs_sample(&r->chunk[c], r->recent + part_offset(r, c),
+                                                        r->request[REQUEST_RATE], chunk_start(r->rows, c), r->part,
+                                                        r->pairs_work);
+    if (team_sum(r, r->part, length + 1) < 0) return;
+    taken += (size_t)r->part[length];
+    for (size_t j = 0; r->pairs && j < length; j++) r->pairs[j] += r->part[j];
+  }
+  r->sums[0] = (double)taken;
 }
 
 /* All ranks' part in a request that is in r->request everywhere; r->sums holds every chunk's numbers
@@ -77,6 +124,7 @@ static BtStatus answer(BtLogisticRows *r) {
   BtLogisticSlot *slot = &r->slot[(size_t)r->request[REQUEST_SLOT]];
   memset(r->sums, 0, BT_LOGISTIC_CHUNKS * length * sizeof *r->sums);
   if (what == PREPARE) slot->single = r->request[REQUEST_SINGLE] != 0;
+  if (what == PAIRS_SAMPLE) sample_chunks(r);
   for (size_t c = 0; c < BT_LOGISTIC_CHUNKS; c++)
     if (r->chunk[c].rows > 0) answer_chunk(r, c, what, r->sums + c * length);
   return length > 0 ? team_sum(r, r->sums, BT_LOGISTIC_CHUNKS * length) : r->failed;
@@ -84,13 +132,26 @@ static BtStatus answer(BtLogisticRows *r) {
 
 static size_t request_length(const BtLogisticRows *r) { return REQUEST_HEAD + 2 * unknowns(r); }
 
+/* Requests that start from the probabilities at w, which may be those of the point last evaluated. */
+static int needs_fresh(BtLogisticRows *r, What what, const double *w) {
+  const size_t bytes = unknowns(r) * sizeof *w;
+  const int wanted = what == PREPARE || what == PAIRS_TOTAL;
+  return wanted && !(r->have_recent && memcmp(r->recent_w, w, bytes) == 0);
+}
+
 static BtStatus lead(BtLogisticRows *r, What what, int single, size_t slot, const double *v,
                      const double *second) {
   const size_t n = unknowns(r);
   double *q = r->request;
+  const int fresh = needs_fresh(r, what, v);
+  if (fresh || (what == VALUE_GRAD && !single)) {
+    memcpy(r->recent_w, v, n * sizeof *v);
+    r->have_recent = 1;
+  }
   q[REQUEST_WHAT] = (double)what;
   q[REQUEST_SINGLE] = single;
   q[REQUEST_SLOT] = (double)slot;
+  q[REQUEST_FRESH] = fresh;
   if (v) memcpy(q + REQUEST_HEAD, v, n * sizeof *v);
   if (second) memcpy(q + REQUEST_HEAD + n, second, n * sizeof *second);
   const BtStatus st = team_sum(r, q, request_length(r));
@@ -150,6 +211,21 @@ BtSoftmaxSpread bt_logistic_rows_spread(BtLogisticRows *r, const double *w, cons
   }
   if (r->failed < 0) all.largest = all.square = all.spread = (double)INFINITY;
   return all;
+}
+
+size_t bt_logistic_rows_sample(BtLogisticRows *r, const double *w, size_t terms, BtSoftmaxPairsTotal *total) {
+  static const double all = 1e300;
+  *total = (BtSoftmaxPairsTotal){0};
+  (void)lead(r, PAIRS_TOTAL, 0, 0, w, NULL);
+  for (size_t c = 0; c < BT_LOGISTIC_CHUNKS; c++) {
+    total->trace += r->sums[c * TOTAL_FIELDS];
+    total->curvature += r->sums[c * TOTAL_FIELDS + 1];
+  }
+  r->request[REQUEST_RATE] =
+      r->rows * bt_softmax_pairs(r->classes) <= terms ? all : (double)terms / total->trace;
+  (void)lead(r, PAIRS_SAMPLE, 0, 0, NULL, NULL);
+  r->request[REQUEST_RATE] = 0;
+  return r->failed < 0 ? 0 : (size_t)r->sums[0];
 }
 
 /* ‖G‖ ≤ max_i (|G|v)_i / v_i for any v > 0 (Collatz–Wielandt), v nearing |G|'s top vector: tight for rows
@@ -262,14 +338,22 @@ static BtStatus allocate(BtContext *ctx, BtLogisticRows *r) {
   r->request = calloc(request_length(r), sizeof *r->request);
   r->sums = malloc(BT_LOGISTIC_CHUNKS * (n + 1 + SPREAD_FIELDS) * sizeof *r->sums);
   r->work = malloc(bt_softmax_work(r->features, r->classes) * sizeof *r->work);
-  int all = r->x && r->x_single && r->label && r->request && r->sums && r->work;
+  r->recent = malloc((bt_softmax_probabilities_size(own, r->classes) + 1) * sizeof *r->recent);
+  r->recent_w = malloc(n * sizeof *r->recent_w);
+  int all = r->x && r->x_single && r->label && r->request && r->sums && r->work && r->recent && r->recent_w;
+  if (n <= BT_LOGISTIC_DENSE_MOST) {
+    r->part = malloc((pairs_length(r) + 1) * sizeof *r->part);
+    r->pairs_work = malloc(bt_softmax_pairs_work(chunk_rows(r->rows, 0), r->features) * sizeof *r->pairs_work);
+    if (r->team->rank == 0) r->pairs = malloc(pairs_length(r) * sizeof *r->pairs);
+    all = all && r->part && r->pairs_work && (r->pairs || r->team->rank != 0);
+  }
   for (size_t k = 0; k < BT_LOGISTIC_SLOTS; k++) {
     r->slot[k].p = malloc((bt_softmax_probabilities_size(own, r->classes) + 1) * sizeof(double));
     all = all && r->slot[k].p;
   }
   return all ? BT_OK
              : bt_fail_memory(ctx, "training rows",
-                              (double)own * (12.0 * (double)r->features + 24.0 * (double)r->classes));
+                              (double)own * (12.0 * (double)r->features + 32.0 * (double)r->classes));
 }
 
 BtStatus bt_logistic_rows_create(BtContext *ctx, const BtLogisticSpec *spec, BtTeam *team,
@@ -300,6 +384,11 @@ void bt_logistic_rows_clear(BtLogisticRows *r) {
   free(r->request);
   free(r->sums);
   free(r->work);
+  free(r->recent);
+  free(r->recent_w);
+  free(r->pairs);
+  free(r->part);
+  free(r->pairs_work);
   for (size_t k = 0; k < BT_LOGISTIC_SLOTS; k++) free(r->slot[k].p);
   *r = (BtLogisticRows){0};
 }

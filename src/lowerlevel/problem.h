@@ -6,6 +6,7 @@
 
 #include <math.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "core/context.h"
 #include "lowerlevel/vector.h"
@@ -68,6 +69,13 @@ typedef struct {
                          const double *dual, double *curvature);
   void (*dual_update)(const BtProblem *problem, size_t i, const double *theta, const double *x, const double *dx,
                       double *dual);
+
+  /* Optional. What making and applying M took so far, in products with ∇²h, rounded up; they count as such. */
+  int64_t (*preparation)(const BtProblem *problem);
+  /* Optional: [*length] numbers that M follows from besides θ and x, the problem's own; NULL on ranks without them. They are
+   * kept with warm starts, and written into before first use where a run is resumed. */
+  double *(*memory)(const BtProblem *problem, size_t i, size_t *length);
+  int newton; /* 1: with M Newton's method needs few products and is the default solver */
 
   /* Optional: the term that θ stands in; what lowerlevel/regularized.h builds on. */
   BtTerm (*term)(const BtProblem *problem, size_t i);

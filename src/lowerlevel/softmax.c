@@ -97,16 +97,27 @@ static inline float exp_single(float x) {
 #undef NAME
 
 double bt_softmax_value_grad(const BtSoftmaxRows *rows, int single, const double *w, double *gradient,
-                             double *work) {
+                             double *p, double *work) {
   memset(gradient, 0, rows->classes * rows->features * sizeof *gradient);
-  return single ? value_grad_single(rows, w, gradient, work) : value_grad_double(rows, w, gradient, work);
+  return single ? value_grad_single(rows, w, gradient, NULL, work)
+                : value_grad_double(rows, w, gradient, p, work);
 }
 
-void bt_softmax_prepare(const BtSoftmaxRows *rows, int single, const double *w, void *p, double *work) {
+void bt_softmax_prepare(const BtSoftmaxRows *r, const double *w, double *p, double *work) {
+  Scratch_double s = scratch_double(r->features, r->classes, work);
+  for (size_t first = 0, n; first < r->rows; first += n) {
+    n = block_at_double(r, first);
+    scores_double(r, w, first, n, p + first * r->classes);
+    (void)softmax_columns_double(r->classes, n, NULL, p + first * r->classes, s.top, s.total);
+  }
+}
+
+void bt_softmax_keep(const BtSoftmaxRows *r, int single, const double *p, void *kept) {
+  const size_t n = bt_softmax_probabilities_size(r->rows, r->classes);
   if (single)
-    prepare_single(rows, w, p, work);
+    convert_single(n, p, kept);
   else
-    prepare_double(rows, w, p, work);
+    memcpy(kept, p, n * sizeof *p);
 }
 
 void bt_softmax_hess_mult(const BtSoftmaxRows *rows, int single, const void *p, const double *v,

@@ -25,11 +25,16 @@ size_t bt_softmax_work(size_t features, size_t classes);
 /* Doubles that hold the probabilities of that many rows, in either precision. */
 static inline size_t bt_softmax_probabilities_size(size_t rows, size_t classes) { return rows * classes; }
 
-/* Returns Σ_i log Σ_k e^{w_k·x_i} − w_{y_i}·x_i and writes gradient[K·d] ← Σ_i (p_i − e_{y_i}) x_iᵀ. */
-double bt_softmax_value_grad(const BtSoftmaxRows *rows, int single, const double *w, double *gradient, double *work);
+/* Returns Σ_i log Σ_k e^{w_k·x_i} − w_{y_i}·x_i and writes gradient[K·d] ← Σ_i (p_i − e_{y_i}) x_iᵀ; p, where not
+ * NULL and the precision is double, gets what bt_softmax_prepare() would write. */
+double bt_softmax_value_grad(const BtSoftmaxRows *rows, int single, const double *w, double *gradient, double *p,
+                             double *work);
 
-/* Stores the probabilities at w, in blocks of classes × rows; p has the precision asked for. */
-void bt_softmax_prepare(const BtSoftmaxRows *rows, int single, const double *w, void *p, double *work);
+/* Stores the probabilities at w, in blocks of classes × rows. */
+void bt_softmax_prepare(const BtSoftmaxRows *rows, const double *w, double *p, double *work);
+
+/* kept ← p in the precision that the two functions below are to be called with. */
+void bt_softmax_keep(const BtSoftmaxRows *rows, int single, const double *p, void *kept);
 
 /* product[K·d] ← Σ_i (diag p_i − p_i p_iᵀ)(V x_i) x_iᵀ. */
 void bt_softmax_hess_mult(const BtSoftmaxRows *rows, int single, const void *p, const double *v, double *product,

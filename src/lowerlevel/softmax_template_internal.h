@@ -115,7 +115,7 @@ static size_t NAME(block_at)(const BtSoftmaxRows *r, size_t first) {
   return left < block ? left : block;
 }
 
-static double NAME(value_grad)(const BtSoftmaxRows *r, const double *w, double *gradient, double *work) {
+static double NAME(value_grad)(const BtSoftmaxRows *r, const double *w, double *gradient, REAL *p, double *work) {
   NAME(Scratch) s = NAME(scratch)(r->features, r->classes, work);
   double value = 0;
   NAME(convert)(r->classes * r->features, w, s.weights);
@@ -123,20 +123,11 @@ static double NAME(value_grad)(const BtSoftmaxRows *r, const double *w, double *
     n = NAME(block_at)(r, first);
     NAME(scores)(r, s.weights, first, n, s.z);
     value += NAME(softmax_columns)(r->classes, n, r->label + first, s.z, s.top, s.total);
+    if (p) memcpy(p + first * r->classes, s.z, n * r->classes * sizeof *p);
     for (size_t i = 0; i < n; i++) s.z[(size_t)r->label[first + i] * n + i] -= 1;
     NAME(collect)(r, s.z, n, ROWS(r) + first * r->features, &s, gradient);
   }
   return value;
-}
-
-static void NAME(prepare)(const BtSoftmaxRows *r, const double *w, REAL *p, double *work) {
-  NAME(Scratch) s = NAME(scratch)(r->features, r->classes, work);
-  NAME(convert)(r->classes * r->features, w, s.weights);
-  for (size_t first = 0, n; first < r->rows; first += n) {
-    n = NAME(block_at)(r, first);
-    NAME(scores)(r, s.weights, first, n, p + first * r->classes);
-    (void)NAME(softmax_columns)(r->classes, n, NULL, p + first * r->classes, s.top, s.total);
-  }
 }
 
 static void NAME(hess_mult)(const BtSoftmaxRows *r, const REAL *p, const double *v, double *product, double *work) {

@@ -19,6 +19,7 @@ struct BtLower {
   double *check; /* [n] gradient at a foreign type's solution */
   size_t curvature_size;
   int own_type;     /* tao is one of bitune's: its gradient belongs to its solution */
+  int few_gradients; /* next to products, which alone are worth a twin              */
   double last_norm; /* ‖∇h‖ when the convergence test ran last */
   double best_norm; /* smallest ‖∇h‖ of this attempt, and its iteration */
   PetscInt best_at;
@@ -81,7 +82,8 @@ static PetscErrorCode prepare_hessian(Tao tao, Vec x, Mat hessian, Mat precondit
   const double *in;
   (void)tao, (void)preconditioner;
   PetscCall(VecGetArrayRead(x, &in));
-  p->problem->ops->curvature(p->problem, p->i, p->theta, in, p->hessian.curvature);
+  const BtProblem *h = p->hessian.problem;
+  h->ops->curvature(h, p->i, p->theta, in, p->hessian.curvature);
   PetscCall(VecRestoreArrayRead(x, &in));
   PetscCall(bt_hessian_changed(hessian));
   return 0;
@@ -94,7 +96,7 @@ static int stalled(BtLower *lower, PetscInt iteration, double norm) {
     lower->best_norm = norm;
     lower->best_at = iteration;
   }
-  const int fast = lower->state.problem != lower->problem;
+  const int fast = lower->state.hessian.problem != lower->problem;
   return iteration - lower->best_at > (fast ? patience_fast : patience);
 }
 
@@ -151,7 +153,8 @@ static BtStatus build(BtLower *lower, BtContext *ctx, size_t i) {
   BtStatus st = BT_OK;
   const size_t n = lower->problem->ops->dimension(lower->problem, i);
   const size_t curvature = lower->problem->ops->curvature_size(lower->problem, i);
-  const char *automatic = bt_problem_dual_size(lower->problem, i) ? BT_TAO_PDNEWTON : BT_TAO_LBFGS;
+  const int newton_pays = bt_problem_dual_size(lower->problem, i) || lower->problem->ops->newton;
+  const char *automatic = newton_pays ? BT_TAO_PDNEWTON : BT_TAO_LBFGS;
   PetscBool fista, lbfgs, newton;
   KSP ksp = NULL;
   TaoType type = NULL;
@@ -191,6 +194,7 @@ static BtStatus build(BtLower *lower, BtContext *ctx, size_t i) {
   BT_PETSC(PetscObjectTypeCompare((PetscObject)lower->tao, BT_TAO_LBFGS, &lbfgs));
   BT_PETSC(PetscObjectTypeCompare((PetscObject)lower->tao, BT_TAO_PDNEWTON, &newton));
   lower->own_type = fista || lbfgs || newton;
+  lower->few_gradients = newton && lower->problem->ops->newton;
   lower->n = n;
   lower->curvature_size = curvature;
 done:
@@ -245,6 +249,7 @@ BtWork bt_lower_work(const BtLower *lower) {
   BtWork work = lower->work;
   work.gradients += lower->state.gradients;
   work.hessian_products += lower->state.hessian.products;
+  if (lower->problem->ops->preparation) work.hessian_products += lower->problem->ops->preparation(lower->problem);
   return work;
 }
 
@@ -262,7 +267,8 @@ static BtCertificate certificate(const BtLower *lower, const double *x, double n
 
 /* Iterations run on the problem itself or on its faster twin. */
 static void iterate_on(BtLower *lower, const BtProblem *problem) {
-  lower->state.problem = lower->state.hessian.problem = problem;
+  lower->state.problem = lower->few_gradients ? lower->problem : problem;
+  lower->state.hessian.problem = problem;
 }
 
 static void select_problem(BtLower *lower, BtContext *ctx, size_t i, const double *theta) {
@@ -322,7 +328,7 @@ BtStatus bt_lower_solve(BtLower *lower, BtContext *ctx, size_t i, const double *
     }
     *cert = certificate(lower, point.x, norm);
     if (reason == TAO_CONVERGED_USER || reason == TAO_DIVERGED_MAXITS || cert->bound <= eps) break;
-    if (reason != TAO_CONVERGED_GATOL && lower->state.problem == lower->problem) break;
+    if (reason != TAO_CONVERGED_GATOL && lower->state.hessian.problem == lower->problem) break;
     iterate_on(lower, lower->problem);
   }
   lower->work.solves++;

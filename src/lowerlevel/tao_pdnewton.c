@@ -26,12 +26,13 @@ static PetscErrorCode direction(Tao tao, BtTaoProblem *p) {
   PdNewton *pd = (PdNewton *)tao->data;
   PetscInt n, iterations;
   const double *x;
+  const BtProblem *h = p->hessian.problem; /* p->problem or its twin */
   PetscCall(VecGetLocalSize(tao->solution, &n));
   PetscCall(VecGetArrayRead(tao->solution, &x));
-  if (bt_problem_dual_size(p->problem, p->i) > 0)
-    p->problem->ops->dual_curvature(p->problem, p->i, p->theta, x, p->dual, p->hessian.curvature);
+  if (bt_problem_dual_size(h, p->i) > 0)
+    h->ops->dual_curvature(h, p->i, p->theta, x, p->dual, p->hessian.curvature);
   else
-    p->problem->ops->curvature(p->problem, p->i, p->theta, x, p->hessian.curvature);
+    h->ops->curvature(h, p->i, p->theta, x, p->hessian.curvature);
   PetscCall(VecRestoreArrayRead(tao->solution, &x));
   if (!pd->matrix) PetscCall(bt_hessian_mat(&p->hessian, (size_t)n, &pd->matrix));
   PetscCall(bt_hessian_changed(pd->matrix));

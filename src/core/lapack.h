@@ -1,6 +1,6 @@
-/* linesearch/lapack_internal.h: the routines of LAPACK that are used here, column-major. */
-#ifndef BITUNE_LINESEARCH_LAPACK_INTERNAL_H
-#define BITUNE_LINESEARCH_LAPACK_INTERNAL_H
+/* core/lapack.h: the routines of LAPACK that are used, column-major. Parts that call them link it. */
+#ifndef BITUNE_CORE_LAPACK_H
+#define BITUNE_CORE_LAPACK_H
 
 /* Cholesky factor and its solution. */
 void dpotrf_(const char *uplo, const int *n, double *a, const int *lda, int *info);
