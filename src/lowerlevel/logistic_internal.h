@@ -63,8 +63,8 @@ void bt_logistic_rows_hess_diagonal(BtLogisticRows *rows, size_t slot, double *d
 BtSoftmaxSpread bt_logistic_rows_spread(BtLogisticRows *rows, const double *w, const double *q);
 
 /* Only up to BT_LOGISTIC_DENSE_MOST unknowns, see lowerlevel/softmax_pairs.h: rows->pairs ← about `terms` terms of the
- * Hessian at w, all there are if these are fewer. Returns the number of terms taken. */
-size_t bt_logistic_rows_sample(BtLogisticRows *rows, const double *w, size_t terms, BtSoftmaxPairsTotal *total);
+ * Hessian at w, all there are if these are fewer. Returns the number of terms taken; *curvature ← Σ_i Σ_{k<l} p_ik p_il. */
+size_t bt_logistic_rows_sample(BtLogisticRows *rows, const double *w, size_t terms, double *curvature);
 
 /* Rank 0: lets the others go. The others: take part until then. */
 BtStatus bt_logistic_rows_join(BtLogisticRows *rows, BtContext *ctx);

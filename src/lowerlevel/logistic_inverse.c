@@ -87,10 +87,10 @@ static size_t wanted_terms(const BtLogisticInverse *m) {
   return all < wanted ? all : wanted;
 }
 
-/* A sample looks at each pair of classes of each row. */
+/* A sample looks at each pair of classes of each row, and twice at each feature. */
 static double sample_cost(const BtLogisticInverse *m, double terms) {
   return terms * half_square((double)m->rows->features) +
-         (double)m->rows->rows * (double)bt_softmax_pairs(m->rows->classes);
+         (double)m->rows->rows * (double)(bt_softmax_pairs(m->rows->classes) + 2 * m->rows->features);
 }
 
 /* A solve takes a few systems, for each of which conjugate gradients with the diagonal need up to some √κ products. */
@@ -127,9 +127,7 @@ static int sample_serves(BtLogisticInverse *m, const double *w) {
 
 /* The sample at the state's point. */
 static void take_sample(BtLogisticInverse *m, int counted) {
-  BtSoftmaxPairsTotal total;
-  const size_t terms = bt_logistic_rows_sample(m->rows, sample_point(m), wanted_terms(m), &total);
-  m->curvature = total.curvature;
+  const size_t terms = bt_logistic_rows_sample(m->rows, sample_point(m), wanted_terms(m), &m->curvature);
   m->sampled = 1;
   m->factored = 0;
   if (counted) spend(m, sample_cost(m, (double)terms));

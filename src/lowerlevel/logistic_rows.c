@@ -7,9 +7,9 @@
 #include "lowerlevel/logistic_internal.h"
 #include "regularizers/gram.h"
 
-/* A request: what, in which precision, on which slot, whether the probabilities at w are to be computed first, at which
- * rate; then one or two vectors. It is zero on every other rank, so the team's sum is a broadcast. */
-enum { REQUEST_WHAT, REQUEST_SINGLE, REQUEST_SLOT, REQUEST_FRESH, REQUEST_RATE, REQUEST_HEAD };
+/* A request: what, in which precision, on which slot, whether the probabilities at w are to be computed first; then one
+ * or two vectors. It is zero on every other rank, so the team's sum is a broadcast. */
+enum { REQUEST_WHAT, REQUEST_SINGLE, REQUEST_SLOT, REQUEST_FRESH, REQUEST_HEAD };
 typedef enum {
   RELEASE,
   VALUE_GRAD,
@@ -20,7 +20,7 @@ typedef enum {
   PAIRS_TOTAL,
   PAIRS_SAMPLE
 } What;
-enum { SPREAD_FIELDS = 3, TOTAL_FIELDS = 2 };
+enum { SPREAD_FIELDS = 3 };
 
 static size_t unknowns(const BtLogisticRows *r) { return r->classes * r->features; }
 
@@ -45,7 +45,7 @@ static size_t answer_length(const BtLogisticRows *r, What what) {
     case HESS_MULT:
     case HESS_DIAGONAL: return unknowns(r);
     case SPREAD: return SPREAD_FIELDS;
-    case PAIRS_TOTAL: return TOTAL_FIELDS;
+    case PAIRS_TOTAL: return r->features + 1;
     case RELEASE:
     case PAIRS_SAMPLE:
     case PREPARE: break;
@@ -68,7 +68,6 @@ static void answer_chunk(BtLogisticRows *r, size_t c, What what, double *out) {
   const BtLogisticSlot *slot = &r->slot[(size_t)r->request[REQUEST_SLOT]];
   double *recent = r->recent + part_offset(r, c);
   BtSoftmaxSpread spread;
-  BtSoftmaxPairsTotal total;
   if (r->request[REQUEST_FRESH] != 0) bt_softmax_prepare(&r->chunk[c], v, recent, r->work);
   switch (what) {
     case VALUE_GRAD:
@@ -85,10 +84,7 @@ static void answer_chunk(BtLogisticRows *r, size_t c, What what, double *out) {
       spread = bt_softmax_spread(&r->chunk[c], v, v + unknowns(r), r->work);
       out[0] = spread.largest, out[1] = spread.square, out[2] = spread.spread;
       break;
-    case PAIRS_TOTAL:
-      total = bt_softmax_pairs_total(&r->chunk[c], recent);
-      out[0] = total.trace, out[1] = total.curvature;
-      break;
+    case PAIRS_TOTAL: bt_softmax_pairs_total(&r->chunk[c], recent, out); break;
     case RELEASE:
     case PAIRS_SAMPLE: break;
   }
@@ -107,7 +103,7 @@ static void sample_chunks(BtLogisticRows *r) {
     memset(r->part, 0, (length + 1) * sizeof *r->part);
     if (r->chunk[c].rows > 0)
       r->part[length] = (double)bt_softmax_pairs_sample(&r->chunk[c], r->recent + part_offset(r, c),
-                                                        r->request[REQUEST_RATE], chunk_start(r->rows, c), r->part,
+                                                        r->request + REQUEST_HEAD, chunk_start(r->rows, c), r->part,
                                                         r->pairs_work);
     if (team_sum(r, r->part, length + 1) < 0) return;
     taken += (size_t)r->part[length];
@@ -213,18 +209,26 @@ BtSoftmaxSpread bt_logistic_rows_spread(BtLogisticRows *r, const double *w, cons
   return all;
 }
 
-size_t bt_logistic_rows_sample(BtLogisticRows *r, const double *w, size_t terms, BtSoftmaxPairsTotal *total) {
+/* c_j from the totals t: half of the terms are taken by their share of the trace, half by their shares of the features'
+ * own sums, which rare and small features have a part in. */
+static void choose_rates(size_t d, double terms, const double *t, double *c) {
+  double trace = 0;
+  for (size_t j = 0; j < d; j++) trace += t[j];
+  for (size_t j = 0; j < d; j++)
+    c[j] = 0.5 * terms * ((trace > 0 ? 1 / trace : 0) + (t[j] > 0 ? 1 / ((double)d * t[j]) : 0));
+}
+
+size_t bt_logistic_rows_sample(BtLogisticRows *r, const double *w, size_t terms, double *curvature) {
   static const double all = 1e300;
-  *total = (BtSoftmaxPairsTotal){0};
+  const size_t d = r->features;
+  double *total = r->work, *c = r->work + unknowns(r); /* a request takes K·d numbers, of which these are the first */
   (void)lead(r, PAIRS_TOTAL, 0, 0, w, NULL);
-  for (size_t c = 0; c < BT_LOGISTIC_CHUNKS; c++) {
-    total->trace += r->sums[c * TOTAL_FIELDS];
-    total->curvature += r->sums[c * TOTAL_FIELDS + 1];
-  }
-  r->request[REQUEST_RATE] =
-      r->rows * bt_softmax_pairs(r->classes) <= terms ? all : (double)terms / total->trace;
-  (void)lead(r, PAIRS_SAMPLE, 0, 0, NULL, NULL);
-  r->request[REQUEST_RATE] = 0;
+  add_chunks(r, PAIRS_TOTAL, d + 1, total);
+  *curvature = total[d];
+  memset(c, 0, unknowns(r) * sizeof *c);
+  choose_rates(d, (double)terms, total, c);
+  for (size_t j = 0; r->rows * bt_softmax_pairs(r->classes) <= terms && j < d; j++) c[j] = all;
+  (void)lead(r, PAIRS_SAMPLE, 0, 0, c, NULL);
   return r->failed < 0 ? 0 : (size_t)r->sums[0];
 }
 

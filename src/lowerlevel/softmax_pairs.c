@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "core/rng.h"
-#include "lowerlevel/vector.h"
 
 /* Rows that are multiplied at once. */
 enum { GROUP = 256 };
@@ -26,20 +25,20 @@ static size_t block_at(const BtSoftmaxRows *r, size_t first) {
   return left < block ? left : block;
 }
 
-BtSoftmaxPairsTotal bt_softmax_pairs_total(const BtSoftmaxRows *r, const double *p) {
+void bt_softmax_pairs_total(const BtSoftmaxRows *r, const double *p, double *total) {
   enum { AT_ONCE = 512 };
+  const size_t d = r->features;
   double sum[AT_ONCE], pairs[AT_ONCE];
-  BtSoftmaxPairsTotal total = {0};
+  memset(total, 0, (d + 1) * sizeof *total);
   for (size_t first = 0, n; first < r->rows; first += n) {
     n = block_at(r, first);
     pair_sums(r->classes, n, p + first * r->classes, sum, pairs);
     for (size_t i = 0; i < n; i++) {
-      const double *x = r->x + (first + i) * r->features;
-      total.curvature += pairs[i];
-      total.trace += pairs[i] * bt_dot(x, x, r->features);
+      const double *x = r->x + (first + i) * d;
+      for (size_t j = 0; j < d; j++) total[j] += pairs[i] * x[j] * x[j];
+      total[d] += pairs[i];
     }
   }
-  return total;
 }
 
 size_t bt_softmax_pairs_work(size_t rows, size_t features) { return 2 * rows + GROUP * features; }
@@ -86,14 +85,16 @@ static size_t sample_pair(const BtSoftmaxRows *r, const double *p, size_t k, siz
   return taken;
 }
 
-size_t bt_softmax_pairs_sample(const BtSoftmaxRows *r, const double *p, double rate, uint64_t first, double *blocks,
-                               double *work) {
+size_t bt_softmax_pairs_sample(const BtSoftmaxRows *r, const double *p, const double *c, uint64_t first,
+                               double *blocks, double *work) {
   const size_t d = r->features;
   double *rates = work, *place = work + r->rows;
   Group group = {.features = d, .rows = work + 2 * r->rows, .block = blocks};
   size_t taken = 0;
   for (size_t i = 0; i < r->rows; i++) {
-    rates[i] = rate * bt_dot(r->x + i * d, r->x + i * d, d);
+    const double *x = r->x + i * d;
+    rates[i] = 0;
+    for (size_t j = 0; j < d; j++) rates[i] += c[j] * x[j] * x[j];
     place[i] = bt_rng_uniform(seed, 0, first + i);
   }
   for (size_t k = 0; k < r->classes; k++)
