@@ -1,6 +1,7 @@
 /* hypergrad/adjoint.h: linear systems with the lower-level Hessian, H q = b, by PETSc's KSP.
  *
- * Conjugate gradients with Jacobi preconditioning unless options with the prefix bt_adjoint_ say otherwise. */
+ * Conjugate gradients with the problem's preconditioner, or Jacobi's where it has none, unless options with the prefix
+ * bt_adjoint_ say otherwise. */
 #ifndef BITUNE_HYPERGRAD_ADJOINT_H
 #define BITUNE_HYPERGRAD_ADJOINT_H
 
