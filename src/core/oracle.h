@@ -26,6 +26,7 @@ typedef struct {
   double bound_adjoint; /* the share of `bound` that comes from δ; the rest comes from ε   */
   double estimate;  /* estimate of ‖z − ∇f(θ)‖₂ (dual-weighted residual, a tenth of it after correction); NAN if not
                        asked for                                                         */
+  double uncorrected; /* what `estimate` was before z was corrected; equal to it where z was not         */
   double eps;       /* largest bound of ‖x̃_i − x̂_i‖₂ reached                            */
   double delta;     /* largest adjoint residual norm reached                             */
   BtProof proof;    /* kind of `bound`                                                   */

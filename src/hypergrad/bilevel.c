@@ -29,6 +29,7 @@ static void free_slot(BtBilevel *b, BtSlot *slot) {
   }
   free(slot->points);
   free(slot->certificates);
+  free(slot->along);
   free(slot->theta);
 }
 
@@ -49,7 +50,9 @@ static BtStatus allocate_slot(BtBilevel *b, BtSlot *slot) {
   slot->theta = calloc(b->problem->parameters, sizeof *slot->theta);
   slot->points = calloc(count, sizeof *slot->points);
   slot->certificates = calloc(count, sizeof *slot->certificates);
-  if (!slot->theta || !slot->points || !slot->certificates) return BT_ERR_MEMORY;
+  slot->along = malloc(count * sizeof *slot->along);
+  if (!slot->theta || !slot->points || !slot->certificates || !slot->along) return BT_ERR_MEMORY;
+  for (size_t i = 0; i < count; i++) slot->along[i] = bt_interval_all();
   for (size_t i = 0; i < count; i++) {
     const size_t n = b->problem->ops->dimension(b->problem, i), dual = bt_problem_dual_size(b->problem, i);
     if (n > b->largest) b->largest = n;
@@ -74,7 +77,7 @@ static BtStatus allocate(BtBilevel *b, BtContext *ctx) {
     if (work > norm_work) norm_work = work;
     if (owns(b, i) && !(b->adjoints[i] = calloc(p->ops->dimension(p, i), sizeof(double)))) goto fail;
   }
-  b->scratch = malloc((6 * b->largest + norm_work + p->parameters) * sizeof(double));
+  b->scratch = malloc((7 * b->largest + norm_work + p->parameters) * sizeof(double));
   b->rows = malloc(sum_length(b, 2) * sizeof(double));
   if (!b->scratch || !b->rows) goto fail;
   return BT_OK;
@@ -117,6 +120,7 @@ static BtSlot *slot_for(BtBilevel *b, const double *theta) {
   BtSlot *slot = &b->slots[from->used ? 1 - b->accepted : b->accepted];
   for (size_t i = 0; i < p->count; i++) {
     slot->certificates[i] = (BtCertificate){.bound = (double)INFINITY};
+    slot->along[i] = bt_interval_all();
     if (!owns(b, i)) continue;
     if (from->used) {
       memcpy(slot->points[i].x, from->points[i].x, p->ops->dimension(p, i) * sizeof(double));
@@ -150,7 +154,8 @@ static void clear_rows(BtBilevel *b, size_t vectors) {
   memset(b->rows, 0, sum_length(b, vectors) * sizeof *b->rows);
 }
 
-/* U(x̃, ε) and Lo(x̃, ε) of one image (Salehi et al. 2023). */
+/* U(x̃, ε) and Lo(x̃, ε) of one image (Salehi et al. 2023), and where the adjoint has told more, what follows
+ * from it: then the value is that of x̃ corrected to first order. */
 static void value_row(BtBilevel *b, size_t i, const BtSlot *slot) {
   const size_t n = b->problem->ops->dimension(b->problem, i);
   const double eps = slot->certificates[i].bound;
@@ -158,6 +163,17 @@ static void value_row(BtBilevel *b, size_t i, const BtSlot *slot) {
   double *out = row(b, i);
   out[BT_ROW_VALUE] = at.value;
   b->loss->ops->bounds(at, n, eps, &out[BT_ROW_LOWER], &out[BT_ROW_UPPER]);
+  const BtInterval along = slot->along[i];
+  if (isfinite(along.least) && isfinite(along.most)) {
+    const double centre = 0.5 * (along.least + along.most);
+    double lower, upper;
+    b->loss->ops->bounds_along(at, n, eps, along, &lower, &upper);
+    out[BT_ROW_LOWER] = fmax(out[BT_ROW_LOWER], lower);
+    out[BT_ROW_UPPER] = fmin(out[BT_ROW_UPPER], upper);
+    b->loss->ops->bounds_along(at, n, 0, (BtInterval){centre, centre}, &lower, &upper);
+    const double value = 0.5 * (lower + upper);
+    if (isfinite(value)) out[BT_ROW_VALUE] = fmin(fmax(value, out[BT_ROW_LOWER]), out[BT_ROW_UPPER]);
+  }
   out[BT_ROW_EPS] = eps;
   out[BT_ROW_PROOF] = (double)slot->certificates[i].proof;
 }
@@ -215,8 +231,10 @@ static BtStatus value_at(BtBilevel *b, BtContext *ctx, BtSlot *slot, double eps,
   clear_rows(b, 0);
   for (size_t i = 0; i < b->problem->count && st >= 0 && st != BT_STOPPED; i++) {
     if (!owns(b, i)) continue;
-    if (!(slot->certificates[i].bound <= eps))
+    if (!(slot->certificates[i].bound <= eps)) {
+      slot->along[i] = bt_interval_all();
       st = bt_lower_solve(b->lower, ctx, i, slot->theta, eps, slot->points[i], &slot->certificates[i]);
+    }
     if (st < 0) slot->used = 0;
     if (st > worst) worst = st;
     if (st >= 0 && st != BT_STOPPED) value_row(b, i, slot);
@@ -226,7 +244,8 @@ static BtStatus value_at(BtBilevel *b, BtContext *ctx, BtSlot *slot, double eps,
   return st;
 }
 
-/* Stages of rising accuracy up to the threshold's decision would start a solver anew each: they do not pay. */
+/* Stages of rising accuracy up to the threshold's decision would start a solver anew each: they do not pay.
+ */
 static BtStatus value(void *self, BtContext *ctx, const double *theta, double eps, double threshold,
                       BtInexactValue *out) {
   BtBilevel *b = self;
@@ -255,7 +274,7 @@ static void mean_gradient(BtBilevel *b, int want, double *z, BtInexactGradient *
     out->bound_adjoint += r[BT_ROW_ADJOINT] / m;
     out->delta = fmax(out->delta, r[BT_ROW_RESIDUAL]);
   }
-  out->estimate = estimate ? bt_norm(error, p) : (double)NAN;
+  out->estimate = out->uncorrected = estimate ? bt_norm(error, p) : (double)NAN;
   if (want & BT_WANT_CORRECTED) {
     for (size_t k = 0; k < p; k++) z[k] += error[k];
     out->bound += out->estimate;
@@ -278,10 +297,11 @@ static BtStatus gradient(void *self, BtContext *ctx, const double *theta, double
   for (size_t i = 0; i < b->problem->count && st >= 0 && st != BT_STOPPED; i++) {
     if (!owns(b, i)) continue;
     double *r = row(b, i);
-    BtHypergradientPart part = {.certificate = slot->certificates[i]};
+    BtHypergradientPart part = {.certificate = slot->certificates[i], .along = slot->along[i]};
     st = bt_hypergradient(b, ctx, i, theta, eps, delta, want, slot->points[i], b->adjoints[i],
                           vector(b, 0, i), vector(b, 1, i), &part);
     slot->certificates[i] = part.certificate;
+    slot->along[i] = part.along;
     r[BT_ROW_RESIDUAL] = part.residual;
     r[BT_ROW_BOUND] = part.bound;
     r[BT_ROW_ADJOINT] = fmin(part.bound, part.bound_adjoint);

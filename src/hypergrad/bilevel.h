@@ -40,6 +40,7 @@ typedef struct {
   double bound;         /* ω_i                                                 */
   double bound_adjoint; /* its share due to the residual                        */
   double bound_global;  /* ω_i of the closed form with global constants         */
+  BtInterval along;     /* of ∇g(x̃)ᵀ(x̂ − x̃)                                    */
 } BtHypergradientPart;
 
 /* One image's share: z_i[parameters], and by `want` (BT_WANT_…) its bound and the estimate[parameters] of ẑ_i − z_i

@@ -11,6 +11,7 @@ typedef struct {
   double *theta;        /* [parameters]                                          */
   BtLowerPoint *points; /* [count], arrays of own images only                    */
   BtCertificate *certificates; /* [count]; bound is infinite where unsolved      */
+  BtInterval *along;    /* [count], of ∇g(x̃)ᵀ(x̂ − x̃) by the adjoint; infinite where it is not known for this x̃ */
 } BtSlot;
 
 struct BtBilevel {
@@ -26,12 +27,12 @@ struct BtBilevel {
   double **adjoints;   /* [count][dimension], q of own images, the last ones     */
   size_t largest;      /* largest dimension                                      */
   size_t largest_dual;
-  double *scratch;     /* 6 vectors of the largest dimension, cross-norm work, [parameters] */
+  double *scratch;     /* 7 vectors of the largest dimension, cross-norm work, [parameters] */
   double *rows;        /* for the team's sum: a row of figures for each image, work, z_i and estimate_i of each image */
   BtDraw *draw;        /* NULL: f is the mean over fixed images                  */
   void *draw_data;
   int64_t hypergradients;
-  int64_t residuals;   /* gradients that estimates took                          */
+  int64_t residuals;   /* gradients that bounds and estimates took               */
   int64_t uncounted;   /* gradients that verified a checkpoint                   */
   BtWork earlier;      /* of the parts of the run before this process, team total */
   BtWork total;        /* team total at the last collective call                 */

@@ -156,6 +156,7 @@ static BtStatus load(BtBilevel *b, BtContext *ctx, BtTensorReader *reader) {
     const int have = fields_of(b, i, fields);
     const double *c = certificates + i * CERTIFICATE_FIELDS;
     slot->certificates[i] = (BtCertificate){c[0], c[1], c[2], (BtProof)c[3]};
+    slot->along[i] = bt_interval_all();
     for (int k = 0; k < have && bt_team_owns(b->team, i); k++) {
       char name[64];
       field_name(name, &fields[k], i);

@@ -48,15 +48,20 @@ static Description describe(BtConformCheck check) {
       return (Description){"cross change", "largest |J(x+e) - J(x)| / its bound", sampled, 0};
     case BT_CONFORM_VARIATION_GLOBAL:
       return (Description){"variation global", "variation / constants eps |q|", 1 + 1e-6, 0};
+    case BT_CONFORM_REMAINDER:
+      return (Description){"remainder", "largest |q'(grad h(x+e) - grad h(x) - He)| / its bound", sampled, 0};
     case BT_CONFORM_LOSS_GRADIENT:
       return (Description){"loss gradient", "order of the error of g(x) + t grad g'd", order, 1};
     case BT_CONFORM_LOSS_SLOPE: return (Description){"loss slope", "slope - |grad g|, relative", rounding, 0};
     case BT_CONFORM_LOSS_BOUNDS: return (Description){"loss bounds", "largest change of g / its bound", 1, 0};
+    case BT_CONFORM_LOSS_ALONG:
+      return (Description){"loss along", "largest g(x+e) outside the bounds for grad g'e, relative", 0, 0};
     case BT_CONFORM_LOSS_LIPSCHITZ:
       return (Description){"loss lipschitz", "largest |grad g(x+e) - grad g(x)| / L_g |e|", 1 + rounding, 0};
     case BT_CONFORM_CERTIFICATE: return (Description){"certificate", "true distance / certified bound", 1, 0};
     case BT_CONFORM_REACHED: return (Description){"reached", "solves short of an attainable accuracy", 0, 0};
     case BT_CONFORM_ERROR_BOUND: return (Description){"hypergradient bound", "true error / omega", 1, 0};
+    case BT_CONFORM_ALONG: return (Description){"along", "grad g'(solution - x) off its centre / half its interval", 1, 0};
     case BT_CONFORM_BOUND_GLOBAL: return (Description){"bound global", "omega / closed form", 1, 0};
     case BT_CONFORM_DIFFERENCES:
       return (Description){"hypergradient", "z - differences of f, relative", 1e-5, 0};

@@ -34,16 +34,19 @@ typedef enum {
   BT_CONFORM_CROSS_VARIATION,   /* sampled ‖(J(x+e) − J(x))ᵀq‖ against variation                     */
   BT_CONFORM_CROSS_CHANGE,      /* sampled ‖J(x+e) − J(x)‖ against variation                         */
   BT_CONFORM_VARIATION_GLOBAL,  /* variation against constants·ε‖q‖                                  */
+  BT_CONFORM_REMAINDER,         /* sampled |qᵀ(∇h(x+e) − ∇h(x) − He)| against K (eᵀΔ∇h − μ‖e‖²)      */
   /* bt_conform_loss() */
   BT_CONFORM_LOSS_GRADIENT,  /* order of |g(x+td) − g(x) − t ∇gᵀd|                                   */
   BT_CONFORM_LOSS_SLOPE,     /* slope = ‖∇g‖                                                         */
   BT_CONFORM_LOSS_BOUNDS,    /* sampled g(x+e) against bounds                                        */
+  BT_CONFORM_LOSS_ALONG,     /* how far sampled g(x+e) lies outside the bounds for ∇gᵀe              */
   BT_CONFORM_LOSS_LIPSCHITZ, /* sampled ‖∇g(x+e) − ∇g(x)‖/‖e‖ against L_g on the ball                */
   /* bt_conform_certificates() */
   BT_CONFORM_CERTIFICATE, /* true distance against the certificate's bound                           */
   BT_CONFORM_REACHED,     /* solves that missed an ε above the rounding floor                        */
   /* bt_conform_hypergradient() */
   BT_CONFORM_ERROR_BOUND,   /* true error of z against ω                                             */
+  BT_CONFORM_ALONG,         /* ∇g(x̃)ᵀ(x̂ − x̃) against its interval                                   */
   BT_CONFORM_BOUND_GLOBAL,  /* ω against the closed form with global constants                       */
   BT_CONFORM_DIFFERENCES,   /* z against differences of g(x̂(θ)), relative                            */
   BT_CONFORM_ESTIMATE_LOW,  /* estimate / true error, geometric mean of small errors                 */

@@ -166,6 +166,30 @@ static double worst_change(BtConformWork *w, const double *x, double eps, int cl
   return worst;
 }
 
+/* Largest |qᵀ(∇h(x+e) − ∇h(x) − He)| found for ‖e‖ = eps, relative to eᵀ(∇h(x+e) − ∇h(x)) − μ‖e‖². */
+static double worst_remainder(BtConformWork *w, const double *x, const double *q, double mu, double eps) {
+  double *g = w->v[2], *e = w->v[3], *moved_g = w->v[4], *moved = w->v[5], *he = w->v[6], worst = 0;
+  (void)w->problem->ops->value_grad(w->problem, w->i, w->theta, x, g);
+  const double norm_g = bt_norm(g, w->n), norm_q = bt_norm(q, w->n);
+  for (int kind = 0; kind < 2 * STARTS; kind++) {
+    start_from(w, kind / 2, x, kind % 2 ? -eps : eps, e);
+    shifted(moved, x, 1, e, w->n);
+    for (size_t j = 0; j < w->n; j++) e[j] = moved[j] - x[j];
+    (void)w->problem->ops->value_grad(w->problem, w->i, w->theta, moved, moved_g);
+    bt_conform_hessian(w, x, e, he);
+    const double noise = 30 * BT_ROUNDOFF * (norm_g + bt_norm(moved_g, w->n) + bt_norm(he, w->n));
+    const double length2 = bt_dot(e, e, w->n);
+    double energy = -mu * length2, remainder = 0;
+    for (size_t j = 0; j < w->n; j++) {
+      energy += e[j] * (moved_g[j] - g[j]);
+      remainder += q[j] * (moved_g[j] - g[j] - he[j]);
+    }
+    energy += noise * sqrt(length2) + 1e-14 * mu * length2;
+    worst = bt_conform_larger(worst, bt_conform_ratio(without_rounding(fabs(remainder), noise * norm_q), energy));
+  }
+  return worst;
+}
+
 typedef struct {
   double hessian, cross, change, global;
 } VariationRatios;
@@ -197,6 +221,28 @@ static void variations(BtConformWork *w, const BtProblemConstants *k, VariationR
         worst->global = bt_conform_larger(worst->global, bt_conform_ratio(bound.cross, global.cross));
     }
   }
+}
+
+/* The same vectors q against the bound of the remainder; returns how many bounds were finite. */
+static int remainders(BtConformWork *w, double mu, double *worst) {
+  double *q = w->v[0], smallest, largest;
+  int finite = 0;
+  for (int kind = 0; kind < 3; kind++) {
+    if (kind < 2) start_from(w, kind, w->x, 1, q);
+    if (kind == 2) {
+      w->problem->ops->curvature(w->problem, w->i, w->theta, w->x, w->curvature);
+      bt_conform_spectrum(w, &smallest, &largest, q, w->v[1]);
+    }
+    for (double eps = 1; eps > 0.5e-8; eps *= 0.1) {
+      BtVariation bound;
+      w->problem->ops->variation(w->problem, w->i, w->theta, w->x, q, eps, &bound);
+      if (!isfinite(bound.remainder)) continue;
+      finite++;
+      *worst = bt_conform_larger(*worst,
+                                 bt_conform_ratio(worst_remainder(w, w->x, q, mu, eps), bound.remainder));
+    }
+  }
+  return finite;
 }
 
 /* Base points for Lipschitz constants: noise of every scale on a flat vector, since the scale at which curvature
@@ -287,6 +333,8 @@ BtStatus bt_conform_bounds(BtContext *ctx, const BtConform *conform, const doubl
     bt_conform_row(conform, BT_CONFORM_CROSS_VARIATION, worst.cross);
     bt_conform_row(conform, BT_CONFORM_CROSS_CHANGE, worst.change);
     bt_conform_row(conform, BT_CONFORM_VARIATION_GLOBAL, worst.global);
+    double remainder = 0;
+    if (remainders(&w, k.mu, &remainder) > 0) bt_conform_row(conform, BT_CONFORM_REMAINDER, remainder);
   }
   bt_conform_end(&w);
   return BT_OK;

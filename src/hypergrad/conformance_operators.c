@@ -292,7 +292,8 @@ static double loss_remainder(Taylor *s, double t) {
 
 /* Perturbations of the loss's argument: random, and along the gradient both ways, where a loss of distance moves most.
  * ratios: value against the bounds, change of the gradient against L_g. */
-static void loss_samples(BtConformWork *w, const BtUpperLoss *loss, double *bounds, double *lipschitz) {
+static void loss_samples(BtConformWork *w, const BtUpperLoss *loss, double *bounds, double *outside,
+                         double *lipschitz) {
   double *g = w->v[0], *e = w->v[1], *moved = w->v[2], *moved_g = w->v[3];
   const BtUpperPoint at = loss->ops->evaluate(loss, w->i, w->n, w->x, g);
   for (double eps = 10 * bt_norm(w->x, w->n); eps > 1e-9; eps *= 0.1)
@@ -306,6 +307,10 @@ static void loss_samples(BtConformWork *w, const BtUpperLoss *loss, double *boun
       const double change = there.value - at.value;
       loss->ops->bounds(at, w->n, eps, &lower, &upper);
       *bounds = bt_conform_larger(*bounds, change > 0 ? change / (upper - at.value) : change / (lower - at.value));
+      double along = 0;
+      for (size_t j = 0; j < w->n; j++) along += g[j] * (moved[j] - w->x[j]);
+      loss->ops->bounds_along(at, w->n, eps, (BtInterval){along, along}, &lower, &upper);
+      *outside = bt_conform_larger(*outside, fmax(lower - there.value, there.value - upper) / (1 + fabs(at.value)));
       /* Rounding of the moved point and of both gradients shows at the smallest eps. */
       const double constant = loss->ops->lipschitz(at, eps);
       const double noise = 4 * BT_ROUNDOFF * (at.slope + there.slope + constant * bt_norm(moved, w->n));
@@ -320,14 +325,15 @@ BtStatus bt_conform_loss(BtContext *ctx, const BtConform *conform, const BtUpper
   if (st < 0) return st;
   Taylor s = {.w = &w, .base = w.x, .d = w.v[0], .moved = w.v[1], .step = w.v[2], .g = w.v[3], .moved_g = w.v[4],
               .loss = loss};
-  double bounds = 0, lipschitz = 0;
+  double bounds = 0, outside = 0, lipschitz = 0;
   const BtUpperPoint at = loss->ops->evaluate(loss, w.i, w.n, w.x, s.g);
   s.value = at.value;
   const double slope = bt_conform_ratio(fabs(bt_norm(s.g, w.n) - at.slope), at.slope);
   bt_conform_row(conform, BT_CONFORM_LOSS_GRADIENT, order_along_random(&s, loss_remainder, w.n));
   bt_conform_row(conform, BT_CONFORM_LOSS_SLOPE, slope);
-  loss_samples(&w, loss, &bounds, &lipschitz);
+  loss_samples(&w, loss, &bounds, &outside, &lipschitz);
   bt_conform_row(conform, BT_CONFORM_LOSS_BOUNDS, bounds);
+  bt_conform_row(conform, BT_CONFORM_LOSS_ALONG, outside);
   bt_conform_row(conform, BT_CONFORM_LOSS_LIPSCHITZ, lipschitz);
   bt_conform_end(&w);
   return BT_OK;

@@ -121,7 +121,7 @@ typedef struct {
   BtCertificate truth;
   double truth_bound;   /* ω of t[0]                                            */
   double scale, upper_norm;
-  double worst_bound, worst_global;
+  double worst_bound, worst_global, worst_along;
   int globals;          /* finite bounds with global constants                  */
   Ratios bound, global, estimate;
 } Comparison;
@@ -144,6 +144,17 @@ static BtStatus inexact_point(BtContext *ctx, Comparison *c, int kind, double ep
   }
   for (size_t j = 0; j < w->n; j++) point.x[j] = w->x[j] + eps * point.x[j];
   return bt_lower_certify(c->lower, ctx, w->i, w->theta, point.x, cert);
+}
+
+/* ∇g(x̃)ᵀ(x̂ − x̃), x̂ being known to truth.bound, against its interval; spends w.v[2]. */
+static void compare_along(Comparison *c, const double *x, BtInterval along) {
+  BtConformWork *w = &c->w;
+  double *g = w->v[2], step = 0;
+  const BtUpperPoint at = c->loss->ops->evaluate(c->loss, w->i, w->n, x, g);
+  for (size_t j = 0; j < w->n; j++) step += g[j] * (w->x[j] - x[j]);
+  const double centre = 0.5 * (along.least + along.most), reach = 0.5 * (along.most - along.least);
+  const double known = at.slope * (c->truth.bound + 4 * BT_ROUNDOFF * bt_norm(x, w->n));
+  c->worst_along = bt_conform_larger(c->worst_along, bt_conform_ratio(fmax(0, fabs(step - centre) - known), reach));
 }
 
 /* The error of one inexact hypergradient against its bounds. */
@@ -179,6 +190,7 @@ static BtStatus compare_grid(BtContext *ctx, Comparison *c) {
         BT_TRY(bt_hypergradient(c->bilevel, ctx, w->i, w->theta, part.certificate.bound, delta[d] * c->upper_norm,
                                 BT_WANT_BOUND | BT_WANT_ESTIMATE, point, q, z, estimate, &part));
         compare(c, z, estimate, &part);
+        compare_along(c, point.x, part.along);
       }
     }
   st = BT_OK;
@@ -250,6 +262,7 @@ static BtStatus true_hypergradient(BtContext *ctx, Comparison *c) {
 
 static void report(const Comparison *c, double difference, BtConformFigures *figures) {
   bt_conform_row(c->set, BT_CONFORM_ERROR_BOUND, c->worst_bound);
+  bt_conform_row(c->set, BT_CONFORM_ALONG, c->worst_along);
   if (c->globals > 0) bt_conform_row(c->set, BT_CONFORM_BOUND_GLOBAL, c->worst_global);
   bt_conform_row(c->set, BT_CONFORM_DIFFERENCES, difference);
   if (c->estimate.count > 0) {

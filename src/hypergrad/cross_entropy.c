@@ -63,12 +63,21 @@ static void bounds(BtUpperPoint at, size_t n, double eps, double *lower, double 
   *upper = at.value + change + 0.5 * at.curvature * eps * eps * (1 + 8 * BT_ROUNDOFF) + rounding;
 }
 
+static void bounds_along(BtUpperPoint at, size_t n, double eps, BtInterval along, double *lower,
+                         double *upper) {
+  const double rounding =
+      at.rounding + 8 * BT_ROUNDOFF * (fabs(at.value) + fmax(fabs(along.least), fabs(along.most)));
+  (void)n;
+  *lower = fmax(0, at.value + along.least - rounding);
+  *upper = at.value + along.most + 0.5 * at.curvature * eps * eps * (1 + 8 * BT_ROUNDOFF) + rounding;
+}
+
 static double lipschitz(BtUpperPoint at, double eps) {
   (void)eps;
   return at.curvature;
 }
 
-static const BtUpperLossOps cross_entropy_ops = {"cross-entropy", evaluate, bounds, lipschitz};
+static const BtUpperLossOps cross_entropy_ops = {"cross-entropy", evaluate, bounds, bounds_along, lipschitz};
 
 BtUpperLoss bt_cross_entropy_loss(const BtCrossEntropy *loss) {
   return (BtUpperLoss){&cross_entropy_ops, loss};

@@ -16,8 +16,17 @@ double bt_error_bound_adjoint(const BtProblemConstants *k, const BtErrorTerms *t
   return slack * (t->cross_norm + t->variation.cross_norm) * t->residual / k->mu;
 }
 
+BtInterval bt_error_along(const BtProblemConstants *k, const BtErrorTerms *t, double centre,
+                          double rounding) {
+  const double bent = fmin(t->variation.hessian, 0.25 * t->variation.remainder * k->mu * t->eps);
+  const double reach = slack * ((t->residual + bent) * t->eps + rounding);
+  if (!isfinite(centre) || !isfinite(reach)) return (BtInterval){-(double)INFINITY, (double)INFINITY};
+  return (BtInterval){centre - reach, centre + reach};
+}
+
 double bt_error_bound_global(const BtProblemConstants *k, const BtErrorTerms *t) {
-  if (!(k->mu > 0) || !isfinite(k->cross_lipschitz) || !isfinite(k->hessian_lipschitz)) return (double)INFINITY;
+  if (!(k->mu > 0) || !isfinite(k->cross_lipschitz) || !isfinite(k->hessian_lipschitz))
+    return (double)INFINITY;
   const double c = t->upper_lipschitz * t->cross_norm / k->mu +
                    k->hessian_lipschitz * t->upper_gradient * t->cross_norm / (k->mu * k->mu) +
                    k->cross_lipschitz * t->upper_gradient / k->mu;

@@ -11,6 +11,7 @@
 #ifndef BITUNE_HYPERGRAD_ERROR_BOUND_H
 #define BITUNE_HYPERGRAD_ERROR_BOUND_H
 
+#include "hypergrad/upper_loss.h"
 #include "lowerlevel/problem.h"
 
 typedef struct {
@@ -27,6 +28,14 @@ double bt_error_bound(const BtProblemConstants *constants, const BtErrorTerms *t
 
 /* The share of ω due to the residual, (‖J‖ + N_J)‖r‖/μ. */
 double bt_error_bound_adjoint(const BtProblemConstants *constants, const BtErrorTerms *terms);
+
+/* ∇g(x̃)ᵀ(x̂ − x̃), with e = x̂ − x̃ and H̄ the mean of H over the segment. From 0 = ∇h(x̂) = ∇h(x̃) + H̄e follows
+ *   ∇gᵀe = −qᵀ∇h(x̃) − rᵀe + qᵀ(H(x̃) − H̄)e,   |∇gᵀe + qᵀ∇h(x̃)| ≤ ‖r‖ε + min(V_H ε, K μ ε²/4),
+ * quadratic in the accuracies where ‖∇g‖ε is linear. K is the variation's remainder: what of h is not R has curvature
+ * μ at least, so that eᵀ(∇R(x̂) − ∇R(x̃)) ≤ ‖∇h(x̃)‖‖e‖ − μ‖e‖² ≤ ‖∇h(x̃)‖²/(4μ), and ε is ‖∇h(x̃)‖/μ. `centre` is −qᵀ∇h(x̃),
+ * `rounding` what it may be off by. */
+BtInterval bt_error_along(const BtProblemConstants *constants, const BtErrorTerms *terms, double centre,
+                          double rounding);
 
 /* The closed form of Salehi et al. 2023, with global constants only:
  *   ω = c ε + ‖J‖δ/μ + L_J L_g ε²/μ,   c = L_g‖J‖/μ + L_H‖∇g‖‖J‖/μ² + L_J‖∇g‖/μ;

@@ -11,16 +11,14 @@
  * the error of q; then ẑ − z ≈ −J(x̃+e)ᵀ(q + dq) − z. Two loose solves; q + dq is the better start for the
  * next. */
 static BtStatus estimate_error(BtBilevel *b, BtContext *ctx, size_t i, const double *theta, const double *x,
-                               double *q, const double *z, double *estimate) {
+                               const double *lower, double *q, const double *z, double *estimate) {
   BtStatus st = BT_OK;
   const BtProblem *p = b->problem;
   const size_t n = p->ops->dimension(p, i);
   double *work = b->scratch + 2 * b->largest, *e = work, *rhs = work + b->largest, *dq = rhs + b->largest,
          *moved = dq + b->largest;
 
-  (void)p->ops->value_grad(p, i, theta, x, rhs);
-  b->residuals++;
-  for (size_t j = 0; j < n; j++) rhs[j] = -rhs[j];
+  for (size_t j = 0; j < n; j++) rhs[j] = -lower[j];
   BT_TRY(bt_adjoint_approximate(b->adjoint, ctx, rhs, BT_ESTIMATE_RESIDUAL, e));
   if (st == BT_STOPPED) goto done;
 
@@ -39,14 +37,14 @@ done:
   return st < 0 || st == BT_STOPPED ? st : BT_OK;
 }
 
-/* ω_i: what the errors of x̃ and q, and rounding, may have done to z. */
-static void bound_error(BtBilevel *b, size_t i, const double *theta, const double *x, const double *q,
-                        BtUpperPoint at, BtHypergradientPart *part) {
+/* ω_i: what the errors of x̃ and q, and rounding, may have done to z; and how far g may move along ∇g. */
+static void bound_error(BtBilevel *b, size_t i, const double *theta, const double *x, const double *lower,
+                        const double *q, BtUpperPoint at, BtHypergradientPart *part) {
   const BtProblem *p = b->problem;
   const size_t n = p->ops->dimension(p, i);
   BtProblemConstants constants;
   p->ops->constants(p, i, theta, &constants);
-  double *norm_work = b->scratch + 6 * b->largest;
+  double *norm_work = b->scratch + 7 * b->largest;
   const double norm_q = bt_norm(q, n);
   BtErrorTerms terms = {.eps = part->certificate.bound,
                         .residual = part->residual * (1 + bt_sum_rounding(n)) +
@@ -62,6 +60,9 @@ static void bound_error(BtBilevel *b, size_t i, const double *theta, const doubl
   part->bound_global = bt_error_bound_global(&constants, &terms) + rounding;
   part->bound_adjoint = bt_error_bound_adjoint(&constants, &terms);
   part->bound = fmin(bt_error_bound(&constants, &terms) + rounding, part->bound_global);
+  const double of_lower = p->ops->gradient_rounding(p, i, theta, &constants, x);
+  part->along = bt_error_along(&constants, &terms, -bt_dot(q, lower, n),
+                               norm_q * (of_lower + bt_sum_rounding(n) * bt_norm(lower, n)));
 }
 
 BtStatus bt_hypergradient(BtBilevel *b, BtContext *ctx, size_t i, const double *theta, double eps,
@@ -71,9 +72,11 @@ BtStatus bt_hypergradient(BtBilevel *b, BtContext *ctx, size_t i, const double *
   const BtProblem *p = b->problem;
   part->bound = part->bound_adjoint = part->bound_global = (double)INFINITY;
   const size_t n = p->ops->dimension(p, i);
-  double *upper = b->scratch, *residual = b->scratch + b->largest;
-  if (!(part->certificate.bound <= eps))
+  double *upper = b->scratch, *residual = b->scratch + b->largest, *lower = b->scratch + 6 * b->largest;
+  if (!(part->certificate.bound <= eps)) {
+    part->along = bt_interval_all();
     BT_TRY(bt_lower_solve(b->lower, ctx, i, theta, eps, point, &part->certificate));
+  }
   const BtStatus solved = st;
   if (solved == BT_STOPPED) goto done;
 
@@ -95,8 +98,12 @@ BtStatus bt_hypergradient(BtBilevel *b, BtContext *ctx, size_t i, const double *
   const BtProblem *product = p->fast && !(want & BT_WANT_BOUND) ? p->fast : p;
   product->ops->cross_adjoint(product, i, theta, point.x, q, z);
   for (size_t k = 0; k < p->parameters; k++) z[k] = -z[k];
-  if (want & BT_WANT_BOUND) bound_error(b, i, theta, point.x, q, at, part);
-  if (want & BT_WANT_ESTIMATE) BT_TRY(estimate_error(b, ctx, i, theta, point.x, q, z, estimate));
+  if (want) {
+    (void)p->ops->value_grad(p, i, theta, point.x, lower);
+    b->residuals++;
+  }
+  if (want & BT_WANT_BOUND) bound_error(b, i, theta, point.x, lower, q, at, part);
+  if (want & BT_WANT_ESTIMATE) BT_TRY(estimate_error(b, ctx, i, theta, point.x, lower, q, z, estimate));
   if (st != BT_STOPPED && solved > 0) st = solved;
 done:
   return st;

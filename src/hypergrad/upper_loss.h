@@ -2,9 +2,17 @@
 #ifndef BITUNE_HYPERGRAD_UPPER_LOSS_H
 #define BITUNE_HYPERGRAD_UPPER_LOSS_H
 
+#include <math.h>
 #include <stddef.h>
 
 typedef struct BtUpperLoss BtUpperLoss;
+
+typedef struct {
+  double least, most;
+} BtInterval;
+
+/* (−∞, ∞) */
+static inline BtInterval bt_interval_all(void) { return (BtInterval){-(double)INFINITY, (double)INFINITY}; }
 
 /* g_i and its gradient at one point. */
 typedef struct {
@@ -23,6 +31,8 @@ typedef struct {
   BtUpperPoint (*evaluate)(const BtUpperLoss *loss, size_t i, size_t n, const double *x, double *gradient);
   /* Bounds of g_i on the ball of radius eps around the point, rounding of the n-term sums included; lower may be −∞. */
   void (*bounds)(BtUpperPoint at, size_t n, double eps, double *lower, double *upper);
+  /* The same on the part of that ball where ∇g_iᵀe, e the step from the point, lies in `along`. */
+  void (*bounds_along)(BtUpperPoint at, size_t n, double eps, BtInterval along, double *lower, double *upper);
   /* Lipschitz constant of ∇g_i on that ball; may be infinite. */
   double (*lipschitz)(BtUpperPoint at, double eps);
 } BtUpperLossOps;

@@ -12,6 +12,8 @@
 #include "core/safetensors.h"
 #include "linesearch/lbfgs.h"
 
+#define BT_MAID_WINDOW 10
+
 /* What proves a direction to be one of descent. */
 typedef enum {
   BT_MAID_PROVEN,   /* the bound ω, as in the paper                                                        */
@@ -28,6 +30,7 @@ typedef struct {
   int64_t max_outer, max_work; /* budgets; max_work counts gradients and Hessian products, 0: none */
   double tolerance;            /* converged when ‖z‖ + its error ≤ tolerance·f                    */
   double max_step;             /* accelerated: largest change of a parameter in one step          */
+  int64_t window;              /* accelerated: iterates whose largest loss a decrease is proven against, 1 … BT_MAID_WINDOW */
   double eps_floor;            /* accuracy below which nothing is gained                          */
   int direction_test;          /* BtMaidDirectionTest                                             */
   int fixed;                   /* 1: ε and δ are held, values are taken at their word and no bound is asked for: the usual
@@ -50,6 +53,12 @@ typedef enum {
 /* "converged", …; static storage. */
 const char *bt_maid_reason_name(BtMaidReason reason);
 
+/* An estimated error of z, not corrected, and the accuracies it was found at; estimates at others are extrapolated from it. */
+typedef struct {
+  double error, eps, delta;
+  int64_t uses; /* times since */
+} BtMaidSample;
+
 /* A run between two outer iterations; all of it is in a checkpoint. */
 typedef struct {
   size_t p;
@@ -58,6 +67,9 @@ typedef struct {
   double *previous, *previous_z; /* [p] iterate and hypergradient before the last step       */
   int have_previous;
   double previous_error;     /* error of previous_z                                          */
+  double earlier[BT_MAID_WINDOW]; /* lower bounds of f at earlier iterates, the last one first */
+  int64_t earlier_count;
+  BtMaidSample sample;       /* the last estimate that was worked out                        */
   BtLbfgs lbfgs;
   int64_t iteration;
   double eps, delta, alpha;

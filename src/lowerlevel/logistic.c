@@ -252,15 +252,17 @@ static double gradient_rounding(const BtProblem *problem, size_t i, const double
   return 1.001 * BT_ROUNDOFF * (l->scale * rows + 8 * sqrt(ridge));
 }
 
-/* The smallest of four bounds of ‖(H(x') − H(x))q‖, methods.md eq. (46). */
+/* The smallest of four bounds of ‖(H(x') − H(x))q‖, methods.md eq. (46). A third central moment is at most the largest
+ * deviation, ≤ √2‖Q x_i‖, times the variance: that is the remainder. */
 static double hessian_variation(const BtProblem *problem, const double *x, const double *q, double norm_q,
-                                double eps, double global) {
+                                double eps, double global, double *remainder) {
   BtLogistic *l = self(problem);
   const BtRowNorms *norms = &l->rows.norms;
   const BtSoftmaxSpread s = bt_logistic_rows_spread(&l->rows, x, q);
   const double gram = sqrt(norms->gram), row = norms->row, scale = l->scale;
   /* Computed deviations Q x_i − mean are off by at most this share of ‖Q x_i‖. */
   const double off = 1e-9, size = (double)(l->rows.features + l->rows.classes) + 30;
+  *remainder = sqrt(2.0) * (s.largest + off * row * norm_q) * (1 + 1e-9);
   const double reach = 8 * BT_ROUNDOFF * size * (1 + row * largest_row(l, x));
   const double by_largest = third * scale * eps * (s.largest + off * row * norm_q) * norms->gram;
   const double by_square = third * scale * eps * row * gram * (sqrt(s.square) + off * gram * norm_q);
@@ -281,7 +283,8 @@ static void variation(const BtProblem *problem, size_t i, const double *theta, c
                classes = (double)l->rows.classes;
   BtProblemConstants k;
   constants(problem, i, theta, &k);
-  out->hessian = hessian_variation(problem, x, q, norm_q, eps, k.hessian_lipschitz * eps * norm_q);
+  out->hessian = hessian_variation(problem, x, q, norm_q, eps, k.hessian_lipschitz * eps * norm_q,
+                                   &out->remainder);
   out->cross_norm = k.cross_lipschitz * eps;
   /* ‖ΔJᵀq‖² = Σ_g e^{2θ_g}(Δw_g·q_g)²: groups share ε² among them. */
   double *work = malloc(problem->parameters * sizeof *work);

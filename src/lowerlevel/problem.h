@@ -105,6 +105,7 @@ static inline size_t bt_problem_dual_size(const BtProblem *problem, size_t i) {
 static inline void bt_problem_variation_by_constants(const BtProblemConstants *k, size_t n, double norm_q, double eps,
                                                      BtVariation *variation) {
   variation->hessian = k->hessian_lipschitz * eps * norm_q;
+  variation->remainder = (double)INFINITY;
   variation->cross = k->cross_lipschitz * eps * norm_q;
   variation->cross_norm = k->cross_lipschitz * eps;
   variation->hessian_rounding = 40 * BT_ROUNDOFF * k->lipschitz * norm_q;

@@ -8,6 +8,7 @@
 #include "regularizers/filter_spectrum.h"
 #include "regularizers/foe_bounds_internal.h"
 #include "regularizers/foe_sups_internal.h"
+#include "regularizers/root_remainder_internal.h"
 
 static const double slack = 1 + 1e-9;
 
@@ -15,6 +16,7 @@ static const double slack = 1 + 1e-9;
  * centred patches. */
 typedef struct {
   double hessian;                               /* max s₃|u|                                    */
+  double remainder;                             /* max ρ|u|, root_remainder_internal.h          */
   double by_weight, by_smoothing, by_ratio;     /* Σ (s|u|)², s bounding the derivative of ∂f      */
   double by_patch_q, by_patch_x;                /* Σ (s₂E_q)², Σ (s₃|u|E_x)²                   */
   double second, smoothing, ratio, third_patch; /* max s₂, …, max s₃E_x                         */
@@ -26,6 +28,7 @@ typedef struct {
   const double *energy_x, *energy_q; /* [shape]                                 */
   const double *radius;              /* [K] of t                                */
   const double *allowance;           /* [K] what |u| may be more than computed  */
+  const double *t_rounding;          /* [K] what t may be off by                */
   Sums *sums;                        /* [K]                                     */
 } Job;
 
@@ -34,6 +37,9 @@ static void add_pixel(const Job *job, size_t k, BtFoeKind kind, double t, double
   const BtFoeSups s = bt_foe_sups(kind, job->foe.nu[k], job->foe.tau[k], t, job->radius[k]);
   const double size = fabs(u) + job->allowance[k], u2 = size * size;
   sums->hessian = fmax(sums->hessian, s.third * size);
+  sums->remainder = fmax(
+      sums->remainder, kind == BT_FOE_ROOT ? bt_root_remainder(fabs(t), job->radius[k], job->foe.nu[k]) * size
+                                           : (double)INFINITY);
   sums->by_weight += s.second * s.second * u2;
   sums->by_smoothing += s.by_smoothing * s.by_smoothing * u2;
   sums->by_ratio += s.by_ratio * s.by_ratio * u2;
@@ -100,6 +106,15 @@ static double hessian_change(const Job *job, double *a) {
   return norm;
 }
 
+/* K: pixels and filters share the energy of the step. The rounding of t moves ρ by a few times its share of
+ * ν. */
+static double remainder_of(const Job *job) {
+  double largest = 0;
+  for (size_t k = 0; k < job->foe.filters; k++)
+    largest = fmax(largest, job->sums[k].remainder * (1 + 4 * job->t_rounding[k] / job->foe.nu[k]));
+  return largest;
+}
+
 /* V_J/ε: the global weight, moved by eᵀ∇²R q; then for each filter numbers of size (…)‖C_k e‖; and patches of
  * e. */
 static double cross_change(const Job *job, double by_global, double coverage, double *a) {
@@ -134,21 +149,23 @@ void bt_foe_variation(const BtRegularizer *reg, BtShape shape, const double *the
   const size_t k = reg->filters, n = bt_shape_size(shape);
   const double largest = largest_of(x, n), largest_q = largest_of(q, n), none = (double)NAN;
   Job job = {.shape = shape};
-  double *block = calloc(3 * n + 3 * k, sizeof *block);
+  double *block = calloc(3 * n + 4 * k, sizeof *block);
   Sums *sums = calloc(k, sizeof *sums);
-  *variation = (BtVariation){none, none, none, none, none};
+  *variation = (BtVariation){none, none, none, none, none, none};
   if (!block || !sums || bt_foe_open(reg, theta, &job.foe) < 0) goto done;
   double *energy_x = block, *energy_q = energy_x + n, *product = energy_q + n, *radius = product + n;
-  double *allowance = radius + k, *a = allowance + k;
+  double *allowance = radius + k, *a = allowance + k, *t_rounding = a + k;
   for (size_t j = 0; j < k; j++) {
     const double rounding = DBL_EPSILON * bt_foe_response_rounding(&job.foe, theta + l.taps, j);
     radius[j] = slack * bt_foe_row_norm(&job.foe, shape, j) * eps + rounding * largest;
     allowance[j] = rounding * largest_q;
+    t_rounding[j] = rounding * largest;
   }
   job.energy_x = energy_x;
   job.energy_q = energy_q;
   job.radius = radius;
   job.allowance = allowance;
+  job.t_rounding = t_rounding;
   job.sums = sums;
   if (bt_foe_patch_energy(shape, reg->size, x, energy_x) < 0 ||
       bt_foe_patch_energy(shape, reg->size, q, energy_q) < 0 ||
@@ -165,6 +182,7 @@ void bt_foe_variation(const BtRegularizer *reg, BtShape shape, const double *the
   const double rounding =
       0.5 * DBL_EPSILON * bt_foe_cross_rounding(reg, &job.foe, shape, theta, largest) * norm_of(q, n);
   variation->hessian = slack * hessian_change(&job, a) * eps;
+  variation->remainder = slack * remainder_of(&job);
   variation->hessian_rounding =
       0.5 * DBL_EPSILON * bt_foe_hessian_rounding(reg, &job.foe, shape, theta, largest) * norm_of(q, n);
   const double by_global = norm_of(product, n) + variation->hessian + variation->hessian_rounding;

@@ -27,12 +27,13 @@ void bt_regularizer_variation(const BtRegularizer *reg, BtShape shape, const dou
   double norm2 = 0;
   for (size_t j = 0; j < n; j++) norm2 += q[j] * q[j];
   const double norm_q = sqrt(norm2), none = (double)INFINITY;
-  *variation = (BtVariation){none, none, none, none, none};
+  *variation = (BtVariation){none, none, none, none, none, none};
   if (reg->ops->constants) {
     reg->ops->constants(reg, shape, theta, &k);
     *variation = (BtVariation){.hessian = k.hessian_lipschitz * eps * norm_q,
                                .cross = k.cross_lipschitz * eps * norm_q,
                                .cross_norm = k.cross_lipschitz * eps,
+                               .remainder = none,
                                .hessian_rounding = 20 * DBL_EPSILON * k.lipschitz * norm_q,
                                .cross_rounding = DBL_EPSILON * ((double)n + 8) * k.cross_sum * norm_q};
   }

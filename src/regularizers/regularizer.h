@@ -35,6 +35,8 @@ typedef struct {
   double hessian; /* ≥ ‖(∇²R(x') − ∇²R(x)) q‖ for all ‖x' − x‖ ≤ eps                                    */
   double cross;   /* ≥ ‖(J(x') − J(x))ᵀ q‖ for all ‖x' − x‖ ≤ eps                                       */
   double cross_norm;     /* ≥ ‖J(x') − J(x)‖ for all ‖x' − x‖ ≤ eps                                     */
+  double remainder; /* K: |qᵀ(∇R(x') − ∇R(x) − ∇²R(x)e)| ≤ K eᵀ(∇R(x') − ∇R(x)) for all e = x' − x, ‖e‖ ≤ eps;
+                       infinite where R is not convex or nothing is known                              */
   double hessian_rounding; /* ≥ ‖computed ∇²R(x)q − ∇²R(x)q‖                                            */
   double cross_rounding;   /* ≥ ‖computed J(x)ᵀq − J(x)ᵀq‖                                              */
 } BtVariation;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/simd.h"
+#include "regularizers/root_remainder_internal.h"
 #include "regularizers/tv_start.h"
 
 #define TILE 256
@@ -404,6 +405,7 @@ static double third_derivative_sup(double size, double radius, double nu, int is
 
 typedef struct {
   double hessian;      /* max over pixels of sup|φ‴|·|Dq|                         */
+  double remainder;    /* max over pixels of ρ|Dq|, root_remainder_internal.h    */
   double by_weight;    /* Σ (Lipschitz constant of t/E near Dx · |Dq|)²           */
   double by_smoothing; /* Σ (the same of ν² t/E³)²                              */
 } VariationSums;
@@ -414,6 +416,7 @@ static void variation_pixel(double size, double q, double radius, double nu, int
   const double by_weight = q / near_root;
   const double by_smoothing = fmin(q / nu, by_weight * nu2 / near2 * fmax(1, 3 * far_share - 1));
   sums->hessian = fmax(sums->hessian, third_derivative_sup(size, radius, nu, iso) * q);
+  sums->remainder = fmax(sums->remainder, bt_root_remainder(size, radius, nu) * q);
   sums->by_weight += by_weight * by_weight;
   sums->by_smoothing += by_smoothing * by_smoothing;
 }
@@ -426,7 +429,7 @@ static void tv_variation(const BtRegularizer *reg, BtShape shape, const double *
   const int iso = isotropic(reg);
   const double radius = eps * sqrt(iso ? 3.0 : 2.0) * (1 + 1e-15), slack = 1 + 1e-9;
   double tx[TILE], ty[TILE], qx[TILE], qy[TILE];
-  VariationSums sums = {0, 0, 0};
+  VariationSums sums = {0, 0, 0, 0};
   for (size_t r = 0; r < shape.height; r++)
     for (size_t c0 = 0; c0 < shape.width; c0 += TILE) {
       const size_t n = shape.width - c0 < TILE ? shape.width - c0 : TILE;
@@ -442,6 +445,7 @@ static void tv_variation(const BtRegularizer *reg, BtShape shape, const double *
       }
     }
   variation->hessian = slack * flux.weight * 8 * sums.hessian * eps;
+  variation->remainder = slack * sums.remainder;
   variation->cross = slack * flux.weight * sqrt(8.0) * eps * sqrt(sums.by_weight + sums.by_smoothing);
 }
 

@@ -39,6 +39,7 @@ typedef enum {
   CROSS_VARIATION_HALVED,
   CROSS_CHANGE_LOW,
   VARIATION_HIGH,
+  REMAINDER_LOW,
   CROSS_NORM_HALVED,
   CROSS_NORM_DOUBLED,
   MU_DOUBLED,
@@ -48,6 +49,7 @@ typedef enum {
   LOSS_SLOPE_SCALED,
   LOSS_UPPER_LOW,
   LOSS_LOWER_HIGH,
+  LOSS_ALONG_LOW,
   LOSS_LIPSCHITZ_HALVED
 } Fault;
 
@@ -126,6 +128,7 @@ static void variation_of(const BtRegularizer *r, BtShape s, const double *theta,
   if (fault == CROSS_VARIATION_HALVED) out->cross *= 0.5;
   if (fault == CROSS_CHANGE_LOW) out->cross_norm *= 0.1;
   if (fault == VARIATION_HIGH) out->hessian *= 20;
+  if (fault == REMAINDER_LOW) out->remainder *= 0.04;
 }
 
 static void dual_curvature(const BtRegularizer *r, BtShape s, const double *theta, const double *x,
@@ -263,6 +266,7 @@ void wrong_bounds_are_found(void) {
       {CROSS_VARIATION_HALVED, "variation of J halved", BT_CONFORM_CROSS_VARIATION},
       {CROSS_CHANGE_LOW, "change of J / 10", BT_CONFORM_CROSS_CHANGE},
       {VARIATION_HIGH, "variation beyond the constants", BT_CONFORM_VARIATION_GLOBAL},
+      {REMAINDER_LOW, "remainder / 25", BT_CONFORM_REMAINDER},
       {CROSS_NORM_HALVED, "norm of J halved", BT_CONFORM_CROSS_NORM},
       {CROSS_NORM_DOUBLED, "norm of J doubled", BT_CONFORM_CROSS_NORM_SHARP},
   };
@@ -305,6 +309,11 @@ static void loss_bounds(BtUpperPoint at, size_t n, double eps, double *lower, do
   if (fault == LOSS_LOWER_HIGH) *lower += 0.01 * (at.value - *lower);
 }
 
+static void loss_bounds_along(BtUpperPoint at, size_t n, double eps, BtInterval along, double *lower, double *upper) {
+  true_loss_ops->bounds_along(at, n, eps, along, lower, upper);
+  if (fault == LOSS_ALONG_LOW) *upper -= 0.01 * (*upper - *lower);
+}
+
 static double loss_lipschitz(BtUpperPoint at, double eps) {
   return (fault == LOSS_LIPSCHITZ_HALVED ? 0.5 : 1) * true_loss_ops->lipschitz(at, eps);
 }
@@ -318,6 +327,7 @@ static BtStatus losses(BtContext *ctx, const BtConform *conform, Scene *scene) {
     true_loss_ops = loss.ops;
     faulty.evaluate = loss_evaluate;
     faulty.bounds = loss_bounds;
+    faulty.bounds_along = loss_bounds_along;
     faulty.lipschitz = loss_lipschitz;
     loss.ops = &faulty;
     st = bt_conform_loss(ctx, conform, &loss, scene->noisy);
@@ -332,6 +342,7 @@ void wrong_losses_are_found(void) {
       {LOSS_SLOPE_SCALED, "slope of the loss x 1.001", BT_CONFORM_LOSS_SLOPE},
       {LOSS_UPPER_LOW, "upper bound of the loss too low", BT_CONFORM_LOSS_BOUNDS},
       {LOSS_LOWER_HIGH, "lower bound of the loss too high", BT_CONFORM_LOSS_BOUNDS},
+      {LOSS_ALONG_LOW, "upper bound along the gradient too low", BT_CONFORM_LOSS_ALONG},
       {LOSS_LIPSCHITZ_HALVED, "L_g halved", BT_CONFORM_LOSS_LIPSCHITZ},
   };
   run_rows(rows, COUNT(rows), losses);

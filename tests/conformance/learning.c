@@ -23,7 +23,6 @@ typedef struct {
   void *data;
   double slack; /* accuracy of the exact value */
   int calls, wrong_values, wrong_gradients;
-  double z[MAX_P];
 } Judge;
 
 static void judge_value(Judge *j, const double *theta, const BtInexactValue *out) {
@@ -50,7 +49,6 @@ static BtStatus gradient(void *self, BtContext *ctx, const double *theta, double
   judge_value(j, theta, &out->value);
   (void)j->exact(j->data, theta, g);
   if (!(bt_distance(z, g, p) <= out->bound + j->slack * (1 + bt_norm(g, p)))) j->wrong_gradients++;
-  memcpy(j->z, z, p * sizeof *z);
   return st;
 }
 
@@ -64,12 +62,13 @@ static void accept(void *self, const double *theta) {
   j->inner.accept(j->inner.self, theta);
 }
 
-/* One run, whose accepted steps must decrease the exact f by λ zᵀ(θ − θ₊). */
+/* One run, whose accepted steps must end below the largest exact f of the window (the last iterate's for the plain method)
+ * by λ zᵀ(θ − θ₊). */
 typedef struct {
   Judge judge;
   BtMaidSettings set;
   BtMaid maid;
-  double before[MAX_P], value;
+  double before[MAX_P], value[BT_MAID_WINDOW]; /* exact f of the last iterates, the last one first */
   int accepted, untrue;
 } Learning;
 
@@ -81,11 +80,15 @@ static int observe(void *user, const BtEvent *event) {
   const double f = l->judge.exact(l->judge.data, e->theta, NULL);
   if (e->accepted) {
     double claimed = 0;
-    for (size_t k = 0; k < p; k++) claimed += l->set.lambda * l->judge.z[k] * (l->before[k] - e->theta[k]);
-    if (!(claimed >= 0 && f <= l->value - claimed + 2 * l->judge.slack * (1 + fabs(f)))) l->untrue++;
+    for (size_t k = 0; k < p; k++) claimed += l->set.lambda * l->maid.previous_z[k] * (l->before[k] - e->theta[k]);
+    const int64_t window = l->set.accelerated ? l->set.window : 1;
+    double largest = l->value[0];
+    for (int64_t k = 1; k < window && k <= l->accepted; k++) largest = fmax(largest, l->value[k]);
+    if (!(claimed >= 0 && f <= largest - claimed + 2 * l->judge.slack * (1 + fabs(f)))) l->untrue++;
     l->accepted++;
   }
-  l->value = f;
+  memmove(l->value + 1, l->value, (BT_MAID_WINDOW - 1) * sizeof *l->value);
+  l->value[0] = f;
   memcpy(l->before, e->theta, p * sizeof *l->before);
   return 0;
 }
@@ -256,7 +259,7 @@ void maid_truly_decreases_tv(void) {
                  l.judge.calls, l.untrue, l.accepted);
     if (getenv("BITUNE_VERBOSE"))
       printf("TV accelerated %d loss %s: f %.6g after %d steps, %s\n", accelerated, tight.loss.ops->name,
-             l.value, l.accepted, bt_maid_reason_name(l.maid.reason));
+             l.value[0], l.accepted, bt_maid_reason_name(l.maid.reason));
     bt_maid_clear(&l.maid);
     bt_bilevel_destroy(tight.bilevel);
     for (int k = 0; k < SCENES; k++) scene_clear(&scenes[k]);
