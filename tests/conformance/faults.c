@@ -128,7 +128,7 @@ static void variation_of(const BtRegularizer *r, BtShape s, const double *theta,
   if (fault == CROSS_VARIATION_HALVED) out->cross *= 0.5;
   if (fault == CROSS_CHANGE_LOW) out->cross_norm *= 0.1;
   if (fault == VARIATION_HIGH) out->hessian *= 20;
-  if (fault == REMAINDER_LOW) out->remainder *= 0.04;
+  if (fault == REMAINDER_LOW) out->remainder *= 0.02;
 }
 
 static void dual_curvature(const BtRegularizer *r, BtShape s, const double *theta, const double *x,
@@ -266,7 +266,7 @@ void wrong_bounds_are_found(void) {
       {CROSS_VARIATION_HALVED, "variation of J halved", BT_CONFORM_CROSS_VARIATION},
       {CROSS_CHANGE_LOW, "change of J / 10", BT_CONFORM_CROSS_CHANGE},
       {VARIATION_HIGH, "variation beyond the constants", BT_CONFORM_VARIATION_GLOBAL},
-      {REMAINDER_LOW, "remainder / 25", BT_CONFORM_REMAINDER},
+      {REMAINDER_LOW, "remainder / 50", BT_CONFORM_REMAINDER},
       {CROSS_NORM_HALVED, "norm of J halved", BT_CONFORM_CROSS_NORM},
       {CROSS_NORM_DOUBLED, "norm of J doubled", BT_CONFORM_CROSS_NORM_SHARP},
   };
