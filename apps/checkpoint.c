@@ -10,6 +10,7 @@ static BtStatus open_writer(BtCheckpoint *c, BtTensorWriter **writer) {
   if (c->app->team.rank != 0) return BT_OK;
   BT_TRY(bt_file_claim(ctx, c->path, &c->claim));
   BT_TRY(bt_tensors_create(ctx, c->path, c->identity, writer));
+  bt_tensors_claim(*writer, &c->claim);
   BT_TRY(c->method->ops->declare(ctx, c->method, *writer));
   BT_TRY(bt_bilevel_declare(c->bilevel, ctx, *writer));
   BT_TRY(c->method->ops->save(ctx, c->method, *writer));
@@ -29,7 +30,6 @@ static BtStatus save(BtCheckpoint *c) {
   if (st >= 0 && writer) {
     st = bt_tensors_commit(ctx, writer);
     writer = NULL;
-    if (st >= 0) st = bt_file_claim(ctx, c->path, &c->claim);
   }
   st = bt_team_agree(&c->app->team, ctx, st);
   bt_tensors_abandon(writer);

@@ -22,7 +22,7 @@
 
 struct BtLog {
   char *path;
-  int fd;
+  int fd, claim; /* claim: core/file.h */
   BtLogSpec spec;
   double *theta; /* [parameters] of the row being written */
   size_t parameters, group_count;
@@ -153,7 +153,7 @@ BtStatus bt_log_open(BtContext *ctx, const char *path, const BtLogSpec *spec, in
     free(copy);
     return bt_fail_memory(ctx, "a log", sizeof *l);
   }
-  *l = (BtLog){.path = copy, .fd = -1, .spec = *spec, .last = -1, .parameters = spec->parameters};
+  *l = (BtLog){.path = copy, .fd = -1, .claim = -1, .spec = *spec, .last = -1, .parameters = spec->parameters};
   if (spec->regularizer) {
     l->parameters = spec->regularizer->parameters;
     l->group_count = bt_parameter_groups(spec->regularizer, l->groups);
@@ -165,7 +165,10 @@ BtStatus bt_log_open(BtContext *ctx, const char *path, const BtLogSpec *spec, in
     (void)bt_log_close(NULL, l);
     return bt_fail_memory(ctx, "a log", 8.0 * (double)l->parameters);
   }
-  st = resume_from >= 0 && has_content(path) ? resume(ctx, l, resume_from) : start(ctx, l);
+  st = bt_file_claim(ctx, path, &l->claim);
+  if (st >= 0) st = resume_from >= 0 && has_content(path) ? resume(ctx, l, resume_from) : start(ctx, l);
+  /* The file may be new. */
+  if (st >= 0) st = bt_file_claim(ctx, path, &l->claim);
   if (st < 0)
     (void)bt_log_close(NULL, l);
   else
@@ -192,6 +195,7 @@ BtStatus bt_log_close(BtContext *ctx, BtLog *log) {
   if (!log) return st;
   if (log->fd >= 0 && close(log->fd) != 0 && !log->error) log->error = errno;
   if (log->error) st = fail_errno(ctx, log, log->error);
+  if (log->claim >= 0) (void)close(log->claim);
   free(log->path);
   free(log->theta);
   free(log);

@@ -14,7 +14,7 @@
 
 struct BtNnLog {
   char *path;
-  int fd;
+  int fd, claim; /* claim: core/file.h */
   BtNnLogKind kind;
   const NnHyperSet *hyper; /* borrowed */
   int text;
@@ -129,9 +129,12 @@ BtStatus bt_nn_log_open(BtContext *ctx, const char *path, BtNnLogKind kind, cons
     free(copy);
     return bt_fail_memory(ctx, "a log", sizeof *l);
   }
-  *l = (BtNnLog){.path = copy, .fd = -1, .kind = kind, .hyper = hyper, .text = text, .last = -1};
+  *l = (BtNnLog){.path = copy, .fd = -1, .claim = -1, .kind = kind, .hyper = hyper, .text = text, .last = -1};
   const int there = stat(path, &info) == 0 && info.st_size > 0;
-  const BtStatus st = resume_step >= 0 && there ? resume(ctx, l, resume_step) : start(ctx, l);
+  BtStatus st = bt_file_claim(ctx, path, &l->claim);
+  if (st >= 0) st = resume_step >= 0 && there ? resume(ctx, l, resume_step) : start(ctx, l);
+  /* The file may be new. */
+  if (st >= 0) st = bt_file_claim(ctx, path, &l->claim);
   if (st < 0)
     (void)bt_nn_log_close(NULL, l);
   else
@@ -171,6 +174,7 @@ BtStatus bt_nn_log_close(BtContext *ctx, BtNnLog *log) {
   if (!log) return st;
   if (log->fd >= 0 && close(log->fd) != 0 && !log->error) log->error = errno;
   if (log->error) st = fail_errno(ctx, log, log->error);
+  if (log->claim >= 0) (void)close(log->claim);
   free(log->path);
   free(log);
   return st;

@@ -90,7 +90,7 @@ static BtStatus open_folder(BtNnSearch *s) {
     st = bt_json_load(ctx, path, (size_t)16 << 20, &was);
     if (st >= 0) st = compare(ctx, s, path, is, was);
   }
-  if (st >= 0) st = bt_json_save(ctx, path, is);
+  if (st >= 0 && !json_equal(is, was)) st = bt_json_save(ctx, path, is);
   if (st >= 0) st = bt_file_claim(ctx, path, &s->claim);
   json_decref(is);
   json_decref(was);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -153,16 +154,21 @@ static BtStatus sync_folder(BtContext *ctx, const char *path) {
   return st;
 }
 
+/* A lock on a file that is open, which lasts as long as the descriptor and what it is a copy of. 0: another has it. */
+static int lock(int fd) { return flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK; }
+
 BtStatus bt_atomic_commit(BtContext *ctx, BtAtomicFile *file) {
   BtStatus st = BT_OK;
   if (!file->stream) return bt_fail(ctx, BT_ERR_ARG, "no file is open for writing");
 
-  int error = 0;
+  int error = 0, claim = -1;
   const int failed_before = ferror(file->stream);
   if (fflush(file->stream) != 0)
     error = errno;
   else if (file->temporary && fsync(fileno(file->stream)) != 0 && errno != EINVAL && errno != ENOSYS)
     error = errno;
+  if (file->claim && file->temporary) claim = fcntl(fileno(file->stream), F_DUPFD_CLOEXEC, 0);
+  if (claim >= 0) (void)lock(claim);
   if (fclose(file->stream) != 0 && !error) error = errno;
   file->stream = NULL;
   if (!error && failed_before) {
@@ -177,10 +183,16 @@ BtStatus bt_atomic_commit(BtContext *ctx, BtAtomicFile *file) {
   if (file->temporary) {
     free(file->temporary);
     file->temporary = NULL;
+    if (claim >= 0) {
+      if (*file->claim >= 0) (void)close(*file->claim);
+      *file->claim = claim;
+      claim = -1;
+    }
     st = sync_folder(ctx, file->path);
   }
 
 done:
+  if (claim >= 0) (void)close(claim);
   bt_atomic_abort(file);
   return st;
 }
@@ -200,27 +212,25 @@ BtStatus bt_file_writable(BtContext *ctx, const char *path) {
   return st;
 }
 
-BtStatus bt_file_claim(BtContext *ctx, const char *path, int *claim) {
-  struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-  struct stat info;
-  if (*claim >= 0) (void)close(*claim);
-  *claim = -1;
-  if (stat(path, &info) != 0 || !S_ISREG(info.st_mode)) return BT_OK;
-  const int fd = open(path, O_RDWR | O_CLOEXEC);
-  if (fd < 0) return errno == ENOENT ? BT_OK : fail_write(ctx, path, errno);
-  /* Some file systems have no locks: nobody can be refused there. */
-  if (fcntl(fd, F_SETLK, &lock) == 0 || (errno != EACCES && errno != EAGAIN)) {
-    *claim = fd;
-    return BT_OK;
-  }
-  const int known = fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
-  (void)close(fd);
-  return bt_fail(ctx, BT_ERR_IO, "%s: another run is writing it (process %ld); name another file", path,
-                 known ? (long)lock.l_pid : 0L);
-}
-
 static int is_same(const struct stat *a, const struct stat *b) {
   return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+BtStatus bt_file_claim(BtContext *ctx, const char *path, int *claim) {
+  struct stat held, now;
+  const int there = stat(path, &now) == 0 && S_ISREG(now.st_mode);
+  if (*claim >= 0 && there && fstat(*claim, &held) == 0 && is_same(&held, &now)) return BT_OK;
+  if (*claim >= 0) (void)close(*claim);
+  *claim = -1;
+  if (!there) return BT_OK;
+  const int fd = open(path, O_RDWR | O_CLOEXEC);
+  if (fd < 0) return errno == ENOENT ? BT_OK : fail_write(ctx, path, errno);
+  if (!lock(fd)) {
+    (void)close(fd);
+    return bt_fail(ctx, BT_ERR_IO, "%s: another run is writing it; name another file", path);
+  }
+  *claim = fd;
+  return BT_OK;
 }
 
 int bt_same_file(const char *a, const char *b) {

@@ -14,6 +14,7 @@ typedef struct {
   FILE *stream;    /* write here; NULL once committed or aborted                    */
   char *path;      /* the target, owned                                             */
   char *temporary; /* the name written under, owned                                 */
+  int *claim;      /* NULL, or what a commit makes the claim of the new file (bt_file_claim), before others can see it */
 } BtAtomicFile;
 
 /* Opens a temporary file beside `path`; it takes over the permissions of an existing target. A symbolic link is
@@ -32,10 +33,9 @@ void bt_atomic_abort(BtAtomicFile *file);
 /* Whether an atomic file could be begun here, before work whose result it will hold: BT_ERR_IO if not. */
 BtStatus bt_file_writable(BtContext *ctx, const char *path);
 
-/* Claims a file that this process replaces again and again: while it holds the claim, other processes are refused
- * theirs with BT_ERR_IO. *claim is a descriptor, −1 at first. A claim is of the file that is there now, so it is
- * made anew after the file was replaced; no file, no claim. It ends with close(*claim), with the process, and
- * (POSIX locks) when the process closes any other descriptor of the same file. */
+/* Claims a file for what writes it again and again: while *claim is held, others are refused theirs with BT_ERR_IO.
+ * *claim is a descriptor with a lock (flock), −1 at first. The claim is of the file that is there now; no file, no claim.
+ * It ends with close(*claim) or the process. A claim that is held of this very file stays. */
 BtStatus bt_file_claim(BtContext *ctx, const char *path, int *claim);
 
 /* 1 if both paths name one file, there already or to be made, or are the same text. */

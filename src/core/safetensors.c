@@ -183,6 +183,8 @@ done:
   return st;
 }
 
+void bt_tensors_claim(BtTensorWriter *writer, int *claim) { writer->file.claim = claim; }
+
 BtStatus bt_tensors_commit(BtContext *ctx, BtTensorWriter *writer) {
   BtStatus st = BT_OK;
   if (writer->failed) {

@@ -23,6 +23,8 @@ BtStatus bt_tensors_declare(BtContext *ctx, BtTensorWriter *writer, const char *
                             const size_t *shape);
 /* The first call closes the declarations. `count` elements of the declared type; one tensor per call. */
 BtStatus bt_tensors_append(BtContext *ctx, BtTensorWriter *writer, const void *elements, size_t count);
+/* The commit makes *claim the claim of the new file, see bt_file_claim. */
+void bt_tensors_claim(BtTensorWriter *writer, int *claim);
 /* Replaces the target atomically and frees the writer, whatever happens. BT_ERR_ARG if declared data is missing. */
 BtStatus bt_tensors_commit(BtContext *ctx, BtTensorWriter *writer);
 void bt_tensors_abandon(BtTensorWriter *writer);

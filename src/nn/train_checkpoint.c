@@ -92,13 +92,11 @@ BtStatus nn_training_save(BtContext *ctx, NnTraining *t, const char *path) {
   st = bt_tensors_create(ctx, path, m, &writer);
   json_decref(m);
   if (st < 0) return st;
+  bt_tensors_claim(writer, &t->claim);
   st = write(ctx, t, writer);
-  if (st < 0) {
-    bt_tensors_abandon(writer);
-    return st;
-  }
-  st = bt_tensors_commit(ctx, writer);
-  return st < 0 ? st : bt_file_claim(ctx, path, &t->claim);
+  if (st >= 0) return bt_tensors_commit(ctx, writer);
+  bt_tensors_abandon(writer);
+  return st;
 }
 
 static BtStatus check_counters(BtContext *ctx, const NnTraining *t, const char *path) {

@@ -123,10 +123,12 @@ refuses 1 "rely.json" "$bitune" nn train --resume rely.json
 no_leftovers
 
 # A file that a run is writing is no other run's; a terminal that is closed stops a run as Ctrl-C does.
-"$bitune" nn train --task tiny-cnn --epochs 1000000 --threads 1 --quiet --checkpoint busy.st 2>busy &
+"$bitune" nn train --task tiny-cnn --epochs 1000000 --threads 1 --quiet --checkpoint busy.st --log busy.csv \
+  2>busy &
 until_filled busy.st
-refuses 1 "busy.st: another run is writing it (process $!)" "$bitune" nn train --task tiny-mlp --checkpoint busy.st
+refuses 1 "busy.st: another run is writing it" "$bitune" nn train --task tiny-mlp --checkpoint busy.st
 refuses 1 "busy.st: another run is writing it" "$bitune" nn train --resume busy.st
+refuses 1 "busy.csv: another run is writing it" "$bitune" nn train --task tiny-mlp --log busy.csv
 kill -HUP $!
 wait $!
 equal "$? $(grep -c -- '--resume busy.st' busy)" "130 1"

@@ -276,6 +276,12 @@ static void claims(void) {
     BT_CHECK(claim >= 0 && refused_elsewhere(path));
     BT_CHECK_STATUS(bt_file_claim(&ctx, path, &claim), BT_OK, &ctx);
     BT_CHECK(refused_elsewhere(path));
+    /* Replaced by who has the claim, the file is not free at any moment. */
+    BtAtomicFile file;
+    BT_CHECK_STATUS(bt_atomic_open(&ctx, path, &file), BT_OK, &ctx);
+    file.claim = &claim;
+    BT_CHECK_STATUS(bt_atomic_commit(&ctx, &file), BT_OK, &ctx);
+    BT_CHECK(claim >= 0 && refused_elsewhere(path));
   }
   (void)close(claim);
   BT_CHECK(!refused_elsewhere(path));
