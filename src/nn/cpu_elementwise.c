@@ -47,15 +47,19 @@ BT_SIMD static void relu_chunk(size_t n, const NnReal *x, NnReal *y) {
   for (size_t i = 0; i < n; i++) y[i] = nn_relu(x[i]);
 }
 
+BT_SIMD static void tanh_chunk(size_t n, const NnReal *x, NnReal *y) {
+  for (size_t i = 0; i < n; i++) y[i] = nn_tanh(x[i]);
+}
+
+BT_SIMD static void sigmoid_chunk(size_t n, const NnReal *x, NnReal *y) {
+  for (size_t i = 0; i < n; i++) y[i] = nn_sigmoid(x[i]);
+}
+
 static void unary_chunk(NnUnary f, size_t n, const NnReal *x, NnReal *y) {
   switch (f) {
     case NN_RELU: relu_chunk(n, x, y); break;
-    case NN_TANH:
-      for (size_t i = 0; i < n; i++) y[i] = NN_MATH(tanh)(x[i]);
-      break;
-    case NN_SIGMOID:
-      for (size_t i = 0; i < n; i++) y[i] = nn_sigmoid(x[i]);
-      break;
+    case NN_TANH: tanh_chunk(n, x, y); break;
+    case NN_SIGMOID: sigmoid_chunk(n, x, y); break;
     case NN_SOFTPLUS:
       for (size_t i = 0; i < n; i++) y[i] = nn_softplus(x[i]);
       break;

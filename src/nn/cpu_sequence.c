@@ -24,13 +24,17 @@ static void scatter(NnBackend *b, size_t rows, size_t columns, size_t entries, c
     }
 }
 
+BT_SIMD static void lstm_row(size_t H, const NnReal *restrict gates, const NnReal *restrict previous,
+                             NnReal *restrict state, NnReal *restrict saved) {
+#pragma omp simd
+  for (size_t k = 0; k < H; k++) nn_lstm_unit(H, gates + k, previous + k, state + k, saved + k);
+}
+
 static void lstm(NnBackend *b, size_t rows, size_t H, const NnReal *gates, const NnReal *previous,
                  NnReal *state, NnReal *saved) {
   NN_PARALLEL(b, 8 * rows * H)
   for (size_t r = 0; r < rows; r++)
-    for (size_t k = 0; k < H; k++)
-      nn_lstm_unit(H, gates + r * 4 * H + k, previous + r * 2 * H + k, state + r * 2 * H + k,
-                   saved + r * 5 * H + k);
+    lstm_row(H, gates + r * 4 * H, previous + r * 2 * H, state + r * 2 * H, saved + r * 5 * H);
 }
 
 static void lstm_jvp(NnBackend *b, size_t rows, size_t H, const NnReal *previous, const NnReal *saved,
@@ -43,15 +47,29 @@ static void lstm_jvp(NnBackend *b, size_t rows, size_t H, const NnReal *previous
                        previous_dot ? previous_dot + r * 2 * H + k : NULL, state_dot + r * 2 * H + k);
 }
 
+BT_SIMD static void lstm_vjp_row(size_t H, const NnReal *restrict previous, const NnReal *restrict saved,
+                                 const NnReal *restrict g, NnReal beta_gates, NnReal *restrict g_gates,
+                                 NnReal beta_previous, NnReal *restrict g_previous) {
+  if (g_gates && g_previous) {
+#pragma omp simd
+    for (size_t k = 0; k < H; k++)
+      nn_lstm_unit_vjp(H, previous + k, saved + k, g + k, beta_gates, g_gates + k, beta_previous,
+                       g_previous + k);
+    return;
+  }
+  for (size_t k = 0; k < H; k++)
+    nn_lstm_unit_vjp(H, previous + k, saved + k, g + k, beta_gates, g_gates ? g_gates + k : NULL,
+                     beta_previous, g_previous ? g_previous + k : NULL);
+}
+
 static void lstm_vjp(NnBackend *b, size_t rows, size_t H, const NnReal *previous, const NnReal *saved,
                      const NnReal *g, NnReal beta_gates, NnReal *g_gates, NnReal beta_previous,
                      NnReal *g_previous) {
   NN_PARALLEL(b, 8 * rows * H)
   for (size_t r = 0; r < rows; r++)
-    for (size_t k = 0; k < H; k++)
-      nn_lstm_unit_vjp(H, previous + r * 2 * H + k, saved + r * 5 * H + k, g + r * 2 * H + k, beta_gates,
-                       g_gates ? g_gates + r * 4 * H + k : NULL, beta_previous,
-                       g_previous ? g_previous + r * 2 * H + k : NULL);
+    lstm_vjp_row(H, previous + r * 2 * H, saved + r * 5 * H, g + r * 2 * H, beta_gates,
+                 g_gates ? g_gates + r * 4 * H : NULL, beta_previous,
+                 g_previous ? g_previous + r * 2 * H : NULL);
 }
 
 void nn_cpu_sequence_kernels(NnKernels *k) {

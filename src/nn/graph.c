@@ -179,6 +179,7 @@ static size_t lay_out(NnGraph *g, NnReal *base) {
   for (int i = 0; i < g->count; i++) {
     NnNode *n = g->nodes[i];
     const size_t rows = n->batched ? g->max_batch : 1;
+    if (n->view == NN_VIEW) continue;
     if (!n->group) {
       PLACE(n->value, capacity_of(g, n));
       PLACE(n->adjoint, capacity_of(g, n));

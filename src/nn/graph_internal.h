@@ -16,9 +16,13 @@
 
 typedef struct NnNode NnNode;
 
+/* A view has the elements of its first input in another shape: others read and write that input in its place,
+ * and it is not run. */
+typedef enum { NN_NO_VIEW, NN_VIEW, NN_VIEW_UNLESS_LINEARISED } NnView;
+
 typedef struct {
   const char *name;
-  void (*forward)(NnGraph *g, NnNode *n); /* NULL: a leaf */
+  void (*forward)(NnGraph *g, NnNode *n); /* NULL: a leaf, or always a view */
   void (*jvp)(NnGraph *g, NnNode *n);
   void (*vjp)(NnGraph *g, NnNode *n);
 } NnOp;
@@ -29,7 +33,8 @@ struct NnNode {
   NnShape shape;
   int batched;
   NnGroup group; /* of a parameter, else 0 */
-  int inputs;    /* entries of input; NN_NONE for one that is absent */
+  NnView view;
+  int inputs; /* entries of input; NN_NONE for one that is absent */
   NnId input[NN_MAX_INPUTS];
 
   NnReal *value, *tangent, *adjoint; /* [rows × size] in the arena                                     */
@@ -81,8 +86,17 @@ int nn_nodes_valid(NnGraph *g, const char *op, int count, const NnId *ids);
 const char *nn_shape_text(NnShape shape, char text[64]);
 
 static inline NnNode *nn_node(const NnGraph *g, NnId id) { return g->nodes[id]; }
+static inline int nn_is_view(const NnGraph *g, const NnNode *n) {
+  return n->view == NN_VIEW ||
+         (n->view == NN_VIEW_UNLESS_LINEARISED && g->run.response != NN_RESPONSE_LINEARISED);
+}
+/* The node that holds what `n` shows in the present run. */
+static inline NnNode *nn_seen(const NnGraph *g, NnNode *n) {
+  while (nn_is_view(g, n)) n = g->nodes[n->input[0]];
+  return n;
+}
 static inline NnNode *nn_in(const NnGraph *g, const NnNode *n, int i) {
-  return i < n->inputs && n->input[i] >= 0 ? g->nodes[n->input[i]] : NULL;
+  return i < n->inputs && n->input[i] >= 0 ? nn_seen(g, g->nodes[n->input[i]]) : NULL;
 }
 /* Rows in use and elements in use. */
 static inline size_t nn_row_count(const NnGraph *g, const NnNode *n) { return n->batched ? g->run.batch : 1; }

@@ -17,21 +17,20 @@ static BtStatus check(BtContext *ctx, const NnGraph *g, NnId node, size_t count)
 
 BtStatus nn_graph_set(BtContext *ctx, NnGraph *g, NnId node, const NnReal *values, size_t count) {
   const BtStatus st = check(ctx, g, node, count);
-  return st < 0
-             ? st
-             : g->backend->upload(ctx, g->backend, nn_node(g, node)->value, values, count * sizeof *values);
+  return st < 0 ? st
+                : g->backend->upload(ctx, g->backend, nn_seen(g, nn_node(g, node))->value, values,
+                                     count * sizeof *values);
 }
 
 BtStatus nn_graph_get(BtContext *ctx, const NnGraph *g, NnId node, NnReal *values, size_t count) {
   const BtStatus st = check(ctx, g, node, count);
-  return st < 0
-             ? st
-             : g->backend->download(ctx, g->backend, values, nn_node(g, node)->value, count * sizeof *values);
+  return st < 0 ? st
+                : g->backend->download(ctx, g->backend, values, nn_seen(g, nn_node(g, node))->value,
+                                       count * sizeof *values);
 }
 
-static BtStatus get(BtContext *ctx, const NnGraph *g, NnId node, int live, const NnReal *device,
-                    NnReal *values, size_t count) {
-  (void)node;
+static BtStatus get(BtContext *ctx, const NnGraph *g, int live, const NnReal *device, NnReal *values,
+                    size_t count) {
   if (live) return g->backend->download(ctx, g->backend, values, device, count * sizeof *values);
   memset(values, 0, count * sizeof *values);
   return BT_OK;
@@ -40,13 +39,15 @@ static BtStatus get(BtContext *ctx, const NnGraph *g, NnId node, int live, const
 BtStatus nn_graph_get_tangent(BtContext *ctx, const NnGraph *g, NnId node, NnReal *values, size_t count) {
   const BtStatus st = check(ctx, g, node, count);
   if (st < 0) return st;
-  return get(ctx, g, node, nn_node(g, node)->tangent_live, nn_node(g, node)->tangent, values, count);
+  const NnNode *n = nn_seen(g, nn_node(g, node));
+  return get(ctx, g, n->tangent_live, n->tangent, values, count);
 }
 
 BtStatus nn_graph_get_adjoint(BtContext *ctx, const NnGraph *g, NnId node, NnReal *values, size_t count) {
   const BtStatus st = check(ctx, g, node, count);
   if (st < 0) return st;
-  return get(ctx, g, node, nn_node(g, node)->adjoint_live, nn_node(g, node)->adjoint, values, count);
+  const NnNode *n = nn_seen(g, nn_node(g, node));
+  return get(ctx, g, n->adjoint_live, n->adjoint, values, count);
 }
 
 static BtStatus check_seed(BtContext *ctx, const NnGraph *g, NnId node, size_t count) {
@@ -61,7 +62,7 @@ static BtStatus check_seed(BtContext *ctx, const NnGraph *g, NnId node, size_t c
 BtStatus nn_graph_seed_tangent(BtContext *ctx, NnGraph *g, NnId node, const NnReal *values, size_t count) {
   const BtStatus st = check_seed(ctx, g, node, count);
   if (st < 0) return st;
-  NnNode *n = nn_node(g, node);
+  NnNode *n = nn_seen(g, nn_node(g, node));
   if (n->op->forward) return bt_fail(ctx, BT_ERR_ARG, "network: only leaves take tangents");
   n->tangent_seeded = 1;
   return g->backend->upload(ctx, g->backend, n->tangent, values, count * sizeof *values);
@@ -70,8 +71,9 @@ BtStatus nn_graph_seed_tangent(BtContext *ctx, NnGraph *g, NnId node, const NnRe
 BtStatus nn_graph_seed_adjoint(BtContext *ctx, NnGraph *g, NnId node, const NnReal *values, size_t count) {
   const BtStatus st = check_seed(ctx, g, node, count);
   if (st < 0) return st;
-  nn_node(g, node)->adjoint_seeded = 1;
-  return g->backend->upload(ctx, g->backend, nn_node(g, node)->adjoint, values, count * sizeof *values);
+  NnNode *n = nn_seen(g, nn_node(g, node));
+  n->adjoint_seeded = 1;
+  return g->backend->upload(ctx, g->backend, n->adjoint, values, count * sizeof *values);
 }
 
 /* Every parameter in turn, its elements on the host. */

@@ -18,7 +18,7 @@ BtStatus nn_graph_forward(BtContext *ctx, NnGraph *g, const NnRun *run) {
   for (int i = 0; i < g->count; i++) {
     NnNode *n = g->nodes[i];
     n->tangent_live = n->tangent_seeded = n->adjoint_live = n->adjoint_seeded = 0;
-    if (!n->op->forward) continue;
+    if (!n->op->forward || nn_is_view(g, n)) continue;
     n->op->forward(g, n);
     if (linearised) n->op->jvp(g, n);
   }
@@ -33,7 +33,7 @@ BtStatus nn_graph_tangent(BtContext *ctx, NnGraph *g) {
   for (int i = 0; i < g->count; i++) {
     NnNode *n = g->nodes[i];
     n->tangent_live = n->tangent_seeded;
-    if (n->op->forward) n->op->jvp(g, n);
+    if (n->op->forward && !nn_is_view(g, n)) n->op->jvp(g, n);
   }
   return g->backend->check(ctx, g->backend);
 }
@@ -67,7 +67,7 @@ BtStatus nn_graph_backward(BtContext *ctx, NnGraph *g, int groups) {
 }
 
 BtStatus nn_graph_gradient(BtContext *ctx, NnGraph *g, NnId scalar, int groups) {
-  NnNode *n = nn_node(g, scalar);
+  NnNode *n = nn_seen(g, nn_node(g, scalar));
   if (n->batched || nn_shape_size(n->shape) != 1)
     return bt_fail(ctx, BT_ERR_ARG, "network: node %s is no scalar", nn_graph_name(g, scalar));
   const BtStatus st = check(ctx, g);

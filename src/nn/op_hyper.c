@@ -96,24 +96,26 @@ NnId nn_centre(NnGraph *g, NnId perturbed, NnId lambda) {
                                   .constants = 2});
 }
 
+/* y0 + J δ; in other runs the network's output itself, of which it is a view. */
 static void output_forward(NnGraph *g, NnNode *n) {
   const NnNode *x = nn_in(g, n, 0);
   g->k->axpby(g->backend, nn_count(g, n), 1, x->value, 0, n->value);
-  if (g->run.response == NN_RESPONSE_LINEARISED && nn_has_tangent(x))
-    g->k->axpby(g->backend, nn_count(g, n), 1, x->tangent, 1, n->value);
+  if (nn_has_tangent(x)) g->k->axpby(g->backend, nn_count(g, n), 1, x->tangent, 1, n->value);
 }
 
-static void output_jvp(NnGraph *g, NnNode *n) {
-  if (g->run.response != NN_RESPONSE_LINEARISED) pass_jvp(g, n);
-}
+static void output_jvp(NnGraph *g, NnNode *n) { (void)g, (void)n; }
 
 static const NnOp output_op = {"linearised_output", output_forward, output_jvp, pass_vjp};
 
 NnId nn_linearised_output(NnGraph *g, NnId x) {
   if (!nn_nodes_valid(g, "linearised_output", 1, &x)) return NN_NONE;
   const NnNode *u = nn_node(g, x);
-  return nn_node_add(
-      g, &(NnNode){.op = &output_op, .shape = u->shape, .batched = u->batched, .inputs = 1, .input = {x}});
+  return nn_node_add(g, &(NnNode){.op = &output_op,
+                                  .shape = u->shape,
+                                  .batched = u->batched,
+                                  .view = NN_VIEW_UNLESS_LINEARISED,
+                                  .inputs = 1,
+                                  .input = {x}});
 }
 
 NnId nn_entropy(NnGraph *g, NnId s) {

@@ -1,19 +1,14 @@
 #include "nn/graph_internal.h"
 #include "nn/ops.h"
 
-static void copy_forward(NnGraph *g, NnNode *n) {
+static void first_row_forward(NnGraph *g, NnNode *n) {
   g->k->axpby(g->backend, nn_count(g, n), 1, nn_in(g, n, 0)->value, 0, n->value);
 }
 
-static void copy_jvp(NnGraph *g, NnNode *n) {
+static void first_row_jvp(NnGraph *g, NnNode *n) {
   const NnNode *x = nn_in(g, n, 0);
   if (nn_has_tangent(x))
     g->k->axpby(g->backend, nn_count(g, n), 1, x->tangent, nn_tangent_beta(n), n->tangent);
-}
-
-static void copy_vjp(NnGraph *g, NnNode *n) {
-  NnNode *x = nn_in(g, n, 0);
-  if (nn_wants(x)) g->k->axpby(g->backend, nn_count(g, n), 1, n->adjoint, nn_adjoint_beta(x), x->adjoint);
 }
 
 /* Adjoint of an input of which only a part is read: zero before the first part comes. */
@@ -105,8 +100,8 @@ static void sum_vjp(NnGraph *g, NnNode *n) {
                   x->adjoint);
 }
 
-static const NnOp reshape_op = {"reshape", copy_forward, copy_jvp, copy_vjp};
-static const NnOp first_row_op = {"first_row", copy_forward, copy_jvp, first_row_vjp};
+static const NnOp reshape_op = {"reshape", NULL, NULL, NULL};
+static const NnOp first_row_op = {"first_row", first_row_forward, first_row_jvp, first_row_vjp};
 static const NnOp slice_op = {"slice", slice_forward, slice_jvp, slice_vjp};
 static const NnOp concat_op = {"concat", concat_forward, concat_jvp, concat_vjp};
 static const NnOp sum_op = {"sum", sum_forward, sum_jvp, sum_vjp};
@@ -119,8 +114,12 @@ NnId nn_reshape(NnGraph *g, NnId x, NnShape shape) {
   if (shape.dims < 1 || shape.dims > NN_MAX_DIMS || nn_shape_size(shape) != nn_shape_size(u->shape))
     return nn_node_fail(g, BT_ERR_ARG, "reshape: %s into %s", nn_shape_text(u->shape, a),
                         nn_shape_text(shape, b));
-  return nn_node_add(
-      g, &(NnNode){.op = &reshape_op, .shape = shape, .batched = u->batched, .inputs = 1, .input = {x}});
+  return nn_node_add(g, &(NnNode){.op = &reshape_op,
+                                  .shape = shape,
+                                  .batched = u->batched,
+                                  .view = NN_VIEW,
+                                  .inputs = 1,
+                                  .input = {x}});
 }
 
 NnId nn_first_row(NnGraph *g, NnId x) {

@@ -128,6 +128,13 @@ static NnId row_dot_self(NnGraph *g) {
   const NnId a = general(g, "a", NN_SHAPE(5));
   return nn_row_dot(g, a, a);
 }
+/* x is read as it is, through a view, and through a view of a view. */
+static NnId views(NnGraph *g) {
+  const NnId x = in(g, NN_SHAPE(3, 4)), y = nn_reshape(g, x, NN_SHAPE(2, 6));
+  const NnId z = nn_reshape(g, nn_multiply(g, y, y), NN_SHAPE(12));
+  return nn_concat(g, nn_multiply(g, z, nn_reshape(g, y, NN_SHAPE(12))),
+                   nn_slice(g, nn_reshape(g, x, NN_SHAPE(12)), 0, 2, 5), 0);
+}
 static NnId reshape(NnGraph *g) { return nn_reshape(g, in(g, NN_SHAPE(3, 4)), NN_SHAPE(2, 6)); }
 static NnId concat(NnGraph *g) {
   return nn_concat(g, in(g, NN_SHAPE(2, 3, 4)), nn_input(g, "y", NN_SHAPE(2, 5, 4)), 1);
@@ -253,6 +260,7 @@ static const NnCase cases[] = {
     {"row dot", row_dot, OFF, 1, 0, 3},
     {"row dot with itself", row_dot_self, OFF, 1, 0, 3},
     {"reshape", reshape, OFF, 1, 0, 3},
+    {"views", views, OFF, 1, 0, 3},
     {"concat", concat, OFF, 1, 0, 3},
     {"slice", slice, OFF, 1, 0, 3},
     {"slices that overlap", slices, OFF, 1, 0, 3},
