@@ -209,6 +209,8 @@ BtStatus nn_graph_close(BtContext *ctx, NnGraph *g) {
   return BT_OK;
 }
 
+const NnReal *nn_graph_value(const NnGraph *g, NnId node) { return nn_seen(g, nn_node(g, node))->value; }
+
 int nn_graph_nodes(const NnGraph *g) { return g->count; }
 
 const char *nn_graph_name(const NnGraph *g, NnId node) {

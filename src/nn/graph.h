@@ -110,6 +110,9 @@ BtStatus nn_graph_get_adjoint(BtContext *ctx, const NnGraph *g, NnId node, NnRea
 BtStatus nn_graph_seed_tangent(BtContext *ctx, NnGraph *g, NnId node, const NnReal *values, size_t count);
 BtStatus nn_graph_seed_adjoint(BtContext *ctx, NnGraph *g, NnId node, const NnReal *values, size_t count);
 
+/* The node's value where it lies on the backend; valid until the next forward run. */
+const NnReal *nn_graph_value(const NnGraph *g, NnId node);
+
 /* What a graph consists of. */
 int nn_graph_nodes(const NnGraph *g);
 const char *nn_graph_name(const NnGraph *g, NnId node); /* "conv2d 7" where none was given */

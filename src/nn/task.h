@@ -10,7 +10,7 @@
 
 /* How the step size goes on: a schedule whose milestones and length are epochs, or the non-monotone trigger
  * (arXiv:1708.02182): times `factor` after an epoch whose validation loss exceeds the least of those that lie
- * `patience` epochs or more before it. */
+ * more than `patience` epochs before it. */
 typedef struct {
   NnSchedule schedule; /* milestones in epochs, total not set */
   int trigger;         /* the schedule is constant then       */

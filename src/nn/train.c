@@ -83,6 +83,8 @@ static BtStatus check_options(BtContext *ctx, const NnTraining *t) {
   const NnReplay *r = t->o.replay;
   if (t->traits.responds && t->task->hyper.count == 0)
     return bt_fail(ctx, BT_ERR_ARG, "%s: has no hyperparameters to tune; use the tuner none", t->task->file);
+  if (t->read_every > NN_TUNER_STEPS)
+    return bt_fail(ctx, BT_ERR_ARG, "losses must be read every %d steps or more often", NN_TUNER_STEPS);
   if (!r) return BT_OK;
   if (t->o.tuner != NN_TUNER_NONE)
     return bt_fail(ctx, BT_ERR_ARG, "a schedule is replayed with the tuner none alone");
@@ -105,6 +107,7 @@ BtStatus nn_training_create(BtContext *ctx, const NnTask *task, const NnTrainOpt
   t->traits = nn_tuner_traits(options->tuner);
   t->epochs = options->epochs > 0 ? options->epochs : task->epochs;
   t->figures.multiplier = 1;
+  t->read_every = options->read_every > 0 ? options->read_every : strcmp(backend->name, "cpu") == 0 ? 1 : 16;
   double *const unknown[] = {t->figures.valid, t->figures.test, t->figures.best_valid, t->figures.best_test};
   for (int i = 0; i < 4; i++) unknown[i][0] = unknown[i][1] = (double)NAN;
   BT_TRY(check_options(ctx, t));
@@ -162,6 +165,25 @@ static BtStatus replay(BtContext *ctx, NnTraining *t) {
                       r->values + (t->replayed - 1) * n);
 }
 
+/* Mean over the steps of this epoch whose losses have been read, or over the last epoch. */
+static double train_loss(const NnTraining *t) {
+  const int64_t steps = t->count.index - t->unread;
+  return steps > 0 ? t->figures.loss_sum / (double)steps : t->figures.train_loss;
+}
+
+/* Reads the losses of steps since the last time. After BT_ERR_NUMERIC the count of steps is that of those
+ * before the one that diverged. */
+static BtStatus settle(BtContext *ctx, NnTraining *t) {
+  double losses[NN_TUNER_STEPS];
+  size_t count;
+  if (t->unread == 0) return BT_OK;
+  const BtStatus st = nn_tuner_losses(ctx, t->tuner, losses, &count);
+  for (size_t i = 0; i < count; i++) t->figures.loss_sum += losses[i];
+  if (st == BT_ERR_NUMERIC) t->count.step -= t->unread - (int64_t)count;
+  t->unread = 0;
+  return st;
+}
+
 static BtStatus emit(BtContext *ctx, NnTraining *t, BtTrainingMoment moment, double tuning_loss, int best,
                      double now) {
   const NnFigures *f = &t->figures;
@@ -173,7 +195,7 @@ static BtStatus emit(BtContext *ctx, NnTraining *t, BtTrainingMoment moment, dou
                        .step = t->count.step,
                        .steps = t->epochs * t->batches,
                        .rate = f->multiplier * nn_schedule_rate(&t->rate, t->count.step),
-                       .train_loss = t->count.index ? f->loss_sum / (double)t->count.index : f->train_loss,
+                       .train_loss = train_loss(t),
                        .tuning_loss = tuning_loss,
                        .valid_loss = scored ? f->valid[0] : unknown,
                        .valid_accuracy = scored ? f->valid[1] : unknown,
@@ -200,10 +222,13 @@ static BtStatus training_step(BtContext *ctx, NnTraining *t) {
   BT_TRY(nn_tuner_train(ctx, t->tuner, batch.rows,
                         t->figures.multiplier * nn_schedule_rate(&t->rate, t->count.step),
                         t->figures.multiplier * nn_schedule_rate(&t->response_rate, t->count.step),
-                        t->states ? t->train_state : NULL, &loss));
-  t->figures.loss_sum += loss;
+                        t->states ? t->train_state : NULL, t->read_every > 1 ? NULL : &loss));
   t->count.index++;
   t->count.step++;
+  if (t->read_every == 1)
+    t->figures.loss_sum += loss;
+  else if (++t->unread == t->read_every)
+    BT_TRY(settle(ctx, t));
   BT_TRY(replay(ctx, t));
 done:
   return st;
@@ -237,6 +262,7 @@ static BtStatus step(BtContext *ctx, NnTraining *t, double start) {
   double loss = 0;
   BT_TRY(training_step(ctx, t));
   const int tunes = tunes_now(t);
+  if (tunes) BT_TRY(settle(ctx, t));
   for (int64_t k = 0; k < t->task->valid_steps && tunes; k++) BT_TRY(validation_step(ctx, t, &loss));
   const double now = bt_clock();
   t->figures.step_seconds += now - begin;
@@ -249,7 +275,8 @@ done:
 /* A stop during the evaluation leaves the epoch to be ended by a resumed run. */
 static BtStatus end_epoch(BtContext *ctx, NnTraining *t, double start) {
   int best = 0;
-  BtStatus st = nn_training_score(ctx, t);
+  BtStatus st = settle(ctx, t);
+  if (st == BT_OK) st = nn_training_score(ctx, t);
   if (st != BT_OK) return st;
   t->figures.train_loss = t->figures.loss_sum / (double)t->batches;
   t->figures.loss_sum = 0;
@@ -303,7 +330,9 @@ BtStatus nn_training_run(BtContext *ctx, NnTraining *t, int64_t until) {
   }
   if (st == BT_ERR_NUMERIC) return fail_diverged(ctx, t);
   if (st < 0) return st;
-  const BtStatus saved = st == BT_OK ? BT_OK : save(ctx, t, &start);
+  const BtStatus settled = settle(ctx, t);
+  if (settled == BT_ERR_NUMERIC) return fail_diverged(ctx, t);
+  const BtStatus saved = settled < 0 || st == BT_OK ? settled : save(ctx, t, &start);
   return saved < 0 ? saved : st;
 }
 
@@ -320,24 +349,24 @@ int nn_training_best_hyper(const NnTraining *t, double *values) {
 
 NnTrainResult nn_training_result(const NnTraining *t) {
   const NnFigures *f = &t->figures;
-  return (NnTrainResult){.epoch = t->count.epoch,
-                         .step = t->count.step,
-                         .tuned = t->count.tuned,
-                         .valid = {f->valid[0], f->valid[1]},
-                         .test = {f->test[0], f->test[1]},
-                         .best_epoch = t->count.best_epoch,
-                         .best_valid = {f->best_valid[0], f->best_valid[1]},
-                         .best_test = {f->best_test[0], f->best_test[1]},
-                         .train_loss = t->count.index ? f->loss_sum / (double)t->count.index : f->train_loss,
-                         .rate = f->multiplier * nn_schedule_rate(&t->rate, t->count.step),
-                         .seconds = f->seconds,
-                         .examples_per_second = f->step_seconds > 0
-                                                    ? (double)t->count.step * (double)t->task->batch *
-                                                          (t->model->problem.tokens
-                                                               ? (double)nn_shape_size(t->model->problem.label)
-                                                               : 1) /
-                                                          f->step_seconds
-                                                    : 0,
-                         .time_up = t->time_up,
-                         .saved = t->saved};
+  return (NnTrainResult){
+      .epoch = t->count.epoch,
+      .step = t->count.step,
+      .tuned = t->count.tuned,
+      .valid = {f->valid[0], f->valid[1]},
+      .test = {f->test[0], f->test[1]},
+      .best_epoch = t->count.best_epoch,
+      .best_valid = {f->best_valid[0], f->best_valid[1]},
+      .best_test = {f->best_test[0], f->best_test[1]},
+      .train_loss = train_loss(t),
+      .rate = f->multiplier * nn_schedule_rate(&t->rate, t->count.step),
+      .seconds = f->seconds,
+      .examples_per_second =
+          f->step_seconds > 0
+              ? (double)t->count.step * (double)t->task->batch *
+                    (t->model->problem.tokens ? (double)nn_shape_size(t->model->problem.label) : 1) /
+                    f->step_seconds
+              : 0,
+      .time_up = t->time_up,
+      .saved = t->saved};
 }

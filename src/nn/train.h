@@ -26,6 +26,9 @@ typedef struct {
   int threads;            /* that prefetch batches, see nn/loader.h                                  */
   const double *initial;  /* [hyperparameters] values at the start; NULL: the task's                 */
   const NnReplay *replay; /* for NN_TUNER_NONE; NULL: hyperparameters stay                           */
+  int64_t read_every; /* training steps from one reading of their losses, a wait for a device, to the next, at
+                         most NN_TUNER_STEPS; 0: 1 on the CPU, 16 elsewhere. Losses, and what is told of a
+                         run that diverges, come as late. */
   const char *checkpoint; /* file that is replaced after each epoch and at a stop; NULL: none        */
 } NnTrainOptions;
 

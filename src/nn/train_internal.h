@@ -54,6 +54,7 @@ struct NnTraining {
   double *hyper, *best_hyper;       /* [hyperparameters]                               */
   NnReal *scratch;                  /* of evaluation                                   */
   size_t scratch_room;
+  int64_t read_every, unread; /* steps between readings of losses; since the last */
   const NnTrainExtra *extra; /* borrowed, or NULL */
   size_t replayed; /* rows of the replay that have been reached       */
   double deadline; /* monotonic clock, INFINITY: none                 */

@@ -101,7 +101,8 @@ BtStatus nn_training_reserve(BtContext *ctx, NnTraining *t, int64_t entries) {
   return BT_OK;
 }
 
-/* Non-monotone trigger: this epoch is worse than the best of those that lie `patience` or more before it. */
+/* Non-monotone trigger: this epoch is worse than the best of those that lie more than `patience` before it.
+ */
 static void trigger(NnTraining *t) {
   const NnStepRule *rule = &t->task->weights.rule;
   const int64_t n = t->count.epochs_seen, last = n - 1, early = last - rule->patience;

@@ -4,6 +4,13 @@
 #include <stdlib.h>
 
 enum { WEIGHTS, RESPONSE, HYPER, OPTIMIZERS };
+enum { RUNS = 2 * NN_TUNER_STEPS }; /* two of each step at most */
+
+/* A run whose loss has been left on the backend, with what it descends behind it. */
+typedef struct {
+  const char *what;
+  int leads; /* the run of a step whose loss is the step's */
+} KeptRun;
 
 struct NnTuner {
   NnTunerOptions o;
@@ -11,6 +18,9 @@ struct NnTuner {
   NnModel *model;
   NnOptimizer *optimizer[OPTIMIZERS]; /* NULL where there is nothing to move                  */
   int64_t draws;                      /* forward runs so far: the step that masks are drawn for */
+  NnReal *values;                     /* [RUNS × 2] on the backend: loss and objective of kept runs */
+  KeptRun kept[RUNS];
+  size_t runs; /* of them in use */
 };
 
 NnTunerTraits nn_tuner_traits(NnTunerKind kind) {
@@ -44,6 +54,8 @@ BtStatus nn_tuner_create(BtContext *ctx, const NnTunerOptions *o, NnModel *model
     BT_TRY(create_optimizer(ctx, t, &o->response, NN_RESPONSE, RESPONSE));
     BT_TRY(create_optimizer(ctx, t, &o->hyper, NN_HYPER, HYPER));
   }
+  NnBackend *b = nn_graph_backend(model->graph);
+  BT_TRY(b->allocate(ctx, b, 2 * RUNS * sizeof(NnReal), (void **)&t->values));
   *tuner = t;
   return BT_OK;
 done:
@@ -53,7 +65,9 @@ done:
 
 void nn_tuner_destroy(NnTuner *t) {
   if (!t) return;
+  NnBackend *b = nn_graph_backend(t->model->graph);
   for (int i = 0; i < OPTIMIZERS; i++) nn_optimizer_destroy(t->optimizer[i]);
+  if (t->values) b->release(b, t->values);
   free(t);
 }
 
@@ -66,19 +80,53 @@ static BtStatus fail_nonfinite(BtContext *ctx, const NnModel *m, const char *wha
                  nn_graph_name(m->graph, node), nn_graph_op(m->graph, node));
 }
 
-/* Forward, with the loss's value checked, and backward from `scalar`. */
+static BtStatus keep(BtContext *ctx, NnTuner *t, NnId scalar, const char *what, int leads) {
+  NnBackend *b = nn_graph_backend(t->model->graph);
+  if (t->runs == RUNS) return bt_fail(ctx, BT_ERR_ARG, "tuner: more than %d losses unread", RUNS);
+  NnReal *to = t->values + 2 * t->runs;
+  b->kernels->axpby(b, 1, 1, nn_graph_value(t->model->graph, t->model->loss), 0, to);
+  b->kernels->axpby(b, 1, 1, nn_graph_value(t->model->graph, scalar), 0, to + 1);
+  t->kept[t->runs++] = (KeptRun){what, leads};
+  return BT_OK;
+}
+
+BtStatus nn_tuner_losses(BtContext *ctx, NnTuner *t, double *losses, size_t *count) {
+  NnReal values[2 * RUNS];
+  NnBackend *b = nn_graph_backend(t->model->graph);
+  const size_t runs = t->runs;
+  *count = t->runs = 0;
+  if (runs == 0) return BT_OK;
+  const BtStatus st = b->download(ctx, b, values, t->values, 2 * runs * sizeof *values);
+  if (st < 0) return st;
+  for (size_t i = 0; i < runs; i++) {
+    if (isfinite(values[2 * i]) && isfinite(values[2 * i + 1])) {
+      if (t->kept[i].leads) losses[(*count)++] = (double)values[2 * i];
+      continue;
+    }
+    if (!t->kept[i].leads && *count > 0) (*count)--; /* the step whose second run failed is not whole */
+    return fail_nonfinite(ctx, t->model, t->kept[i].what);
+  }
+  return BT_OK;
+}
+
+/* Forward, with the loss's value checked, or kept if loss is NULL, and backward from `scalar`. */
 static BtStatus gradient(BtContext *ctx, NnTuner *t, NnRun run, NnId scalar, int groups, const char *what,
                          NnReal *after, double *loss) {
   NnModel *m = t->model;
-  NnReal value[2] = {0, 0};
+  const int leads = groups != NN_RESPONSE;
   BtStatus st = BT_OK;
   run.seed = t->o.seed;
   run.step = (uint64_t)t->draws++;
   BT_TRY(nn_graph_forward(ctx, m->graph, &run));
-  BT_TRY(nn_graph_get(ctx, m->graph, m->loss, &value[0], 1));
-  if (scalar != m->loss) BT_TRY(nn_graph_get(ctx, m->graph, scalar, &value[1], 1));
-  if (!isfinite(value[0]) || !isfinite(value[1])) return fail_nonfinite(ctx, m, what);
-  if (loss) *loss = (double)value[0];
+  if (loss) {
+    NnReal value[2] = {0, 0};
+    BT_TRY(nn_graph_get(ctx, m->graph, m->loss, &value[0], 1));
+    if (scalar != m->loss) BT_TRY(nn_graph_get(ctx, m->graph, scalar, &value[1], 1));
+    if (!isfinite(value[0]) || !isfinite(value[1])) return fail_nonfinite(ctx, m, what);
+    if (leads) *loss = (double)value[0];
+  } else {
+    BT_TRY(keep(ctx, t, scalar, what, leads));
+  }
   if (after) BT_TRY(nn_model_get_state(ctx, m, run.batch, after));
   BT_TRY(nn_graph_gradient(ctx, m->graph, scalar, groups));
 done:
@@ -100,10 +148,11 @@ static BtStatus general_step(BtContext *ctx, NnTuner *t, size_t rows, double rat
 }
 
 /* U, u, V, C at perturbed hyperparameters. */
-static BtStatus response_step(BtContext *ctx, NnTuner *t, size_t rows, double rate, NnResponseMode mode) {
+static BtStatus response_step(BtContext *ctx, NnTuner *t, size_t rows, double rate, NnResponseMode mode,
+                              double *loss) {
   const NnRun run = {.batch = rows, .training = 1, .perturbed = 1, .response = mode, .keep_statistics = 1};
   BtStatus st =
-      gradient(ctx, t, run, t->model->objective, NN_RESPONSE, "the response's training loss", NULL, NULL);
+      gradient(ctx, t, run, t->model->objective, NN_RESPONSE, "the response's training loss", NULL, loss);
   if (st >= 0) st = descend(ctx, t, RESPONSE, rate);
   return st;
 }
@@ -124,9 +173,9 @@ BtStatus nn_tuner_train(BtContext *ctx, NnTuner *t, size_t rows, double rate, do
   if (t->o.kind == NN_TUNER_STN) return joint_step(ctx, t, rows, rate, response_rate, after, loss);
   BtStatus st = general_step(ctx, t, rows, rate, after, loss);
   if (st >= 0 && t->o.kind == NN_TUNER_CSTN)
-    st = response_step(ctx, t, rows, response_rate, NN_RESPONSE_FULL);
+    st = response_step(ctx, t, rows, response_rate, NN_RESPONSE_FULL, loss);
   if (st >= 0 && t->o.kind == NN_TUNER_DSTN)
-    st = response_step(ctx, t, rows, response_rate, NN_RESPONSE_LINEARISED);
+    st = response_step(ctx, t, rows, response_rate, NN_RESPONSE_LINEARISED, loss);
   return st;
 }
 

@@ -44,12 +44,19 @@ void nn_tuner_destroy(NnTuner *tuner);
 /* One training step on the `rows` examples (and states) that are set in the model. *loss: L_T without
  * penalties, of the run that trains W and b. after: where the states that follow from that run go
  * (nn_model_get_state), or NULL. BT_ERR_NUMERIC names the first tensor that is not finite; weights are then
- * useless. */
+ * useless. With loss NULL nothing waits for the backend: losses are kept there, those of NN_TUNER_STEPS steps
+ * at most, until nn_tuner_losses reads and checks them. */
+#define NN_TUNER_STEPS 32
 BtStatus nn_tuner_train(BtContext *ctx, NnTuner *tuner, size_t rows, double rate, double response_rate,
                         NnReal *after, double *loss);
 /* One validation step; not for NN_TUNER_NONE. *loss: L_V at the perturbed hyperparameters. */
 BtStatus nn_tuner_validate(BtContext *ctx, NnTuner *tuner, size_t rows, double rate, NnReal *after,
                            double *loss);
+
+/* Losses of the training steps since the last call, in their order; losses[NN_TUNER_STEPS]. BT_ERR_NUMERIC if
+ * one is not finite: *count is then the number of whole steps before it, and the tensor that is named is one
+ * of the present state, several steps on. */
+BtStatus nn_tuner_losses(BtContext *ctx, NnTuner *tuner, double *losses, size_t *count);
 
 /* The optimizer of W and b, for those who take its steps themselves. */
 NnOptimizer *nn_tuner_weights(NnTuner *tuner);

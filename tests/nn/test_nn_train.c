@@ -188,6 +188,109 @@ static void diverging(void) {
     BT_CHECK_ROW(strstr(s.ctx.error, "diverged in step 2 ") && strstr(s.ctx.error, "layer"), "%s",
                  s.ctx.error);
     nn_training_destroy(t);
+    /* Found out later, with the same number. */
+    t = training(&s, &(NnTrainOptions){.tuner = NN_TUNER_NONE, .epochs = 2, .read_every = 5});
+    BT_CHECK_STATUS(nn_training_run(&s.ctx, t, 0), BT_ERR_NUMERIC, &s.ctx);
+    BT_CHECK_ROW(strstr(s.ctx.error, "diverged in step 2 ") && strstr(s.ctx.error, "layer"), "%s",
+                 s.ctx.error);
+    nn_training_destroy(t);
+  }
+  close_set(&s);
+}
+
+/* Losses that are read late change nothing but when they are told. */
+static void read_late(const char *name, NnTunerKind kind, int64_t epochs) {
+  static const int64_t every[] = {1, 7, NN_TUNER_STEPS};
+  enum { WAYS = sizeof every / sizeof *every };
+  size_t n[WAYS] = {0};
+  NnReal *x[WAYS] = {NULL};
+  NnTrainResult r[WAYS];
+  Set s;
+  if (open_set(&s, name, strcmp(name, "tiny-lstm") ? 450 : 6000)) {
+    for (int i = 0; i < WAYS; i++) {
+      NnTraining *t =
+          training(&s, &(NnTrainOptions){.tuner = kind, .seed = 5, .epochs = epochs, .read_every = every[i]});
+      BT_CHECK_STATUS(nn_training_run(&s.ctx, t, 0), BT_OK, &s.ctx);
+      x[i] = values(&s, t, &n[i]);
+      r[i] = nn_training_result(t);
+      nn_training_destroy(t);
+      BT_CHECK_ROW(n[0] == n[i] && memcmp(x[0], x[i], n[0] * sizeof(NnReal)) == 0, "%s: weights differ",
+                   name);
+      BT_CHECK(r[0].train_loss == r[i].train_loss && r[0].best_valid.loss == r[i].best_valid.loss);
+    }
+    for (int i = 0; i < WAYS; i++) free(x[i]);
+  }
+  close_set(&s);
+}
+
+static void reading(void) {
+  for (int kind = NN_TUNER_NONE; kind <= NN_TUNER_DSTN; kind++) read_late("tiny-mlp", (NnTunerKind)kind, 5);
+  read_late("tiny-lstm", NN_TUNER_DSTN, 2);
+  Set s;
+  if (open_set(&s, "tiny-mlp", 0)) {
+    NnTraining *t = NULL;
+    const NnTrainOptions o = {.read_every = NN_TUNER_STEPS + 1};
+    BT_CHECK_STATUS(nn_training_create(&s.ctx, s.task, &o, s.data, s.backend, &t), BT_ERR_ARG, &s.ctx);
+  }
+  close_set(&s);
+}
+
+/* What the rule says (arXiv:1708.02182): the step size shrinks after an epoch that is worse than the best of
+ * those that lie more than `patience` before it. */
+typedef struct {
+  int64_t patience;
+  double factor, rate, loss[64];
+  int epochs, shrunk;
+} Rule;
+
+static int follow_rule(void *user, const BtEvent *event) {
+  Rule *rule = user;
+  const BtTrainingEvent *e = &event->as.training;
+  if (event->type != BT_EVENT_TRAINING || e->moment != BT_TRAINED_EPOCH || rule->epochs == 64) return 0;
+  double least = INFINITY;
+  for (int64_t i = 0; i + rule->patience < rule->epochs; i++) least = fmin(least, rule->loss[i]);
+  rule->loss[rule->epochs++] = e->valid_loss;
+  if (e->valid_loss > least) {
+    rule->rate *= rule->factor;
+    rule->shrunk++;
+  }
+  BT_CHECK_ROW(e->rate == rule->rate, "epoch %lld: rate %g, wanted %g", (long long)e->epoch, e->rate,
+               rule->rate);
+  return 0;
+}
+
+/* On a network that learns its few examples by heart, so that its validation loss rises; and in two parts. */
+static void trigger(void) {
+  const char *path = bt_test_path("trigger.safetensors");
+  enum { EPOCHS = 30 };
+  Rule rule = {.patience = 3, .factor = 0.5, .rate = 0.05};
+  double rate[2] = {0, 0};
+  Set s;
+  if (open_set(&s, "tiny-mlp", 300)) {
+    s.task->weights.rule.trigger = 1;
+    s.task->weights.rule.factor = rule.factor;
+    s.task->weights.rule.patience = rule.patience;
+    s.task->weights.rule.schedule = (NnSchedule){.kind = NN_SCHEDULE_CONSTANT, .rate = rule.rate};
+    NnTrainOptions o = {.tuner = NN_TUNER_NONE, .seed = 3, .epochs = EPOCHS};
+    NnTraining *t = training(&s, &o);
+    BT_CHECK_STATUS(bt_context_observe(&s.ctx, follow_rule, &rule), BT_OK, &s.ctx);
+    BT_CHECK_STATUS(nn_training_run(&s.ctx, t, 0), BT_OK, &s.ctx);
+    rate[0] = nn_training_result(t).rate;
+    nn_training_destroy(t);
+    s.ctx.observer_count = 0;
+    BT_CHECK(rule.epochs == EPOCHS);
+    BT_CHECK_ROW(rule.shrunk >= 2 && rule.shrunk < EPOCHS - rule.patience, "triggered %d times", rule.shrunk);
+
+    o.checkpoint = path;
+    t = training(&s, &o);
+    BT_CHECK_STATUS(nn_training_run(&s.ctx, t, EPOCHS - 4), BT_OK, &s.ctx);
+    nn_training_destroy(t);
+    t = training(&s, &o);
+    BT_CHECK_STATUS(nn_training_load(&s.ctx, t, path), BT_OK, &s.ctx);
+    BT_CHECK_STATUS(nn_training_run(&s.ctx, t, 0), BT_OK, &s.ctx);
+    rate[1] = nn_training_result(t).rate;
+    BT_CHECK_ROW(rate[0] == rate[1], "rate %g, resumed %g", rate[0], rate[1]);
+    nn_training_destroy(t);
   }
   close_set(&s);
 }
@@ -219,6 +322,8 @@ static void replaying(void) {
 static const BtTest tests[] = {{"tuners", tuners},
                                {"resumed runs", resuming},
                                {"best weights", best_weights},
+                               {"losses read late", reading},
+                               {"non-monotone trigger", trigger},
                                {"diverging runs", diverging},
                                {"replayed schedules", replaying}};
 
