@@ -2,13 +2,16 @@
 """Training steps of the networks of the built-in tasks: bitune on the CPU beside PyTorch on the same machine.
 
   python tests/bench/bench_nn.py build/bench/bench_nn_steps [--threads N] [--rounds R] [--steps S] [TASK ...]
+  python tests/bench/bench_nn.py build/bench/bench_nn_steps --tuner dstn ...
 
 Both train the same network (same layers, dropout at 0.05, batch and optimizer) on numbers that stay the same. A
 round is `steps` steps of the one, then of the other; the tables hold the median over rounds of each one's median
 step, and of their ratio in the same round, so that a load that comes and goes hits both. "cpu" is the
 processor time of all threads, which other programs disturb least: use it, and --threads 1, on a busy machine.
 
-Exit code 77 where PyTorch is missing."""
+With --tuner a round is `steps` plain steps, then as many of the tuner, each with its share of validation steps; the
+table holds the median over rounds of the second over the first. That needs no PyTorch, the comparison does: exit
+code 77 where it is missing."""
 
 import argparse
 import json
@@ -22,8 +25,12 @@ try:
     from torch import nn
     from torch.nn import functional as F
 except ImportError:
-    print("SKIPPED: there is no PyTorch")
-    sys.exit(77)
+    if "--tuner" not in sys.argv:
+        print("SKIPPED: there is no PyTorch")
+        sys.exit(77)
+
+    class nn:  # what the networks below are made of
+        Module = object
 
 RATE = 0.05
 TASKS = ["mnist-mlp", "fmnist-cnn", "cifar-alexnet", "cifar-vgg16", "cifar-resnet18", "ptb-lstm"]
@@ -163,11 +170,35 @@ def torch_times(step, steps):
     return statistics.median(wall), statistics.median(cpu)
 
 
+def own_run(program, task, tuner, threads, steps):
+    done = subprocess.run([program, task, tuner, str(threads), str(steps)], check=True, capture_output=True)
+    return json.loads(done.stdout)
+
+
 def own_times(program, task, threads, steps):
-    done = subprocess.run([program, task, "none", str(threads), str(steps)], check=True, capture_output=True)
-    result = json.loads(done.stdout)
+    result = own_run(program, task, "none", threads, steps)
     times = result["training"]
     return times["median_seconds"], times["median_cpu_seconds"], times["gflop"], result["gemm_gflops"]
+
+
+def step_cost(options, task):
+    """Ratios of counted products and, medians over rounds, of processor and wall time: a tuner's step over a plain one."""
+    ratios = []
+    for _ in range(options.rounds):
+        plain = own_run(options.program, task, "none", options.threads, options.steps)
+        tuned = own_run(options.program, task, options.tuner, options.threads, options.steps)
+        share = tuned["valid_steps"] / tuned["train_steps"]
+        ratios.append([(tuned["training"][key] + share * tuned["validation"][key]) / plain["training"][key]
+                       for key in ("gflop", "median_cpu_seconds", "median_seconds")])
+    return [statistics.median(column) for column in zip(*ratios)], [row[1] for row in ratios]
+
+
+def print_costs(options):
+    print(f"{options.tuner} over none, {options.threads} threads, {options.rounds} rounds of {options.steps} steps")
+    print("| task | counted products | processor time | its range | wall clock |\n|---|---|---|---|---|")
+    for task in options.tasks or TASKS:
+        (flops, cpu, wall), rounds = step_cost(options, task)
+        print(f"| {task} | {flops:.2f} | {cpu:.2f} | {min(rounds):.2f} to {max(rounds):.2f} | {wall:.2f} |", flush=True)
 
 
 def main():
@@ -178,7 +209,11 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--folder", default="", help="where tasks are read from instead of the built-in ones")
+    parser.add_argument("--tuner", default="", help="stn, cstn or dstn: what its steps cost beside plain ones")
     options = parser.parse_intermixed_args()
+    if options.tuner:
+        print_costs(options)
+        return
     torch.set_num_threads(options.threads)
     print(f"PyTorch {torch.__version__}, {options.threads} threads, {options.rounds} rounds of {options.steps} steps")
     print("| task | GFLOP | bitune ms (cpu) | PyTorch ms (cpu) | examples/s | of sgemm | PyTorch/bitune | of cpu |")
