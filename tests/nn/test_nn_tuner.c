@@ -239,9 +239,153 @@ static void hypergradient(void) {
   tear_down(&r);
 }
 
+/* A network with dropout: what the response steps of Δ-STN descend, on average over masks and perturbations,
+ * is σ²(M + GΘ), M = ∂²L_T/∂w∂λ and G the Gauss–Newton matrix, whose root is the response of implicit
+ * differentiation. */
+enum { ROWS = 64, IN = 4, HIDDEN = 6, OUT = 2, DRAWS = 8000, BLOCKS = 2 };
+static const char dropped[] =
+    "{\"model\": {\"layers\": [{\"type\": \"linear\", \"out\": 6}, {\"type\": \"tanh\"}, {\"type\": "
+    "\"dropout\", "
+    "\"rate\": \"rate\"}, {\"type\": \"linear\", \"out\": 2}], \"loss\": \"squared-error\"}, "
+    "\"hyperparameters\": "
+    "[{\"name\": \"rate\", \"low\": 0, \"high\": 0.95, \"initial\": 0.4, \"scale\": 0.15}]}";
+static const double spread = 0.15, step = 0.3; /* σ; of the difference in λ */
+static const struct {
+  const char *W, *U, *V;
+  size_t out, in;
+} blocks[BLOCKS] = {{"layer1.W", "layer1.U", "layer1.V", HIDDEN, IN},
+                    {"layer4.W", "layer4.U", "layer4.V", OUT, HIDDEN}};
+enum { WEIGHTS = HIDDEN * IN + OUT * HIDDEN };
+
+typedef struct {
+  BtContext ctx;
+  NnBackend *backend;
+  json_t *json;
+  NnHyperSet hyper;
+  NnModel *model;
+} Dropped;
+
+static int set_up_dropped(Dropped *d) {
+  const NnProblem problem = {.x = NN_SHAPE(IN), .label = NN_SHAPE(OUT)};
+  const NnModelOptions o = {.max_batch = ROWS, .responds = 1, .centred = 1};
+  NnReal x[ROWS * IN], y[ROWS * OUT];
+  *d = (Dropped){0};
+  bt_context_init(&d->ctx);
+  d->backend = nn_test_backend(1);
+  d->json = json_loads(dropped, 0, NULL);
+  if (!BT_CHECK(d->backend && d->json)) return 0;
+  for (int i = 0; i < ROWS * IN; i++) x[i] = (NnReal)bt_rng_normal(1, 1, (uint64_t)i);
+  for (int i = 0; i < ROWS * OUT; i++) y[i] = (NnReal)(2 * bt_rng_normal(1, 2, (uint64_t)i));
+  BtContext *ctx = &d->ctx;
+  return BT_CHECK_STATUS(
+             nn_hyper_parse(ctx, "dropped", json_object_get(d->json, "hyperparameters"), &d->hyper), BT_OK,
+             ctx) &&
+         BT_CHECK_STATUS(nn_model_create(ctx, d->backend, "dropped", json_object_get(d->json, "model"),
+                                         &d->hyper, &problem, &o, &d->model),
+                         BT_OK, ctx) &&
+         BT_CHECK_STATUS(nn_model_initial(ctx, d->model, 5, 0, NULL), BT_OK, ctx) &&
+         BT_CHECK_STATUS(nn_graph_set(ctx, d->model->graph, d->model->x, x, ROWS * IN), BT_OK, ctx) &&
+         BT_CHECK_STATUS(nn_graph_set(ctx, d->model->graph, d->model->label, y, ROWS * OUT), BT_OK, ctx);
+}
+
+static NnId node(const Dropped *d, const char *name) { return nn_graph_find(d->model->graph, name); }
+
+/* Adds the gradient in a group (W or U of both layers) of DRAWS runs, times `factor`. */
+static void add_gradients(Dropped *d, NnRun run, NnGroup group, double factor, double sum[WEIGHTS]) {
+  run.batch = ROWS, run.training = 1, run.seed = 3;
+  for (int k = 0; k < DRAWS; k++) {
+    run.step = (uint64_t)k;
+    BT_CHECK_STATUS(nn_graph_forward(&d->ctx, d->model->graph, &run), BT_OK, &d->ctx);
+    BT_CHECK_STATUS(nn_graph_gradient(&d->ctx, d->model->graph, d->model->loss, group), BT_OK, &d->ctx);
+    double *to = sum;
+    for (int i = 0; i < BLOCKS; i++) {
+      NnReal g[WEIGHTS];
+      const size_t n = blocks[i].out * blocks[i].in;
+      const char *name = group == NN_GENERAL ? blocks[i].W : blocks[i].U;
+      BT_CHECK_STATUS(nn_graph_get_adjoint(&d->ctx, d->model->graph, node(d, name), g, n), BT_OK, &d->ctx);
+      for (size_t j = 0; j < n; j++) to[j] += factor / DRAWS * (double)g[j];
+      to += n;
+    }
+  }
+}
+
+/* U ← theta, V ← 1, so that Θ = theta. */
+static void set_theta(Dropped *d, const double theta[WEIGHTS]) {
+  const NnReal ones[HIDDEN] = {1, 1, 1, 1, 1, 1};
+  for (int i = 0; i < BLOCKS; i++) {
+    NnReal U[WEIGHTS];
+    const size_t n = blocks[i].out * blocks[i].in;
+    for (size_t j = 0; j < n; j++) U[j] = (NnReal)theta[j];
+    BT_CHECK_STATUS(nn_graph_set(&d->ctx, d->model->graph, node(d, blocks[i].U), U, n), BT_OK, &d->ctx);
+    BT_CHECK_STATUS(nn_graph_set(&d->ctx, d->model->graph, node(d, blocks[i].V), ones, blocks[i].out), BT_OK,
+                    &d->ctx);
+    theta += n;
+  }
+}
+
+/* ⟨v, Gv⟩: the mean over masks and examples of ‖J v‖², as OUT = 2. */
+static double curvature(Dropped *d, const double v[WEIGHTS]) {
+  double sum = 0;
+  for (int k = 0; k < DRAWS / 10; k++) {
+    const double *from = v;
+    NnReal y[ROWS * OUT];
+    const NnRun run = {.batch = ROWS, .training = 1, .seed = 3, .step = (uint64_t)k};
+    BT_CHECK_STATUS(nn_graph_forward(&d->ctx, d->model->graph, &run), BT_OK, &d->ctx);
+    for (int i = 0; i < BLOCKS; i++) {
+      NnReal x[WEIGHTS];
+      const size_t n = blocks[i].out * blocks[i].in;
+      for (size_t j = 0; j < n; j++) x[j] = (NnReal)from[j];
+      BT_CHECK_STATUS(nn_graph_seed_tangent(&d->ctx, d->model->graph, node(d, blocks[i].W), x, n), BT_OK,
+                      &d->ctx);
+      from += n;
+    }
+    BT_CHECK_STATUS(nn_graph_tangent(&d->ctx, d->model->graph), BT_OK, &d->ctx);
+    BT_CHECK_STATUS(nn_graph_get_tangent(&d->ctx, d->model->graph, d->model->output, y, ROWS * OUT), BT_OK,
+                    &d->ctx);
+    for (int i = 0; i < ROWS * OUT; i++) sum += (double)y[i] * (double)y[i];
+  }
+  return sum / (ROWS * (DRAWS / 10));
+}
+
+static double along(const double a[WEIGHTS], const double b[WEIGHTS]) {
+  double sum = 0;
+  for (int i = 0; i < WEIGHTS; i++) sum += a[i] * b[i];
+  return sum;
+}
+
+static void response_steps(void) {
+  const NnRun run = {.perturbed = 1, .response = NN_RESPONSE_LINEARISED};
+  double M[WEIGHTS] = {0}, at_zero[WEIGHTS] = {0}, at_theta[WEIGHTS] = {0}, theta[WEIGHTS] = {0};
+  Dropped d;
+  if (set_up_dropped(&d)) {
+    NnReal lambda;
+    BT_CHECK_STATUS(nn_graph_get(&d.ctx, d.model->graph, d.model->nodes.lambda, &lambda, 1), BT_OK, &d.ctx);
+    for (int side = -1; side <= 1; side += 2) {
+      const NnReal moved = lambda + (NnReal)(side * step);
+      BT_CHECK_STATUS(nn_graph_set(&d.ctx, d.model->graph, d.model->nodes.lambda, &moved, 1), BT_OK, &d.ctx);
+      add_gradients(&d, (NnRun){0}, NN_GENERAL, side / (2 * step), M);
+    }
+    BT_CHECK_STATUS(nn_graph_set(&d.ctx, d.model->graph, d.model->nodes.lambda, &lambda, 1), BT_OK, &d.ctx);
+    const double length = sqrt(along(M, M));
+    set_theta(&d, theta);
+    add_gradients(&d, run, NN_RESPONSE, 1 / (spread * spread), at_zero);
+    BT_CHECK_NEAR(along(at_zero, M) / length, length, 0.1 * length);
+    for (int i = 0; i < WEIGHTS; i++) theta[i] = M[i] / length;
+    set_theta(&d, theta);
+    add_gradients(&d, run, NN_RESPONSE, 1 / (spread * spread), at_theta);
+    const double wanted = curvature(&d, theta);
+    BT_CHECK_NEAR(along(at_theta, theta) - along(at_zero, theta), wanted, 0.1 * wanted);
+  }
+  nn_model_destroy(d.model);
+  nn_backend_close(d.backend);
+  nn_hyper_clear(&d.hyper);
+  json_decref(d.json);
+}
+
 static const BtTest tests[] = {{"response in closed form", closed_response},
                                {"centring", centring},
                                {"general weights", general_weights},
-                               {"hypergradient", hypergradient}};
+                               {"hypergradient", hypergradient},
+                               {"response steps", response_steps}};
 
 int main(void) { return bt_test_main("tuners", tests, sizeof tests / sizeof *tests); }
