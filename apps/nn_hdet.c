@@ -10,6 +10,7 @@
 
 #define LIST_LIMIT 512 /* bytes of --hdet */
 
+enum { CONTROLLER_SEARCH, CONTROLLER_PAPER };
 enum { SCHEDULE_ONE_CYCLE, SCHEDULE_TASK, SCHEDULE_CONSTANT };
 
 const BtOption bt_nn_hdet_options[] = {
@@ -21,27 +22,40 @@ const BtOption bt_nn_hdet_options[] = {
                "replicas of the network; they share the data and the work of the epochs"),
     BT_OPT_INT("sync", BtNnHdet, sync, 1000, BT_POSITIVE, "T",
                "steps of each replica from one average to the next"),
+    BT_OPT_CHOICE("controller", BtNnHdet, controller, CONTROLLER_SEARCH, "search|paper",
+                  "how losses steer lr: search its order of magnitude, then let mixtures of replicas vote until it "
+                  "settles; or along the schedule by the replicas' own losses"),
     BT_OPT_CHOICE("gradients", BtNnHdet, gradients, NN_HDET_LOCAL, "local|shared",
                   "whether replicas follow their own gradients or in every step the average of all"),
-    BT_OPT_REAL("spread", BtNnHdet, spread, 1.0 / 9, BT_WITHIN(0, 0.999), "A",
-                "rates of replicas are 1 - A to 1 + A times their base"),
+    BT_OPT_REAL("spread", BtNnHdet, spread, NAN, BT_WITHIN(0, 10), "A",
+                "rates of replicas are exp(-A) to exp(A) times their base, by default 1.1; paper: 1 - A to 1 + A "
+                "times, by default 1/9"),
     BT_OPT_REAL("hyper-spread", BtNnHdet, hyper_spread, 0.5, BT_WITHIN(0, 100), "A",
                 "other hyperparameters are spread by -A to A on their unconstrained scale"),
     BT_OPT_FLAG("fixed", BtNnHdet, fixed, "spread and average, but let the losses steer nothing"),
     BT_OPT_REAL("base-rate", BtNnHdet, rate, NAN, BT_POSITIVE, "R",
                 "rate of the base schedule, for one-cycle its peak; by default the task's"),
     BT_OPT_CHOICE("base-schedule", BtNnHdet, schedule, SCHEDULE_ONE_CYCLE, "one-cycle|task|constant",
-                  "the rate's base until it is steered"),
-    BT_OPT_REAL("steer-from", BtNnHdet, steer_from, 0.3, BT_WITHIN(0, 1), "F",
-                "the losses steer after this share of the steps"),
-    BT_OPT_REAL("rate-floor", BtNnHdet, floor, 0.01, BT_WITHIN(0, 1), "F",
-                "a steered rate decays to F times the base rate; 0: it does not decay"),
+                  "the rate's base until it is steered, and its course after it has settled"),
+    BT_OPT_INT("search", BtNnHdet, search, 4, BT_NONNEGATIVE, "N",
+               "syncs at most that search the order of magnitude of lr, not with --controller paper"),
+    BT_OPT_REAL("settle", BtNnHdet, settle, NAN, BT_WITHIN(0, 1), "F",
+                "after this share of the steps lr is steered no more and follows the schedule, times what was "
+                "found; 0: never; by default 0.12, paper: 0"),
+    BT_OPT_CHOICE("settled", BtNnHdet, trial, 1, "goes-on|restarts",
+                  "whether the training goes on from there or starts anew, in the steps left, from its first weights"),
+    BT_OPT_REAL("steer-from", BtNnHdet, steer_from, NAN, BT_WITHIN(0, 1), "F",
+                "the losses steer after this share of the steps, by default 0, paper: 0.3"),
+    BT_OPT_REAL("rate-floor", BtNnHdet, floor, NAN, BT_WITHIN(0, 1), "F",
+                "a steered rate decays to F times the base rate; 0: it does not decay; by default 0, paper: 0.01"),
     BT_OPT_REAL("vote-sigma", BtNnHdet, sigma, 0, BT_NONNEGATIVE, "S",
                 "losses vote by exp(-loss / S); 0: S is their standard deviation"),
     BT_OPT_INT("vote-batches", BtNnHdet, vote_batches, 0, BT_NONNEGATIVE, "N",
-               "replicas vote with N validation batches; 0: with their mean training loss"),
-    BT_OPT_REAL("steer-momentum", BtNnHdet, beta, 0.9, BT_WITHIN(0, 0.9999), "B", "memory of the steering"),
-    BT_OPT_REAL("steer-step", BtNnHdet, step, 0.5, BT_NONNEGATIVE, "L", "step of the steering"),
+               "replicas vote with N validation batches; 0: with their mean training loss; mixtures: with 8"),
+    BT_OPT_REAL("steer-momentum", BtNnHdet, beta, NAN, BT_WITHIN(0, 0.9999), "B",
+                "memory of the steering, by default 0, paper: 0.9"),
+    BT_OPT_REAL("steer-step", BtNnHdet, step, NAN, BT_NONNEGATIVE, "L",
+                "step of the steering, by default 1, paper: 0.5"),
     BT_OPT_REAL("start-noise", BtNnHdet, noise, 0, BT_NONNEGATIVE, "NU",
                 "replicas start apart by NU times the size of the weights"),
     BT_OPT_CHOICE("converge", BtNnHdet, converge, NN_HDET_AVERAGE, "average|copy",
@@ -124,6 +138,13 @@ size_t bt_nn_hdet_items(BtApp *app, const BtNnHdet *set, const char *resume) {
   return items;
 }
 
+/* lr is to be found, not only steered along a schedule. */
+static int searches(const BtNnHdet *set) {
+  const char *lr = strstr(set->hdet, "lr");
+  while (lr && ((lr > set->hdet && lr[-1] != ',') || (lr[2] && lr[2] != ','))) lr = strstr(lr + 1, "lr");
+  return lr && !set->fixed && set->converge == NN_HDET_AVERAGE && set->controller == CONTROLLER_SEARCH;
+}
+
 static BtStatus parse_list(BtContext *ctx, BtNnEnsemble *e, NnHdetTrainingOptions *o) {
   const double step = e->set.hyper_spread;
   snprintf(e->list, sizeof e->list, "%s", e->set.hdet);
@@ -133,8 +154,10 @@ static BtStatus parse_list(BtContext *ctx, BtNnEnsemble *e, NnHdetTrainingOption
     if (!*name || o->choices == NN_HDET_MAX_HYPERS)
       return bt_fail(ctx, BT_ERR_ARG, "--hdet %s: must name 1 to %d hyperparameters, separated by commas",
                      e->set.hdet, NN_HDET_MAX_HYPERS);
-    const double spread = strcmp(name, "lr") == 0 ? e->set.spread : step;
-    o->choice[o->choices++] = (NnHdetChoice){name, spread, !e->set.fixed};
+    const int rate = strcmp(name, "lr") == 0, wide = rate && searches(&e->set);
+    const double spread = isnan(e->set.spread) ? (wide ? 1.1 : 1.0 / 9) : e->set.spread;
+    o->choice[o->choices++] = (NnHdetChoice){
+        name, rate ? spread : step, !e->set.fixed, wide ? NN_SPREAD_LOG : NN_SPREAD_MULTIPLE};
     name = comma ? comma + 1 : NULL;
   }
   return BT_OK;
@@ -154,10 +177,18 @@ static NnHdetTrainingOptions translate(const BtNnEnsemble *e, uint64_t seed, int
   o.ensemble = nn_hdet_defaults((int)set->replicas, steps, set->sync, rate);
   o.ensemble.gradients = (NnHdetGradients)set->gradients;
   o.ensemble.converge = (NnHdetConverge)set->converge;
-  o.ensemble.steer_from = (int64_t)(set->steer_from * (double)steps);
-  o.ensemble.floor = set->floor * rate;
+  if (searches(set)) {
+    nn_hdet_find_rate(&o.ensemble);
+    o.ensemble.search.blocks = (int)set->search;
+    o.ensemble.search.trial = set->trial;
+    if (o.vote_batches == 0) o.vote_batches = 8;
+  }
+  if (!isnan(set->settle)) o.ensemble.search.settle = (int64_t)(set->settle * (double)steps);
+  if (!isnan(set->steer_from)) o.ensemble.steer_from = (int64_t)(set->steer_from * (double)steps);
+  if (!isnan(set->floor)) o.ensemble.floor = set->floor * rate;
+  if (!isnan(set->beta)) o.ensemble.steering.beta = set->beta;
+  if (!isnan(set->step)) o.ensemble.steering.step = set->step;
   o.ensemble.sigma = set->sigma;
-  o.ensemble.steering = (NnSteering){set->beta, set->step};
   o.ensemble.noise = set->noise;
   o.ensemble.seed = seed;
   if (set->schedule == SCHEDULE_CONSTANT) o.ensemble.schedule.kind = NN_SCHEDULE_CONSTANT;

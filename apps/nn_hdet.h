@@ -10,9 +10,9 @@
 /* The options. */
 typedef struct {
   const char *hdet, *log;
-  int64_t replicas, sync, vote_batches;
-  int gradients, converge, fixed, schedule;
-  double rate, spread, hyper_spread, steer_from, floor, sigma, beta, step, noise;
+  int64_t replicas, sync, vote_batches, search;
+  int controller, gradients, converge, fixed, schedule, trial;
+  double rate, spread, hyper_spread, steer_from, settle, floor, sigma, beta, step, noise;
 } BtNnHdet;
 
 extern const BtOption bt_nn_hdet_options[];

@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 
 #define FIXED_COLUMNS "sync,step,replica,kept,vote_loss,train_loss,weight,steered,retreat,gamma"
 #define FIXED 10
+#define PARTS 5 /* columns of a hyperparameter; the last two: losses of its mixtures */
 
 struct BtNnHdetLog {
   char *path;
@@ -32,7 +34,7 @@ static BtStatus find_end(BtContext *ctx, const char *path, int hypers, int64_t f
   BtStatus st = bt_csv_read(ctx, path, &csv);
   if (st < 0) return st;
   const long column = bt_csv_column(&csv, "sync");
-  if (column != 0 || csv.columns != (size_t)(FIXED + 3 * hypers))
+  if (column != 0 || csv.columns != (size_t)(FIXED + PARTS * hypers))
     st = bt_fail(ctx, BT_ERR_FORMAT,
                  "%s: its columns are not those of this run; name another file to resume with", path);
   *end = csv.header_end;
@@ -44,7 +46,7 @@ static BtStatus find_end(BtContext *ctx, const char *path, int hypers, int64_t f
 
 BtStatus bt_nn_hdet_log_open(BtContext *ctx, const char *path, const char *const *names, int hypers,
                              int64_t from, BtNnHdetLog **log) {
-  static const char *const parts[] = {"", "_base", "_multiplier"};
+  static const char *const parts[] = {"", "_base", "_multiplier", "_low", "_high"};
   size_t end;
   *log = NULL;
   const BtStatus st = find_end(ctx, path, hypers, from, &end);
@@ -61,7 +63,7 @@ BtStatus bt_nn_hdet_log_open(BtContext *ctx, const char *path, const char *const
   *l = (BtNnHdetLog){copy, stream, hypers};
   if (end == 0) (void)fputs(FIXED_COLUMNS, stream);
   for (int i = 0; i < hypers && end == 0; i++)
-    for (int part = 0; part < 3; part++) (void)fprintf(stream, ",%s%s", names[i], parts[part]);
+    for (int part = 0; part < PARTS; part++) (void)fprintf(stream, ",%s%s", names[i], parts[part]);
   if (end == 0) (void)fputc('\n', stream);
   *log = l;
   return BT_OK;
@@ -76,6 +78,7 @@ void bt_nn_hdet_log_sync(BtNnHdetLog *log, const NnHdetSync *s) {
     for (int i = 0; i < s->hypers; i++) {
       const int at = i * s->replicas + r;
       (void)fprintf(out, ",%.9g,%.9g,%.9g", s->value[at], s->before[i], s->multiplier[at]);
+      for (int k = 0; k < 2; k++) (void)fprintf(out, ",%.9g", s->mixture ? s->mixture[2 * i + k] : (double)NAN);
     }
     (void)fputc('\n', out);
   }

@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "nn/hdet_internal.h"
 
@@ -30,9 +31,13 @@ static BtStatus allocate(BtContext *ctx, NnHdet *h) {
   const int shared = h->o.gradients == NN_HDET_SHARED;
   const size_t gradient = shared ? h->gradient_count + 2 : 0;
   h->slots = numbers(ctx, &st, h->owned * h->slot, sizeof *h->slots);
+  const size_t mixtures = 2 * (size_t)h->mixtures;
   h->reports =
-      numbers(ctx, &st, h->o.converge == NN_HDET_COPY ? h->owned * h->ending : 0, sizeof *h->reports);
+      numbers(ctx, &st, h->owned * (h->ending > mixtures ? h->ending : mixtures), sizeof *h->reports);
+  h->mixture = numbers(ctx, &st, h->mixed, sizeof *h->mixture);
+  h->mixture_loss = numbers(ctx, &st, 2 * (size_t)h->o.hypers, sizeof *h->mixture_loss);
   h->anchor = numbers(ctx, &st, h->state, sizeof *h->anchor);
+  h->origin = numbers(ctx, &st, h->o.search.trial ? h->state : 0, sizeof *h->origin);
   h->total = numbers(ctx, &st, h->slot > gradient ? h->slot : gradient, sizeof *h->total);
   h->gradients = numbers(ctx, &st, h->owned * gradient, sizeof *h->gradients);
   h->vote = numbers(ctx, &st, h->owned, sizeof *h->vote);
@@ -41,7 +46,7 @@ static BtStatus allocate(BtContext *ctx, NnHdet *h) {
   h->place = numbers(ctx, &st, all, sizeof *h->place);
   h->training = numbers(ctx, &st, n, sizeof *h->training);
   h->losses = numbers(ctx, &st, n, sizeof *h->losses);
-  h->weight = numbers(ctx, &st, n, sizeof *h->weight);
+  h->weight = numbers(ctx, &st, all, sizeof *h->weight);
   h->kept = numbers(ctx, &st, n, sizeof *h->kept);
   h->multiplier = numbers(ctx, &st, all, sizeof *h->multiplier);
   h->value = numbers(ctx, &st, all, sizeof *h->value);
@@ -61,8 +66,14 @@ static BtStatus lay_out(BtContext *ctx, NnHdet *h) {
     values = nn_optimizer_state(h->optimizer, i, &count);
     add_part(h, values, count);
   }
+  h->body = h->state;
+  if (h->o.voters == NN_HDET_MIXTURES) {
+    for (int i = 0; i < h->trained; i++) h->mixed += h->part[i].count;
+    for (int i = 0; i < h->o.hypers; i++) h->mixtures += h->o.hyper[i].steered != 0;
+    h->body += (1 + (size_t)h->mixtures) * h->mixed;
+  }
   h->ending = 3 * n + 1;
-  h->slot = h->state + h->ending;
+  h->slot = h->body + h->ending;
   h->owned = bt_team_owned(h->team, n);
   if (h->owned == 0)
     return bt_fail(ctx, BT_ERR_ARG,
@@ -88,10 +99,13 @@ BtStatus nn_hdet_create(BtContext *ctx, const NnHdetOptions *options, BtTeam *te
   h->decay = index_of(options, NN_HDET_DECAY);
   h->momentum = index_of(options, NN_HDET_MOMENTUM);
   h->damping = 1;
+  h->searches = options->search.blocks;
   for (int i = 0; i < options->hypers; i++)
-    if (i != h->rate) h->base[i] = nn_spread_base(options->hyper[i].space, options->hyper[i].initial);
+    h->base[i] = nn_spread_base(options->hyper[i].space,
+                                i == h->rate ? options->schedule.rate : options->hyper[i].initial);
   BT_TRY(lay_out(ctx, h));
   BT_TRY(nn_hdet_save_state(ctx, h, h->anchor));
+  if (options->search.trial) memcpy(h->origin, h->anchor, h->state * sizeof *h->origin);
   BT_TRY(nn_hdet_start_block(ctx, h));
   *hdet = h;
   return BT_OK;
@@ -102,7 +116,7 @@ done:
 
 void nn_hdet_destroy(NnHdet *h) {
   if (!h) return;
-  free(h->slots), free(h->reports), free(h->anchor), free(h->total), free(h->gradients);
+  free(h->slots), free(h->reports), free(h->mixture), free(h->mixture_loss), free(h->anchor), free(h->origin), free(h->total), free(h->gradients);
   free(h->vote), free(h->training), free(h->loss), free(h->failed), free(h->place);
   free(h->losses), free(h->weight), free(h->kept), free(h->multiplier), free(h->value);
   free(h);
@@ -137,12 +151,18 @@ static BtStatus take_step(BtContext *ctx, NnHdet *h) {
   return BT_OK;
 }
 
+/* A step, of which mixtures remember the iterate. */
+static BtStatus advance(BtContext *ctx, NnHdet *h) {
+  const BtStatus st = take_step(ctx, h);
+  return st < 0 || h->failed[h->turn] ? st : nn_hdet_mix_step(ctx, h);
+}
+
 /* The replica in the graph has done its block. */
 static BtStatus end_replica(BtContext *ctx, NnHdet *h) {
   BtStatus st = BT_OK;
   double *vote = &h->vote[h->turn];
   *vote = h->loss[h->turn] /= (double)h->length;
-  if (h->o.judge && !h->failed[h->turn]) st = h->o.judge(h->o.user, ctx, h, vote);
+  if (h->o.judge && !h->failed[h->turn] && !nn_hdet_mixes(h)) st = h->o.judge(h->o.user, ctx, h, vote);
   if (!isfinite(*vote)) h->failed[h->turn] = 1;
   return st < 0 ? st : nn_hdet_save_state(ctx, h, nn_hdet_slot(h, h->turn));
 }
@@ -156,7 +176,7 @@ static int wants_stop(const BtContext *ctx, const NnHdet *h) { return h->asked |
 
 static BtStatus step_local(BtContext *ctx, NnHdet *h) {
   if (wants_stop(ctx, h)) return nn_hdet_converge_stopped(ctx, h);
-  BtStatus st = h->failed[h->turn] ? BT_OK : take_step(ctx, h);
+  BtStatus st = h->failed[h->turn] ? BT_OK : advance(ctx, h);
   h->local++;
   /* A failed replica's further steps would be in vain. */
   if (st < 0 || (h->local < h->length && !h->failed[h->turn])) return st;
@@ -192,7 +212,7 @@ static BtStatus apply_gradients(BtContext *ctx, NnHdet *h) {
     BT_TRY(enter(ctx, h, h->parts));
     BT_TRY(h->backend->upload(ctx, h->backend, h->gradient, h->gradients, g * sizeof *h->gradients));
     BT_TRY(nn_hdet_tune(ctx, h));
-    BT_TRY(take_step(ctx, h));
+    BT_TRY(advance(ctx, h));
     BT_TRY(leave(ctx, h, 0, h->parts));
   }
   h->local = valid > 0 ? h->local + 1 : h->length; /* without any replica left the block is over */

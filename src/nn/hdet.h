@@ -64,6 +64,29 @@ typedef enum {
                   training does (arXiv:1711.09846): a baseline; a second, short collective tells which */
 } NnHdetConverge;
 
+/* Whose losses steer. */
+typedef enum {
+  NN_HDET_REPLICAS, /* those of each replica, the paper's: its mean training loss, or what the judge says */
+  NN_HDET_MIXTURES  /* for each steered hyperparameter those of two weighted averages of all replicas, one
+                       leaning to the low values, the other to the high ones, by the judge; see
+                       hdet_mixture.c. A second, short collective tells these losses to all           */
+} NnHdetVoters;
+
+/* How the rate's base is found from a first guess that may be wrong by orders of magnitude. */
+typedef struct {
+  int blocks;    /* the first blocks at most that search: replicas differ by their rates alone, all go on from
+                    the best one, and its rate is the next base; if it is among the lowest quarter, they go back
+                    to the start of the block instead, since a state that too high a rate has spoilt needs high
+                    rates ever after. Ends with a best rate inside the range. 0: no search; else the rate must
+                    be steered and spread in its logarithm, and is steered from the end of the search on    */
+  double spread; /* α of the rate meanwhile, usual log 10                                               */
+  int64_t settle; /* the first sync at or after this step ends the steering of the rate: its base is the mean
+                     of the replicas' rates, with which averages have moved, over all blocks that have voted on
+                     it, times the schedule's value over its peak; no spread from there on. 0: never                                                   */
+  int trial; /* the steps up to there are a trial: weights, optimizer and schedule start anew, the latter
+                stretched over the steps that are left, so that no harm done by too high a rate remains   */
+} NnHdetSearch;
+
 typedef struct NnHdet NnHdet;
 
 /* What a sync found and did; borrowed for the call. Arrays [hypers × replicas] are hyperparameter by
@@ -71,15 +94,17 @@ typedef struct NnHdet NnHdet;
 typedef struct {
   int64_t sync, step; /* number of the sync, from 1; steps done by each replica                   */
   int replicas, hypers, valid;
-  const double *loss;    /* [replicas] that voted                                                    */
+  const double *loss;    /* [replicas] by the judge, or the training losses                          */
   const double *trained; /* [replicas] mean training losses, the same without a judge               */
-  const double *weight;  /* [replicas] of the vote; 0 where dropped                                  */
+  const double *weight;  /* [hypers × replicas] of the vote; 0 where dropped                         */
+  const double *mixture; /* [hypers × 2] losses of the low and the high mixture; NULL: there were none */
   const int *kept;       /* [replicas] 0: dropped                                                    */
   const double *multiplier, *value; /* [hypers × replicas] in the last step                         */
   const double *before, *after;     /* [hypers] base values of the block that ended, of the next    */
   const double *velocity;           /* [hypers] v                                                   */
   double gamma;         /* decay of the rate's base, 0 before it is steered                         */
-  int steered, retreat; /* the vote moved the bases; all replicas had failed                        */
+  int steered, retreat; /* the vote moved the bases; all replicas had failed, or too high a rate    */
+  int searched, settled; /* a block of the search; the rate is steered no more                       */
 } NnHdetSync;
 
 typedef struct {
@@ -88,6 +113,8 @@ typedef struct {
   int64_t sync;  /* T, 1 … total; a shorter block ends the run                               */
   NnHdetGradients gradients;
   NnHdetConverge converge;
+  NnHdetVoters voters;
+  NnHdetSearch search;
   NnSchedule schedule; /* of the rate's base until it is steered, times 1 − α … 1 + α              */
   int64_t steer_from;  /* S_warm: the first sync at or after this step steers                      */
   double floor;        /* of the rate's base, which decays to it; 0: neither floor nor decay       */
@@ -98,8 +125,10 @@ typedef struct {
   int hypers;    /* entries of hyper; a rate must be among them                              */
   NnHdetHyper hyper[NN_HDET_MAX_HYPERS];
 
-  /* Optional: the loss that a replica votes with, instead of its mean training loss; called at the end of its
-   * block with the replica in the graph. Must leave parameters as they are (NnRun.keep_statistics). */
+  /* The loss that a replica votes with, instead of its mean training loss; called at the end of its block with
+   * the replica in the graph. Needed by MIXTURES, which are judged in the place of replicas; otherwise optional.
+   * To be comparable, losses of one sync (nn_hdet_syncs) should be those of the same examples. Must leave
+   * parameters as they are (NnRun.keep_statistics). */
   BtStatus (*judge)(void *user, BtContext *ctx, NnHdet *hdet, double *loss);
   /* Optional: told of each sync, on every rank alike. */
   void (*observe)(void *user, const NnHdetSync *sync);
@@ -110,7 +139,12 @@ typedef struct {
  * it; local gradients, z-scored losses, β 0.9, λ 0.5, no noise. */
 NnHdetOptions nn_hdet_defaults(int replicas, int64_t total, int64_t sync, double rate);
 
-/* Team, graph (closed, initial values set) and optimizer of its group NN_GENERAL are borrowed. All ranks must
+/* In place of these, for a first guess that may be wrong by a factor of ten and more: a search of at most
+ * four blocks, then votes of mixtures over replicas spread by e^±1.1 until 0.12·total, where the trial ends and
+ * the run starts anew with the rate found; β 0, λ 1. The caller sets a judge. */
+void nn_hdet_find_rate(NnHdetOptions *options);
+
+/* Team, graph (closed, initial values set, also for a run that a checkpoint then continues) and optimizer of its group NN_GENERAL are borrowed. All ranks must
  * have the same options and values. Errors: BT_ERR_ARG (says which option), BT_ERR_MEMORY. */
 BtStatus nn_hdet_create(BtContext *ctx, const NnHdetOptions *options, BtTeam *team, NnGraph *graph,
                         NnOptimizer *optimizer, NnHdet **hdet);
@@ -139,7 +173,8 @@ BtStatus nn_hdet_step(BtContext *ctx, NnHdet *hdet, double loss);
  * ensemble as it was at the block's start; steps after that begin it anew. */
 void nn_hdet_stop(NnHdet *hdet);
 
-/* Collectives so far: averages of weights (one a sync; COPY: two; one if stopped), averages of gradients
+/* Collectives so far: averages of weights (one a sync; one more, short, for COPY, MIXTURES that steer, and in
+ * the search, whose long one is left out where all go back; one if stopped), averages of gradients
  * (SHARED: one a step). */
 int64_t nn_hdet_syncs(const NnHdet *hdet);
 int64_t nn_hdet_collectives(const NnHdet *hdet);

@@ -1,4 +1,4 @@
-/* The average of all replicas in one collective, and what follows from their losses. */
+/* The average of all replicas in one collective. */
 #include <math.h>
 #include <string.h>
 
@@ -16,7 +16,7 @@ static void leave_out(NnReal *x, size_t n) {
   for (size_t i = 0; i < n; i++) x[i] = (NnReal)-0.0;
 }
 
-static BtStatus sum_slots(BtContext *ctx, NnHdet *h, const NnReal *mine, size_t n) {
+BtStatus nn_hdet_sum(BtContext *ctx, NnHdet *h, const NnReal *mine, size_t n) {
   const BtTeamItems items = {(size_t)h->o.replicas, n, mine, sizeof(NnReal) == sizeof(float)};
   h->collectives++;
   return h->team->sum_items(h->team, ctx, &items, h->total);
@@ -27,10 +27,11 @@ static BtStatus sum_slots(BtContext *ctx, NnHdet *h, const NnReal *mine, size_t 
 static void report(NnHdet *h) {
   const int n = h->o.replicas;
   for (size_t i = 0; i < h->owned; i++) {
-    NnReal *slot = nn_hdet_slot(h, i), *end = slot + h->state;
+    NnReal *slot = nn_hdet_slot(h, i), *end = slot + h->body;
     const int r = h->team->rank + (int)i * h->team->size;
     const int valid = !h->failed[i] && isfinite((NnReal)h->vote[i]) && nn_hdet_finite(slot, h->state);
-    if (!valid) leave_out(slot, h->state);
+    if (!valid) leave_out(slot, h->body);
+    if (valid && nn_hdet_mixes(h)) nn_hdet_mix_end(h, i);
     memset(end, 0, h->ending * sizeof *end);
     if (!valid) continue;
     end[r] = (NnReal)h->vote[i];
@@ -50,85 +51,46 @@ static void read_reports(NnHdet *h, const double *end) {
 
 static int stopped(const NnHdet *h, const double *end) { return end[h->ending - 1] > 0; }
 
-static int best_of(const NnHdet *h) {
-  int best = -1;
-  for (int r = 0; r < h->o.replicas; r++)
-    if (h->kept[r] && (best < 0 || h->losses[r] < h->losses[best])) best = r;
-  return best;
-}
-
-/* COPY: all learn who is best; the others' states are left out of the sum that follows. */
+/* All learn who is best; the others' states are left out of the sum that follows. */
 static BtStatus leave_best(BtContext *ctx, NnHdet *h) {
   const size_t size = h->ending;
   NnReal *reports = h->reports;
   for (size_t i = 0; i < h->owned; i++)
-    memcpy(reports + i * size, nn_hdet_slot(h, i) + h->state, size * sizeof *reports);
-  const BtStatus st = sum_slots(ctx, h, reports, size);
+    memcpy(reports + i * size, nn_hdet_slot(h, i) + h->body, size * sizeof *reports);
+  const BtStatus st = nn_hdet_sum(ctx, h, reports, size);
   if (st < 0) return st;
   read_reports(h, h->total);
   if (stopped(h, h->total)) return BT_STOPPED;
-  const int best = best_of(h);
+  const int best = nn_hdet_best(h);
   for (size_t i = 0; i < h->owned; i++)
-    if (h->team->rank + (int)i * h->team->size != best) leave_out(nn_hdet_slot(h, i), h->state);
+    if (h->team->rank + (int)i * h->team->size != best) leave_out(nn_hdet_slot(h, i), h->body);
   return BT_OK;
 }
 
-/* The collective; returns how many replicas are valid. The anchor becomes their average. */
+static void vote(NnHdet *h, int *valid) {
+  const int n = h->o.replicas;
+  *valid = nn_hdet_vote(n, h->losses, h->kept, h->o.sigma, h->weight);
+  for (int r = 0; r < n && nn_hdet_copies(h); r++) h->weight[r] = r == nn_hdet_best(h);
+  for (int i = 1; i < h->o.hypers; i++) memcpy(h->weight + i * n, h->weight, (size_t)n * sizeof *h->weight);
+}
+
+/* The collectives; returns how many replicas are valid. The anchor becomes their average, or stays. */
 static BtStatus average(BtContext *ctx, NnHdet *h, int *valid) {
   BtStatus st = BT_OK;
-  const int copy = h->o.converge == NN_HDET_COPY;
+  const int copies = nn_hdet_copies(h);
   report(h);
-  if (copy) st = leave_best(ctx, h);
-  if (st == BT_OK) st = sum_slots(ctx, h, h->slots, h->slot);
+  if (copies) st = leave_best(ctx, h);
+  const int back = st == BT_OK && nn_hdet_too_high(h);
+  if (st == BT_OK && !back) st = nn_hdet_sum(ctx, h, h->slots, h->slot);
   if (st != BT_OK) return st;
-  if (stopped(h, h->total + h->state)) return BT_STOPPED;
-  read_reports(h, h->total + h->state);
-  *valid = nn_hdet_vote(h->o.replicas, h->losses, h->kept, h->o.sigma, h->weight);
-  if (copy)
-    for (int r = 0; r < h->o.replicas; r++) h->weight[r] = r == best_of(h);
-  const double share = copy ? 1 : *valid;
-  for (size_t i = 0; i<h->state && * valid> 0; i++) h->anchor[i] = (NnReal)(h->total[i] / share);
-  return BT_OK;
-}
-
-/* Rate that the schedule has reached, and its decay over the syncs left, this one included. */
-static void start_steering(NnHdet *h, int64_t step) {
-  const NnSpreadSpace space = h->o.hyper[h->rate].space;
-  const int64_t all = (h->o.total + h->o.sync - 1) / h->o.sync;
-  const double rate = h->damping * nn_schedule_rate(&h->o.schedule, step);
-  h->base[h->rate] = nn_spread_base(space, rate);
-  h->gamma = rate > h->o.floor && h->o.floor > 0 ? nn_hdet_decay(rate, h->o.floor, all - h->syncs) : 0;
-  h->steering = 1;
-}
-
-static void steer(NnHdet *h, int hyper) {
-  const NnHdetHyper *p = &h->o.hyper[hyper];
-  const double gamma = hyper == h->rate ? h->gamma : 0;
-  double vote = 0, delta = 0, *base = &h->base[hyper];
-  for (int r = 0; r < h->o.replicas; r++)
-    vote += h->weight[r] * nn_spread_coordinate(p->space, *base, h->multiplier[hyper * h->o.replicas + r]);
-  if (h->o.converge == NN_HDET_COPY)
-    *base = vote;
-  else
-    delta = vote - *base;
-  nn_hdet_steer(&h->o.steering, p->space.spread, gamma, delta, base, &h->velocity[hyper]);
-  if (hyper == h->rate && h->o.floor > 0) *base = fmax(*base, nn_spread_base(p->space, h->o.floor));
-}
-
-/* Nothing to average: back to the anchor with half the rate. */
-static BtStatus retreat(BtContext *ctx, NnHdet *h) {
-  const NnSpreadSpace space = h->o.hyper[h->rate].space;
-  if (++h->retreats > NN_HDET_RETREATS)
-    return bt_fail(ctx, BT_ERR_NUMERIC,
-                   "hdet: all replicas failed in %d blocks in a row; a lower rate may help", h->retreats);
-  h->damping *= 0.5;
-  h->base[h->rate] = space.spread == NN_SPREAD_LOG ? h->base[h->rate] - log(2) : 0.5 * h->base[h->rate];
-  for (int i = 0; i < h->o.hypers; i++) h->velocity[i] = 0;
-  bt_warn(ctx,
-          "all replicas failed in the block up to step %lld: they go back to the last average, with half the "
-          "rate",
-          (long long)(h->start + h->length));
-  return BT_OK;
+  if (!back) {
+    if (stopped(h, h->total + h->body)) return BT_STOPPED;
+    read_reports(h, h->total + h->body);
+  }
+  vote(h, valid);
+  const double share = copies ? 1 : *valid;
+  for (size_t i = 0; i<h->state && * valid> 0 && !back; i++) h->anchor[i] = (NnReal)(h->total[i] / share);
+  return *valid > 0 && nn_hdet_mixes(h) ? nn_hdet_mix_vote(ctx, h) : BT_OK;
 }
 
 static void warn_of_dropped(BtContext *ctx, const NnHdet *h) {
@@ -154,21 +116,33 @@ BtStatus nn_hdet_give_up(BtContext *ctx, NnHdet *h) {
 
 /* The others may be at the end of their blocks: their collective is this one. */
 BtStatus nn_hdet_converge_stopped(BtContext *ctx, NnHdet *h) {
-  const size_t size = h->o.converge == NN_HDET_COPY ? h->ending : h->slot;
-  NnReal *mine = h->o.converge == NN_HDET_COPY ? h->reports : h->slots;
+  const size_t size = nn_hdet_copies(h) ? h->ending : h->slot;
+  NnReal *mine = nn_hdet_copies(h) ? h->reports : h->slots;
   leave_out(mine, h->owned * size);
   mine[size - 1] = 1;
-  const BtStatus st = sum_slots(ctx, h, mine, size);
+  const BtStatus st = nn_hdet_sum(ctx, h, mine, size);
   return st < 0 ? st : nn_hdet_give_up(ctx, h);
 }
 
+/* The bases, and the count of steps, after the collective. */
+static BtStatus move_on(BtContext *ctx, NnHdet *h, NnHdetSync *sync) {
+  const int64_t end = h->start + h->length;
+  sync->searched = h->searches > 0;
+  sync->retreat = sync->valid == 0 || nn_hdet_too_high(h);
+  nn_optimizer_set_steps(h->optimizer, h->optimizer_start + (sync->retreat ? 0 : h->length));
+  if (sync->valid == 0) return nn_hdet_retreat(ctx, h);
+  h->retreats = 0;
+  if (!sync->searched) warn_of_dropped(ctx, h);
+  sync->steered = nn_hdet_steer_all(h, end);
+  return BT_OK;
+}
+
 BtStatus nn_hdet_converge(BtContext *ctx, NnHdet *h) {
-  BtStatus st = BT_OK;
   const int n = h->o.replicas;
   const int64_t end = h->start + h->length;
   double before[NN_HDET_MAX_HYPERS], after[NN_HDET_MAX_HYPERS];
   NnHdetSync sync = {.step = end, .replicas = n, .hypers = h->o.hypers};
-  st = average(ctx, h, &sync.valid);
+  BtStatus st = average(ctx, h, &sync.valid);
   if (st == BT_STOPPED) return nn_hdet_give_up(ctx, h);
   if (st < 0) return st;
   for (int i = 0; i < h->o.hypers; i++)
@@ -177,25 +151,17 @@ BtStatus nn_hdet_converge(BtContext *ctx, NnHdet *h) {
       h->value[i * n + r] = nn_hdet_value_at(h, i, r, end - 1);
     }
   read_bases(h, end - 1, before);
-  nn_optimizer_set_steps(h->optimizer, h->optimizer_start + (sync.valid ? h->length : 0));
-  if (sync.valid == 0) {
-    sync.retreat = 1;
-    BT_TRY(retreat(ctx, h));
-  } else {
-    h->retreats = 0;
-    warn_of_dropped(ctx, h);
-    if (!h->steering && end >= h->o.steer_from) start_steering(h, end);
-    for (int i = 0; i < h->o.hypers && h->steering; i++)
-      if (h->o.hyper[i].steered) steer(h, i), sync.steered = 1;
-  }
+  sync.mixture = sync.valid > 0 && nn_hdet_mixes(h) ? h->mixture_loss : NULL;
+  st = move_on(ctx, h, &sync);
+  if (st < 0) return st;
   h->start = end;
   sync.sync = ++h->syncs;
   read_bases(h, end < h->o.total ? end : end - 1, after);
   sync.gamma = h->gamma;
+  sync.settled = h->settled > 0;
   sync.loss = h->losses, sync.trained = h->training, sync.weight = h->weight, sync.kept = h->kept;
   sync.multiplier = h->multiplier, sync.value = h->value;
   sync.before = before, sync.after = after, sync.velocity = h->velocity;
   if (h->o.observe) h->o.observe(h->o.user, &sync);
-done:
-  return st;
+  return BT_OK;
 }

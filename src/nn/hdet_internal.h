@@ -1,5 +1,5 @@
 /* nn/hdet_internal.h: the parts of an ensemble. hdet.c runs the replicas in turn, hdet_converge.c averages
- * and steers, hdet_replica.c moves replicas in and out of the graph, hdet_options.c checks, hdet_state.c
+ * them, hdet_steering.c moves the bases, hdet_mixture.c lets mixtures vote, hdet_replica.c moves replicas in and out of the graph, hdet_options.c checks, hdet_state.c
  * saves. */
 #ifndef BITUNE_NN_HDET_INTERNAL_H
 #define BITUNE_NN_HDET_INTERNAL_H
@@ -26,12 +26,18 @@ struct NnHdet {
   NnHdetPart part[NN_HDET_PARTS];
   int parts, trained; /* trained: the first of them, on which a gradient depends         */
   size_t state;       /* numbers of a replica's state                                          */
+  size_t mixed;       /* MIXTURES: numbers of its trained parts, which are mixed, else 0               */
+  int mixtures;       /* MIXTURES: steered hyperparameters, each with two of them                      */
+  size_t body;        /* of a slot: state; in blocks whose mixtures vote also the mean of its iterates, and
+                         that times its place for each of them                                         */
   size_t ending;      /* of a slot: the replica's report: vote, validity, training loss of each, stop */
-  size_t slot;        /* numbers of a slot, state + ending                                      */
+  size_t slot;        /* numbers of a slot, body + ending                                       */
   size_t owned;       /* replicas of this rank                                                 */
   NnReal *slots;      /* [owned × slot]                                                        */
-  NnReal *reports;    /* COPY: [owned × ending] */
+  NnReal *reports;    /* [owned × max(ending, 2 mixtures)], for short collectives */
+  NnReal *mixture;    /* [mixed] one of them, or an iterate */
   NnReal *anchor;     /* [state] the last average                                             */
+  NnReal *origin;     /* [state] of a trial: the initial values, with which the run starts anew */
   double *total;      /* [max(slot, gradient + 2)]                                             */
 
   NnReal *gradient; /* of the graph, on the backend                                      */
@@ -53,10 +59,14 @@ struct NnHdet {
   double base[NN_HDET_MAX_HYPERS], velocity[NN_HDET_MAX_HYPERS];
   double gamma, damping; /* damping: of the schedule, by retreats */
   int steering, retreats;
+  int searches;          /* blocks of search left                                      */
+  int64_t settled;       /* step from which the rate is steered no more; 0: it is      */
+  int64_t votes;         /* on the rate, and the sum of the replicas' mean rates in the blocks that voted */
+  double rates;
   int *place; /* [hypers × N] of this block */
 
-  /* Of a sync: [N] and [hypers × N]. */
-  double *losses, *training, *weight, *multiplier, *value;
+  /* Of a sync: [N], [hypers × 2], [hypers × N]. */
+  double *losses, *training, *mixture_loss, *weight, *multiplier, *value;
   int *kept;
 };
 
@@ -80,6 +90,32 @@ BtStatus nn_hdet_tune(BtContext *ctx, NnHdet *h);
 double nn_hdet_base_at(const NnHdet *h, int hyper, int64_t step);
 double nn_hdet_multiplier_of(const NnHdet *h, int hyper, int replica);
 double nn_hdet_value_at(const NnHdet *h, int hyper, int replica, int64_t step);
+
+/* hdet_mixture.c. Mixtures vote at the end of this block. */
+int nn_hdet_mixes(const NnHdet *h);
+/* Before the first step; after each step of the replica in the graph, to remember some of its iterates; before
+ * the collective, for a replica that is valid: their mean, and what mixtures need. */
+void nn_hdet_mix_start(NnHdet *h);
+BtStatus nn_hdet_mix_step(BtContext *ctx, NnHdet *h);
+void nn_hdet_mix_end(NnHdet *h, size_t turn);
+/* After the collective: judges the mixtures in its totals; weights of the replicas for each steered
+ * hyperparameter. */
+BtStatus nn_hdet_mix_vote(BtContext *ctx, NnHdet *h);
+
+/* hdet_steering.c. All go on from the best replica. */
+int nn_hdet_copies(const NnHdet *h);
+int nn_hdet_best(const NnHdet *h);
+/* In a search: the best replica has one of the lowest rates. */
+int nn_hdet_too_high(const NnHdet *h);
+/* Hyperparameter moves by the votes of this block. */
+int nn_hdet_steers(const NnHdet *h, int hyper);
+/* The next bases, once the valid replicas are averaged; `step` steps are done. Returns whether they moved. */
+int nn_hdet_steer_all(NnHdet *h, int64_t step);
+/* Nothing to average: back to the anchor with a lower rate. */
+BtStatus nn_hdet_retreat(BtContext *ctx, NnHdet *h);
+
+/* nn_hdet_sum: one collective over numbers of all replicas, in `total`. */
+BtStatus nn_hdet_sum(BtContext *ctx, NnHdet *h, const NnReal *mine, size_t n);
 
 BtStatus nn_hdet_check(BtContext *ctx, const NnHdetOptions *o);
 /* All replicas have done the block's steps and are in their slots. */

@@ -21,6 +21,19 @@ NnHdetOptions nn_hdet_defaults(int replicas, int64_t total, int64_t sync, double
   return o;
 }
 
+void nn_hdet_find_rate(NnHdetOptions *o) {
+  o->search = (NnHdetSearch){4, log(10), (int64_t)(0.12 * (double)o->total), 1};
+  o->voters = NN_HDET_MIXTURES;
+  o->steer_from = 0;
+  o->floor = 0;
+  o->steering = (NnSteering){0, 1};
+  for (int i = 0; i < o->hypers; i++)
+    if (o->hyper[i].role == NN_HDET_RATE) {
+      o->hyper[i].space.spread = NN_SPREAD_LOG;
+      o->hyper[i].spread = 1.1;
+    }
+}
+
 static BtStatus check_hyper(BtContext *ctx, const NnHdetHyper *h) {
   const NnSpreadSpace s = h->space;
   if (!(h->spread >= 0) || !isfinite(h->spread) || (s.spread == NN_SPREAD_MULTIPLE && h->spread >= 1))
@@ -54,6 +67,23 @@ static BtStatus check_hypers(BtContext *ctx, const NnHdetOptions *o) {
                              : bt_fail(ctx, BT_ERR_ARG, "hdet: there is no rate among the hyperparameters");
 }
 
+static BtStatus check_search(BtContext *ctx, const NnHdetOptions *o) {
+  const NnHdetSearch *s = &o->search;
+  const NnHdetHyper *rate = o->hyper;
+  while (rate->role != NN_HDET_RATE) rate++;
+  if (s->blocks < 0) return bt_fail(ctx, BT_ERR_ARG, "hdet: %d blocks of search", s->blocks);
+  if (s->blocks > 0 && (!rate->steered || rate->space.spread != NN_SPREAD_LOG))
+    return bt_fail(ctx, BT_ERR_ARG, "hdet: a search is for a steered rate that is spread in its logarithm");
+  if (s->blocks > 0 && (!(s->spread > 0) || !isfinite(s->spread)))
+    return bt_fail(ctx, BT_ERR_ARG, "hdet: the search's spread %g is not positive", s->spread);
+  if (s->settle < 0) return bt_fail(ctx, BT_ERR_ARG, "hdet: the rate cannot settle before step 0");
+  if (o->voters == NN_HDET_MIXTURES && !o->judge)
+    return bt_fail(ctx, BT_ERR_ARG, "hdet: mixtures vote with losses that a judge must tell");
+  if (o->voters == NN_HDET_MIXTURES && o->converge == NN_HDET_COPY)
+    return bt_fail(ctx, BT_ERR_ARG, "hdet: mixtures vote where replicas are averaged, not copied");
+  return BT_OK;
+}
+
 BtStatus nn_hdet_check(BtContext *ctx, const NnHdetOptions *o) {
   const BtStatus st = nn_schedule_check(ctx, &o->schedule);
   if (st < 0) return st;
@@ -76,5 +106,6 @@ BtStatus nn_hdet_check(BtContext *ctx, const NnHdetOptions *o) {
     return bt_fail(ctx, BT_ERR_ARG, "hdet: momentum %g must be in [0, 1), step %g not negative",
                    o->steering.beta, o->steering.step);
   if (!(o->noise >= 0) || !isfinite(o->noise)) return bt_fail(ctx, BT_ERR_ARG, "hdet: noise %g", o->noise);
-  return check_hypers(ctx, o);
+  const BtStatus hypers = check_hypers(ctx, o);
+  return hypers < 0 ? hypers : check_search(ctx, o);
 }

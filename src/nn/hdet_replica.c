@@ -30,15 +30,30 @@ BtStatus nn_hdet_save_state(BtContext *ctx, NnHdet *h, NnReal *to) {
   return nn_hdet_save_parts(ctx, h, to, 0, h->parts);
 }
 
+/* After a trial the schedule begins anew, over the steps that are left. */
+static int64_t scheduled_step(const NnHdet *h, int64_t step) {
+  if (!h->o.search.trial || h->settled == h->o.total) return step;
+  const double left = (double)(h->o.total - h->settled);
+  return (int64_t)((double)(step - h->settled) * (double)h->o.total / left);
+}
+
 double nn_hdet_base_at(const NnHdet *h, int hyper, int64_t step) {
   const NnHdetHyper *p = &h->o.hyper[hyper];
-  if (p->role != NN_HDET_RATE || (h->steering && p->steered)) return h->base[hyper];
+  const int log_space = p->space.spread == NN_SPREAD_LOG;
+  if (hyper == h->rate && h->settled) {
+    const double shape = nn_schedule_rate(&h->o.schedule, scheduled_step(h, step)) / h->o.schedule.rate;
+    return log_space ? h->base[hyper] + log(shape) : h->base[hyper] * shape;
+  }
+  if (p->role != NN_HDET_RATE || h->searches > 0 || (h->steering && p->steered)) return h->base[hyper];
   return nn_spread_base(p->space, h->damping * nn_schedule_rate(&h->o.schedule, step));
 }
 
 double nn_hdet_multiplier_of(const NnHdet *h, int hyper, int replica) {
   const int place = h->place[hyper * h->o.replicas + replica];
-  return nn_hdet_multiplier(place, h->o.replicas, h->o.hyper[hyper].spread);
+  double spread = h->o.hyper[hyper].spread;
+  if (h->searches > 0) spread = hyper == h->rate ? h->o.search.spread : 0;
+  if (h->settled && hyper == h->rate) spread = 0;
+  return nn_hdet_multiplier(place, h->o.replicas, spread);
 }
 
 double nn_hdet_value_at(const NnHdet *h, int hyper, int replica, int64_t step) {
@@ -88,6 +103,7 @@ BtStatus nn_hdet_start_block(BtContext *ctx, NnHdet *h) {
   h->local = 0;
   h->turn = 0;
   h->optimizer_start = nn_optimizer_steps(h->optimizer);
+  nn_hdet_mix_start(h);
   for (int i = 0; i < h->o.hypers; i++) nn_hdet_places(h->o.seed, h->syncs, i, n, h->place + i * n);
   for (size_t i = 0; i < h->owned; i++) h->loss[i] = h->failed[i] = 0;
   if (h->length == 0 || h->o.gradients == NN_HDET_LOCAL || h->owned == 1)

@@ -4,9 +4,11 @@
 
 #include "nn/hdet_internal.h"
 
-enum { REPLICAS, TOTAL, SYNC, SEED_LOW, SEED_HIGH, HYPERS, START, SYNCS, STEERING, RETREATS, COUNTS };
+enum { REPLICAS, TOTAL, SYNC, SEED_LOW, SEED_HIGH, HYPERS, START, SYNCS, STEERING, RETREATS, SEARCHES, SETTLED, VOTES, COUNTS };
 #define FIXED (HYPERS + 1)                  /* those that must be the same   */
-#define VALUES (2 + 2 * NN_HDET_MAX_HYPERS) /* γ, damping, bases, velocities */
+#define BASES 3                             /* after γ, damping, sum of rates */
+#define VELOCITIES (BASES + NN_HDET_MAX_HYPERS)
+#define VALUES (VELOCITIES + NN_HDET_MAX_HYPERS)
 
 static void counts_of(const NnHdet *h, int64_t count[COUNTS]) {
   count[REPLICAS] = h->o.replicas;
@@ -19,6 +21,9 @@ static void counts_of(const NnHdet *h, int64_t count[COUNTS]) {
   count[SYNCS] = h->syncs;
   count[STEERING] = h->steering;
   count[RETREATS] = h->retreats;
+  count[SEARCHES] = h->searches;
+  count[SETTLED] = h->settled;
+  count[VOTES] = h->votes;
 }
 
 int nn_hdet_converged(const NnHdet *h) {
@@ -39,11 +44,11 @@ BtStatus nn_hdet_declare(BtContext *ctx, const NnHdet *h, BtTensorWriter *writer
 
 BtStatus nn_hdet_append(BtContext *ctx, const NnHdet *h, BtTensorWriter *writer) {
   int64_t count[COUNTS];
-  double value[VALUES] = {h->gamma, h->damping};
+  double value[VALUES] = {h->gamma, h->damping, h->rates};
   counts_of(h, count);
   for (int i = 0; i < h->o.hypers; i++) {
-    value[2 + i] = h->base[i];
-    value[2 + NN_HDET_MAX_HYPERS + i] = h->velocity[i];
+    value[BASES + i] = h->base[i];
+    value[VELOCITIES + i] = h->velocity[i];
   }
   const BtStatus st = bt_tensors_append(ctx, writer, count, COUNTS);
   return st < 0 ? st : bt_tensors_append(ctx, writer, value, VALUES);
@@ -63,7 +68,8 @@ static BtStatus check(BtContext *ctx, const NnHdet *h, const char *name, const i
   const int64_t start = count[START];
   int good = start >= 0 && start <= h->o.total && (start % h->o.sync == 0 || start == h->o.total) &&
              count[SYNCS] == (start + h->o.sync - 1) / h->o.sync && count[RETREATS] >= 0 &&
-             count[RETREATS] <= NN_HDET_RETREATS;
+             count[RETREATS] <= NN_HDET_RETREATS && count[SEARCHES] >= 0 &&
+             count[SEARCHES] <= h->o.search.blocks && count[VOTES] >= 0 && count[SETTLED] >= 0 && count[SETTLED] <= start;
   for (int i = 0; i < VALUES; i++) good = good && isfinite(value[i]);
   return good ? BT_OK : bt_fail(ctx, BT_ERR_FORMAT, "%s: is not a state of an ensemble", name);
 }
@@ -84,9 +90,13 @@ BtStatus nn_hdet_load(BtContext *ctx, NnHdet *h, BtTensorReader *reader, const c
   h->retreats = (int)count[RETREATS];
   h->gamma = value[0];
   h->damping = value[1];
+  h->rates = value[2];
+  h->searches = (int)count[SEARCHES];
+  h->settled = count[SETTLED];
+  h->votes = count[VOTES];
   for (int i = 0; i < h->o.hypers; i++) {
-    h->base[i] = value[2 + i];
-    h->velocity[i] = value[2 + NN_HDET_MAX_HYPERS + i];
+    h->base[i] = value[BASES + i];
+    h->velocity[i] = value[VELOCITIES + i];
   }
   BT_TRY(nn_hdet_save_state(ctx, h, h->anchor));
   st = nn_hdet_start_block(ctx, h);

@@ -52,7 +52,7 @@ static BtStatus choose(BtContext *ctx, NnHdetTraining *e, const NnHdetChoice *c,
   e->column[o->hypers] = -1;
   if (strcmp(c->name, "lr") == 0) {
     h->role = NN_HDET_RATE;
-    h->space.spread = NN_SPREAD_MULTIPLE;
+    h->space.spread = c->space;
   } else if (strcmp(c->name, "weight-decay") == 0) {
     h->role = NN_HDET_DECAY;
     h->space.spread = NN_SPREAD_LOG;
@@ -183,10 +183,7 @@ static BtStatus create_loaders(BtContext *ctx, NnHdetTraining *e) {
       .split = NN_TRAIN, .batch = (size_t)t->task->batch, .seed = t->o.seed, .shuffle = 1, .threads = 0};
   const BtStatus st = nn_loader_create(ctx, t->data, &o, &e->train);
   if (st < 0 || e->o.vote_batches == 0) return st;
-  if (nn_data_info(t->data)->rows[NN_VALID] == 0)
-    return bt_fail(ctx, BT_ERR_ARG, "%s: replicas cannot vote with validation data; set \"valid_share\"",
-                   t->task->file);
-  o.split = NN_VALID;
+  if (nn_data_info(t->data)->rows[NN_VALID] > 0) o.split = NN_VALID;
   return nn_loader_create(ctx, t->data, &o, &e->vote);
 }
 

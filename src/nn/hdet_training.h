@@ -14,8 +14,9 @@
  * in the coordinate λ of nn/hyper.h. */
 typedef struct {
   const char *name;
-  double spread; /* α, see nn/hdet_rule.h; lr: multiples, weight-decay: logarithm, momentum: logit */
+  double spread; /* α, see nn/hdet_rule.h; weight-decay: logarithm, momentum: logit */
   int steered;
+  NnSpread space; /* of lr: MULTIPLE or LOG */
 } NnHdetChoice;
 
 typedef struct {
@@ -23,8 +24,8 @@ typedef struct {
                              is 0 is the task's */
   int choices;            /* entries of choice; without lr among them, it follows the schedule unspread  */
   NnHdetChoice choice[NN_HDET_MAX_HYPERS];
-  int vote_batches; /* batches of validation data that a replica votes with, the same for all replicas of a
-                       sync; 0: the mean training loss                                                   */
+  int vote_batches; /* batches of validation data (training data where there are none) that judge replicas or
+                       mixtures, the same for all in a sync; 0: the mean training loss                   */
   const char *checkpoint;  /* replaced after each epoch and at a stop, by rank 0; NULL: none              */
   const char *description; /* text that the checkpoint keeps for who resumes it, see nn_hdet_description */
   void (*observe)(void *user, const NnHdetSync *sync); /* may be NULL; values in their ranges */

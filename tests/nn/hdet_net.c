@@ -44,19 +44,37 @@ void hdet_net_close(HdetNet *net) {
   nn_backend_close(net->backend);
 }
 
-double hdet_net_gradient(HdetNet *net, uint64_t draw, double dropout) {
-  const NnRun run = {.batch = HDET_BATCH, .seed = 1, .step = draw, .training = 1};
-  NnReal x[HDET_BATCH * IN], label[HDET_BATCH], loss;
+static void feed(HdetNet *net, uint64_t draw, double dropout) {
+  NnReal x[HDET_BATCH * IN], label[HDET_BATCH];
   const NnReal rate = (NnReal)dropout;
   for (size_t i = 0; i < HDET_BATCH * IN; i++) x[i] = (NnReal)bt_rng_normal(2, draw, i);
   for (size_t i = 0; i < HDET_BATCH; i++) label[i] = (NnReal)((x[i * IN] > 0) + (x[i * IN + 1] > 0));
   BT_CHECK_STATUS(nn_graph_set(&net->ctx, net->graph, net->x, x, HDET_BATCH * IN), BT_OK, &net->ctx);
   BT_CHECK_STATUS(nn_graph_set(&net->ctx, net->graph, net->label, label, HDET_BATCH), BT_OK, &net->ctx);
   BT_CHECK_STATUS(nn_graph_set(&net->ctx, net->graph, net->rate, &rate, 1), BT_OK, &net->ctx);
-  BT_CHECK_STATUS(nn_graph_forward(&net->ctx, net->graph, &run), BT_OK, &net->ctx);
+}
+
+static double forward(HdetNet *net, const NnRun *run) {
+  NnReal loss;
+  BT_CHECK_STATUS(nn_graph_forward(&net->ctx, net->graph, run), BT_OK, &net->ctx);
   BT_CHECK_STATUS(nn_graph_get(&net->ctx, net->graph, net->loss, &loss, 1), BT_OK, &net->ctx);
-  BT_CHECK_STATUS(nn_graph_gradient(&net->ctx, net->graph, net->loss, NN_GENERAL), BT_OK, &net->ctx);
   return (double)loss;
+}
+
+double hdet_net_gradient(HdetNet *net, uint64_t draw, double dropout) {
+  feed(net, draw, dropout);
+  const double loss =
+      forward(net, &(NnRun){.batch = HDET_BATCH, .seed = 1, .step = draw, .training = 1});
+  BT_CHECK_STATUS(nn_graph_gradient(&net->ctx, net->graph, net->loss, NN_GENERAL), BT_OK, &net->ctx);
+  return loss;
+}
+
+BtStatus hdet_net_judge(void *user, BtContext *ctx, NnHdet *hdet, double *loss) {
+  HdetNet *net = user;
+  (void)ctx;
+  feed(net, 1000000 + (uint64_t)nn_hdet_syncs(hdet), 0);
+  *loss = forward(net, &(NnRun){.batch = HDET_BATCH});
+  return BT_OK;
 }
 
 BtStatus hdet_net_train(HdetNet *net, NnHdet *hdet, int hypers, int64_t until) {
@@ -86,4 +104,35 @@ size_t hdet_net_state(HdetNet *net, NnReal *to, size_t most) {
     at += size[i];
   }
   return at;
+}
+
+NnHdetHyper hdet_dropout(void) {
+  return (NnHdetHyper){.name = "dropout",
+                       .role = NN_HDET_OTHER,
+                       .space = {NN_SPREAD_LOGIT, 0, 0.9},
+                       .initial = 0.2,
+                       .spread = 0.5,
+                       .steered = 1};
+}
+
+void hdet_told_open(HdetTold *t, const NnHdetOptions *o) {
+  const NnOptimizerOptions optimizer = {.kind = NN_SGD};
+  bt_team_self(&t->team);
+  hdet_net_open(&t->net, &optimizer);
+  BT_CHECK_STATUS(nn_hdet_create(&t->net.ctx, o, &t->team, t->net.graph, t->net.optimizer, &t->hdet), BT_OK,
+                  &t->net.ctx);
+  (void)hdet_net_gradient(&t->net, 0, 0.2);
+}
+
+void hdet_told_close(HdetTold *t) {
+  nn_hdet_destroy(t->hdet);
+  hdet_net_close(&t->net);
+}
+
+NnHdetOptions hdet_constant_rate(int replicas, int64_t total, int64_t sync) {
+  NnHdetOptions o = nn_hdet_defaults(replicas, total, sync, 1e-3);
+  o.schedule = (NnSchedule){.kind = NN_SCHEDULE_CONSTANT, .rate = 1e-3};
+  o.steer_from = 0;
+  o.floor = 0; /* γ = 0 */
+  return o;
 }

@@ -26,8 +26,27 @@ double hdet_net_gradient(HdetNet *net, uint64_t draw, double dropout);
  * hyperparameter 1 if there are two or more. */
 BtStatus hdet_net_train(HdetNet *net, NnHdet *hdet, int hypers, int64_t until);
 
+/* For NnHdetOptions.judge; user: the HdetNet. Its loss on a batch that is none of the training's. */
+BtStatus hdet_net_judge(void *user, BtContext *ctx, NnHdet *hdet, double *loss);
+
 /* Weights, then running statistics, then the optimizer's states; at most `most` numbers, whose count is
  * returned. */
 size_t hdet_net_state(HdetNet *net, NnReal *to, size_t most);
+
+/* A dropout rate for the place of hyperparameter 1. */
+NnHdetHyper hdet_dropout(void);
+/* A constant rate of 0.001, steered from the start without decay. */
+NnHdetOptions hdet_constant_rate(int replicas, int64_t total, int64_t sync);
+
+/* An ensemble on one process whose losses the test tells: a gradient is in the graph, so that nn_hdet_step can be
+ * called at once. */
+typedef struct {
+  HdetNet net;
+  NnHdet *hdet;
+  BtTeam team;
+} HdetTold;
+
+void hdet_told_open(HdetTold *t, const NnHdetOptions *o);
+void hdet_told_close(HdetTold *t);
 
 #endif

@@ -1,5 +1,5 @@
-/* Ensembles on one process: against plain and data-parallel training written out, what steers, what is
- * averaged, what is dropped, how often is communicated, what is saved. */
+/* Ensembles on one process: against plain and data-parallel training written out, what is averaged, what is
+ * dropped, how often is communicated. */
 #include "nn/hdet.h"
 
 #include <math.h>
@@ -21,15 +21,6 @@ static NnOptimizerOptions momentum(void) {
   o.momentum = 0.9;
   o.decay = 1e-3;
   return o;
-}
-
-static NnHdetHyper dropout(void) {
-  return (NnHdetHyper){.name = "dropout",
-                       .role = NN_HDET_OTHER,
-                       .space = {NN_SPREAD_LOGIT, 0, 0.9},
-                       .initial = 0.2,
-                       .spread = 0.5,
-                       .steered = 1};
 }
 
 /* A new ensemble, trained to its end; its state. */
@@ -186,117 +177,6 @@ static void replicas_start_alike(void) {
   }
 }
 
-/* An ensemble whose losses are told by a formula of its values. */
-typedef struct {
-  HdetNet net;
-  NnHdet *hdet;
-  BtTeam team;
-} Told;
-
-static void told_open(Told *t, const NnHdetOptions *o) {
-  const NnOptimizerOptions optimizer = {.kind = NN_SGD};
-  bt_team_self(&t->team);
-  hdet_net_open(&t->net, &optimizer);
-  BT_CHECK_STATUS(nn_hdet_create(&t->net.ctx, o, &t->team, t->net.graph, t->net.optimizer, &t->hdet), BT_OK,
-                  &t->net.ctx);
-  (void)hdet_net_gradient(&t->net, 0, 0.2);
-}
-
-static void told_close(Told *t) {
-  nn_hdet_destroy(t->hdet);
-  hdet_net_close(&t->net);
-}
-
-static NnHdetOptions constant_rate(int replicas, int64_t total, int64_t sync) {
-  NnHdetOptions o = nn_hdet_defaults(replicas, total, sync, 1e-3);
-  o.schedule = (NnSchedule){.kind = NN_SCHEDULE_CONSTANT, .rate = 1e-3};
-  o.steer_from = 0;
-  o.floor = 0; /* γ = 0 */
-  return o;
-}
-
-/* Losses monotone in the rate move it to where they are lower, in either space; equal losses leave it. */
-static void steers_the_right_way(void) {
-  for (int k = 0; k < 6; k++) {
-    const int way = k % 3 - 1; /* the loss rises, stays or falls with the rate */
-    NnHdetOptions o = constant_rate(8, 60, 2);
-    Told t;
-    o.hyper[0].space.spread = k < 3 ? NN_SPREAD_MULTIPLE : NN_SPREAD_LOG;
-    told_open(&t, &o);
-    double before = nn_hdet_base(t.hdet, 0);
-    int moved = 0;
-    while (!nn_hdet_done(t.hdet)) {
-      const int64_t syncs = nn_hdet_syncs(t.hdet);
-      BT_CHECK_STATUS(nn_hdet_step(&t.net.ctx, t.hdet, 2 + way * nn_hdet_value(t.hdet, 0)), BT_OK,
-                      &t.net.ctx);
-      if (nn_hdet_syncs(t.hdet) == syncs) continue;
-      const double base = nn_hdet_base(t.hdet, 0), change = base / before - 1;
-      moved += way > 0 ? change < -1e-3 : way < 0 ? change > 1e-3 : fabs(change) < 1e-12;
-      before = base;
-    }
-    BT_CHECK_ROW(moved == 30, "case %d: the rate moved rightly at %d of 30 syncs", k, moved);
-    told_close(&t);
-  }
-}
-
-/* Two hyperparameters and the rate at once, each towards its own best value. */
-static void steers_several(void) {
-  NnHdetOptions o = constant_rate(8, 600, 1);
-  Told t;
-  o.hypers = 3;
-  o.hyper[1] = dropout();
-  o.hyper[2] = (NnHdetHyper){.name = "free",
-                             .role = NN_HDET_OTHER,
-                             .space = {NN_SPREAD_FREE, 0, 0},
-                             .initial = 1,
-                             .spread = 0.4,
-                             .steered = 1};
-  for (int i = 1; i < 3; i++) o.hyper[i].spread = 0.2;
-  told_open(&t, &o);
-  while (!nn_hdet_done(t.hdet)) {
-    const double a = nn_hdet_value(t.hdet, 1) - 0.6, b = nn_hdet_value(t.hdet, 2) + 0.5;
-    BT_CHECK_STATUS(nn_hdet_step(&t.net.ctx, t.hdet, 20 * a * a + b * b), BT_OK, &t.net.ctx);
-  }
-  BT_CHECK_NEAR(nn_hdet_base(t.hdet, 1), 0.6, 0.05);
-  BT_CHECK_NEAR(nn_hdet_base(t.hdet, 2), -0.5, 0.15);
-  told_close(&t);
-}
-
-/* Without steering, and before it, the rate's base is the schedule; then γ takes it to the floor at the last
- * sync. */
-static void follows_schedule_then_decays(void) {
-  NnHdetOptions o = nn_hdet_defaults(2, 100, 5, RATE);
-  Told t;
-  static Seen seen;
-  seen = (Seen){.net = NULL};
-  o.floor = RATE / 50;
-  o.observe = keep_sync;
-  o.user = &seen;
-  told_open(&t, &o);
-  while (!nn_hdet_done(t.hdet)) {
-    const int64_t step = nn_hdet_at(t.hdet);
-    if (step < 30) BT_CHECK_NEAR(nn_hdet_base(t.hdet, 0), nn_schedule_rate(&o.schedule, step), 1e-15);
-    BT_CHECK_STATUS(nn_hdet_step(&t.net.ctx, t.hdet, 1), BT_OK, &t.net.ctx);
-    BT_CHECK(seen.steered == (nn_hdet_syncs(t.hdet) >= 6));
-  }
-  /* 15 decays: after steps 30, 35, …, 100, from the schedule's rate in step 30. */
-  const double start = nn_schedule_rate(&o.schedule, 30);
-  BT_CHECK_NEAR(seen.gamma, 1 - pow(o.floor / start, 1.0 / 15), 1e-14);
-  BT_CHECK_NEAR(seen.next, o.floor, 1e-15);
-  BT_CHECK(seen.syncs == 20);
-  told_close(&t);
-
-  o.hyper[0].steered = 0;
-  told_open(&t, &o);
-  while (!nn_hdet_done(t.hdet)) {
-    BT_CHECK_NEAR(nn_hdet_base(t.hdet, 0), nn_schedule_rate(&o.schedule, nn_hdet_at(t.hdet)), 1e-15);
-    /* The spread acts all the same. */
-    BT_CHECK_NEAR(fabs(nn_hdet_value(t.hdet, 0) / nn_hdet_base(t.hdet, 0) - 1), 1.0 / 9, 1e-12);
-    BT_CHECK_STATUS(nn_hdet_step(&t.net.ctx, t.hdet, 1), BT_OK, &t.net.ctx);
-  }
-  told_close(&t);
-}
-
 static int calls;
 static BtStatus (*real_sum_items)(BtTeam *, BtContext *, const BtTeamItems *, double *);
 
@@ -403,15 +283,15 @@ static void drops_a_replica(void) {
 static void all_fail(void) {
   for (int k = 0; k < 4; k++) {
     const int forever = k % 2;
-    NnHdetOptions o = constant_rate(2, 200, 2);
+    NnHdetOptions o = hdet_constant_rate(2, 200, 2);
     static NnReal before[STATE], after[STATE];
     static Seen seen;
-    Told t;
+    HdetTold t;
     BtStatus st = BT_OK;
     seen = (Seen){.net = NULL};
     o.gradients = k / 2 ? NN_HDET_SHARED : NN_HDET_LOCAL;
     o.observe = keep_sync, o.user = &seen;
-    told_open(&t, &o);
+    hdet_told_open(&t, &o);
     while (nn_hdet_syncs(t.hdet) < 2) BT_CHECK_STATUS(nn_hdet_step(&t.net.ctx, t.hdet, 1), BT_OK, &t.net.ctx);
     const size_t n = hdet_net_state(&t.net, before, STATE);
     const double base = nn_hdet_base(t.hdet, 0);
@@ -428,13 +308,13 @@ static void all_fail(void) {
       while (!nn_hdet_done(t.hdet)) BT_CHECK_STATUS(nn_hdet_step(&t.net.ctx, t.hdet, 1), BT_OK, &t.net.ctx);
       BT_CHECK(seen.retreats == 1);
     }
-    told_close(&t);
+    hdet_told_close(&t);
   }
 }
 
 /* COPY: all go on with the best replica's state and value. */
 static void copies_the_best(void) {
-  NnHdetOptions o = constant_rate(N, 12, 3);
+  NnHdetOptions o = hdet_constant_rate(N, 12, 3);
   const NnOptimizerOptions optimizer = momentum();
   static NnReal state[STATE];
   static Seen seen;
@@ -504,42 +384,6 @@ static void noisy_start(void) {
   BT_CHECK(memcmp(noisy[0], noisy[2], sizeof noisy[0]) == 0);
 }
 
-/* Weight decay and momentum of each replica reach the optimizer. */
-static void optimizer_values(void) {
-  const NnOptimizerOptions optimizer = momentum();
-  NnHdetOptions o = nn_hdet_defaults(3, 8, 4, RATE);
-  HdetNet net;
-  NnHdet *hdet;
-  BtTeam team;
-  o.hypers = 3;
-  o.hyper[1] = (NnHdetHyper){.name = "decay",
-                             .role = NN_HDET_DECAY,
-                             .space = {NN_SPREAD_LOG, 0, 0},
-                             .initial = 1e-3,
-                             .spread = 1,
-                             .steered = 1};
-  o.hyper[2] = (NnHdetHyper){.name = "momentum",
-                             .role = NN_HDET_MOMENTUM,
-                             .space = {NN_SPREAD_LOGIT, 0, 1},
-                             .initial = 0.9,
-                             .spread = 0.5};
-  bt_team_self(&team);
-  hdet_net_open(&net, &optimizer);
-  BT_CHECK_STATUS(nn_hdet_create(&net.ctx, &o, &team, net.graph, net.optimizer, &hdet), BT_OK, &net.ctx);
-  double least = 1, most = 0;
-  while (!nn_hdet_done(hdet)) {
-    const NnOptimizerOptions *now = nn_optimizer_options(net.optimizer);
-    BT_CHECK_NEAR(now->decay, nn_hdet_value(hdet, 1), 0);
-    BT_CHECK_NEAR(now->momentum, nn_hdet_value(hdet, 2), 0);
-    least = fmin(least, now->decay), most = fmax(most, now->decay);
-    BT_CHECK_STATUS(nn_hdet_step(&net.ctx, hdet, hdet_net_gradient(&net, nn_hdet_draw(hdet), 0)), BT_OK,
-                    &net.ctx);
-  }
-  BT_CHECK(least < 1e-3 * exp(-0.9) && most > 1e-3 * exp(0.9));
-  nn_hdet_destroy(hdet);
-  hdet_net_close(&net);
-}
-
 static void refusals(void) {
   const NnHdetOptions good = nn_hdet_defaults(4, 100, 10, RATE);
   NnHdetOptions o;
@@ -567,7 +411,7 @@ static void refusals(void) {
   REFUSED(o.hyper[0].role = NN_HDET_OTHER; o.hyper[0].initial = 1, "no rate");
   REFUSED(o.hyper[0].space.spread = NN_SPREAD_FREE, "rate");
   REFUSED(o.hypers = 0, "hyperparameters");
-  REFUSED(o.hypers = 2; o.hyper[1] = dropout(); o.hyper[1].initial = 0.95, "inside its range");
+  REFUSED(o.hypers = 2; o.hyper[1] = hdet_dropout(); o.hyper[1].initial = 0.95, "inside its range");
   REFUSED(o.hypers = 2; o.hyper[1] = o.hyper[0], "already");
   REFUSED(o.floor = -1, "floor");
   REFUSED(o.sigma = -1, "sigma");
@@ -591,15 +435,11 @@ static const BtTest tests[] = {
     {"no spread is data-parallel training", no_spread_is_data_parallel},
     {"one replica is plain training", one_replica_is_plain},
     {"replicas start alike", replicas_start_alike},
-    {"steers the right way", steers_the_right_way},
-    {"steers several", steers_several},
-    {"follows the schedule, then decays", follows_schedule_then_decays},
     {"one collective a sync", one_collective_a_sync},
     {"drops a replica that is not finite", drops_a_replica},
     {"all fail", all_fail},
     {"copies the best", copies_the_best},
     {"noisy start", noisy_start},
-    {"values of the optimizer", optimizer_values},
     {"refusals", refusals},
 };
 

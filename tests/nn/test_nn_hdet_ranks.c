@@ -83,7 +83,7 @@ static volatile sig_atomic_t stop;
 typedef struct {
   int stops; /* 1 + the rank that wants a stop in the third block, in which the run goes on after all; 0: none
               */
-  int copies;
+  int copies, finds;
   int shared, leaves; /* rank that ends after the second sync, −1: none */
   const char *from,
       *to; /* checkpoint to start from; to write after the third sync, where the run then ends */
@@ -114,6 +114,11 @@ static void train(BtTeam *team, const Case *c, Outcome *mine) {
   const NnOptimizerOptions adam = nn_optimizer_defaults(NN_ADAM);
   HdetNet net;
   NnHdet *hdet;
+  if (c->finds) {
+    nn_hdet_find_rate(&o);
+    o.search = (NnHdetSearch){1, 1, 3 * SYNC, 1};
+    o.judge = hdet_net_judge, o.user = &net;
+  }
   hdet_net_open(&net, &adam);
   BtStatus st = nn_hdet_create(&net.ctx, &o, team, net.graph, net.optimizer, &hdet);
   if (st >= 0 && c->from) st = load(&net, hdet, c->from);
@@ -157,8 +162,9 @@ static void same_as(const Outcome *one, int size, const char *what) {
 
 static void placement(void) {
   static Outcome one;
-  for (int shared = 0; shared < 2; shared++) {
-    const Case c = {.shared = shared, .leaves = -1};
+  for (int k = 0; k < 4; k++) {
+    const int shared = k % 2;
+    const Case c = {.shared = shared, .finds = k / 2, .leaves = -1};
     run_team(1, &c);
     one = seen[0];
     BT_CHECK(one.count > 100);
@@ -172,10 +178,11 @@ static void placement(void) {
 static void resume(void) {
   static Outcome one;
   const char *path = bt_test_path("hdet.safetensors");
-  for (int shared = 0; shared < 2; shared++) {
-    const Case unbroken = {.shared = shared, .leaves = -1},
-               first = {.shared = shared, .leaves = -1, .to = path},
-               rest = {.shared = shared, .leaves = -1, .from = path};
+  for (int k = 0; k < 4; k++) {
+    const int shared = k % 2, finds = k / 2;
+    const Case unbroken = {.shared = shared, .finds = finds, .leaves = -1},
+               first = {.shared = shared, .finds = finds, .leaves = -1, .to = path},
+               rest = {.shared = shared, .finds = finds, .leaves = -1, .from = path};
     run_team(1, &unbroken);
     one = seen[0];
     run_team(2, &first);
@@ -191,8 +198,8 @@ static void resume(void) {
 /* A stop is that of all, at the start of the block; what follows is as if it had not been. */
 static void stops(void) {
   static Outcome one;
-  for (int k = 0; k < 3; k++) {
-    Case c = {.shared = k == 1, .copies = k == 2, .leaves = -1};
+  for (int k = 0; k < 5; k++) {
+    Case c = {.shared = k == 1 || k == 4, .copies = k == 2, .finds = k > 2, .leaves = -1};
     run_team(1, &c);
     one = seen[0];
     for (int size = 1; size <= RANKS; size++) {
