@@ -22,14 +22,16 @@ const BtOption bt_nn_hdet_options[] = {
                "replicas of the network; they share the data and the work of the epochs"),
     BT_OPT_INT("sync", BtNnHdet, sync, 1000, BT_POSITIVE, "T",
                "steps of each replica from one average to the next"),
-    BT_OPT_CHOICE("controller", BtNnHdet, controller, CONTROLLER_SEARCH, "search|paper",
-                  "how losses steer lr: search its order of magnitude, then let mixtures of replicas vote until it "
-                  "settles; or along the schedule by the replicas' own losses"),
+    BT_OPT_CHOICE(
+        "controller", BtNnHdet, controller, CONTROLLER_SEARCH, "search|paper",
+        "how losses steer lr: search its order of magnitude, then let mixtures of replicas vote until it "
+        "settles; or along the schedule by the replicas' own losses"),
     BT_OPT_CHOICE("gradients", BtNnHdet, gradients, NN_HDET_LOCAL, "local|shared",
                   "whether replicas follow their own gradients or in every step the average of all"),
-    BT_OPT_REAL("spread", BtNnHdet, spread, NAN, BT_WITHIN(0, 10), "A",
-                "rates of replicas are exp(-A) to exp(A) times their base, by default 1.1; paper: 1 - A to 1 + A "
-                "times, by default 1/9"),
+    BT_OPT_REAL(
+        "spread", BtNnHdet, spread, NAN, BT_WITHIN(0, 10), "A",
+        "rates of replicas are exp(-A) to exp(A) times their base, by default 1.1; paper: 1 - A to 1 + A "
+        "times, by default 1/9"),
     BT_OPT_REAL("hyper-spread", BtNnHdet, hyper_spread, 0.5, BT_WITHIN(0, 100), "A",
                 "other hyperparameters are spread by -A to A on their unconstrained scale"),
     BT_OPT_FLAG("fixed", BtNnHdet, fixed, "spread and average, but let the losses steer nothing"),
@@ -39,15 +41,18 @@ const BtOption bt_nn_hdet_options[] = {
                   "the rate's base until it is steered, and its course after it has settled"),
     BT_OPT_INT("search", BtNnHdet, search, 4, BT_NONNEGATIVE, "N",
                "syncs at most that search the order of magnitude of lr, not with --controller paper"),
-    BT_OPT_REAL("settle", BtNnHdet, settle, NAN, BT_WITHIN(0, 1), "F",
-                "after this share of the steps lr is steered no more and follows the schedule, times what was "
-                "found; 0: never; by default 0.12, paper: 0"),
-    BT_OPT_CHOICE("settled", BtNnHdet, trial, 1, "goes-on|restarts",
-                  "whether the training goes on from there or starts anew, in the steps left, from its first weights"),
+    BT_OPT_REAL(
+        "settle", BtNnHdet, settle, NAN, BT_WITHIN(0, 1), "F",
+        "after this share of the steps lr is steered no more and follows the schedule, times what was "
+        "found; 0: never; by default 0.12, paper: 0"),
+    BT_OPT_CHOICE(
+        "settled", BtNnHdet, trial, 1, "goes-on|restarts",
+        "whether the training goes on from there or starts anew, in the steps left, from its first weights"),
     BT_OPT_REAL("steer-from", BtNnHdet, steer_from, NAN, BT_WITHIN(0, 1), "F",
                 "the losses steer after this share of the steps, by default 0, paper: 0.3"),
-    BT_OPT_REAL("rate-floor", BtNnHdet, floor, NAN, BT_WITHIN(0, 1), "F",
-                "a steered rate decays to F times the base rate; 0: it does not decay; by default 0, paper: 0.01"),
+    BT_OPT_REAL(
+        "rate-floor", BtNnHdet, floor, NAN, BT_WITHIN(0, 1), "F",
+        "a steered rate decays to F times the base rate; 0: it does not decay; by default 0, paper: 0.01"),
     BT_OPT_REAL("vote-sigma", BtNnHdet, sigma, 0, BT_NONNEGATIVE, "S",
                 "losses vote by exp(-loss / S); 0: S is their standard deviation"),
     BT_OPT_INT("vote-batches", BtNnHdet, vote_batches, 0, BT_NONNEGATIVE, "N",
@@ -156,8 +161,8 @@ static BtStatus parse_list(BtContext *ctx, BtNnEnsemble *e, NnHdetTrainingOption
                      e->set.hdet, NN_HDET_MAX_HYPERS);
     const int rate = strcmp(name, "lr") == 0, wide = rate && searches(&e->set);
     const double spread = isnan(e->set.spread) ? (wide ? 1.1 : 1.0 / 9) : e->set.spread;
-    o->choice[o->choices++] = (NnHdetChoice){
-        name, rate ? spread : step, !e->set.fixed, wide ? NN_SPREAD_LOG : NN_SPREAD_MULTIPLE};
+    o->choice[o->choices++] =
+        (NnHdetChoice){name, rate ? spread : step, !e->set.fixed, wide ? NN_SPREAD_LOG : NN_SPREAD_MULTIPLE};
     name = comma ? comma + 1 : NULL;
   }
   return BT_OK;

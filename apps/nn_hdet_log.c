@@ -78,7 +78,8 @@ void bt_nn_hdet_log_sync(BtNnHdetLog *log, const NnHdetSync *s) {
     for (int i = 0; i < s->hypers; i++) {
       const int at = i * s->replicas + r;
       (void)fprintf(out, ",%.9g,%.9g,%.9g", s->value[at], s->before[i], s->multiplier[at]);
-      for (int k = 0; k < 2; k++) (void)fprintf(out, ",%.9g", s->mixture ? s->mixture[2 * i + k] : (double)NAN);
+      for (int k = 0; k < 2; k++)
+        (void)fprintf(out, ",%.9g", s->mixture ? s->mixture[2 * i + k] : (double)NAN);
     }
     (void)fputc('\n', out);
   }

@@ -116,7 +116,8 @@ done:
 
 void nn_hdet_destroy(NnHdet *h) {
   if (!h) return;
-  free(h->slots), free(h->reports), free(h->mixture), free(h->mixture_loss), free(h->anchor), free(h->origin), free(h->total), free(h->gradients);
+  free(h->slots), free(h->reports), free(h->mixture), free(h->mixture_loss), free(h->anchor), free(h->origin),
+      free(h->total), free(h->gradients);
   free(h->vote), free(h->training), free(h->loss), free(h->failed), free(h->place);
   free(h->losses), free(h->weight), free(h->kept), free(h->multiplier), free(h->value);
   free(h);

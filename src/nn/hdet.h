@@ -81,10 +81,10 @@ typedef struct {
                     be steered and spread in its logarithm, and is steered from the end of the search on    */
   double spread; /* α of the rate meanwhile, usual log 10                                               */
   int64_t settle; /* the first sync at or after this step ends the steering of the rate: its base is the mean
-                     of the replicas' rates, with which averages have moved, over all blocks that have voted on
-                     it, times the schedule's value over its peak; no spread from there on. 0: never                                                   */
-  int trial; /* the steps up to there are a trial: weights, optimizer and schedule start anew, the latter
-                stretched over the steps that are left, so that no harm done by too high a rate remains   */
+                     of the replicas' rates, with which averages have moved, over all blocks that have voted
+                     on it, times the schedule's value over its peak; no spread from there on. 0: never */
+  int trial;      /* the steps up to there are a trial: weights, optimizer and schedule start anew, the latter
+                     stretched over the steps that are left, so that no harm done by too high a rate remains   */
 } NnHdetSearch;
 
 typedef struct NnHdet NnHdet;
@@ -102,8 +102,8 @@ typedef struct {
   const double *multiplier, *value; /* [hypers × replicas] in the last step                         */
   const double *before, *after;     /* [hypers] base values of the block that ended, of the next    */
   const double *velocity;           /* [hypers] v                                                   */
-  double gamma;         /* decay of the rate's base, 0 before it is steered                         */
-  int steered, retreat; /* the vote moved the bases; all replicas had failed, or too high a rate    */
+  double gamma;          /* decay of the rate's base, 0 before it is steered                         */
+  int steered, retreat;  /* the vote moved the bases; all replicas had failed, or too high a rate    */
   int searched, settled; /* a block of the search; the rate is steered no more                       */
 } NnHdetSync;
 
@@ -125,10 +125,10 @@ typedef struct {
   int hypers;    /* entries of hyper; a rate must be among them                              */
   NnHdetHyper hyper[NN_HDET_MAX_HYPERS];
 
-  /* The loss that a replica votes with, instead of its mean training loss; called at the end of its block with
-   * the replica in the graph. Needed by MIXTURES, which are judged in the place of replicas; otherwise optional.
-   * To be comparable, losses of one sync (nn_hdet_syncs) should be those of the same examples. Must leave
-   * parameters as they are (NnRun.keep_statistics). */
+  /* The loss that a replica votes with, instead of its mean training loss; called at the end of its block
+   * with the replica in the graph. Needed by MIXTURES, which are judged in the place of replicas; otherwise
+   * optional. To be comparable, losses of one sync (nn_hdet_syncs) should be those of the same examples. Must
+   * leave parameters as they are (NnRun.keep_statistics). */
   BtStatus (*judge)(void *user, BtContext *ctx, NnHdet *hdet, double *loss);
   /* Optional: told of each sync, on every rank alike. */
   void (*observe)(void *user, const NnHdetSync *sync);
@@ -140,12 +140,13 @@ typedef struct {
 NnHdetOptions nn_hdet_defaults(int replicas, int64_t total, int64_t sync, double rate);
 
 /* In place of these, for a first guess that may be wrong by a factor of ten and more: a search of at most
- * four blocks, then votes of mixtures over replicas spread by e^±1.1 until 0.12·total, where the trial ends and
- * the run starts anew with the rate found; β 0, λ 1. The caller sets a judge. */
+ * four blocks, then votes of mixtures over replicas spread by e^±1.1 until 0.12·total, where the trial ends
+ * and the run starts anew with the rate found; β 0, λ 1. The caller sets a judge. */
 void nn_hdet_find_rate(NnHdetOptions *options);
 
-/* Team, graph (closed, initial values set, also for a run that a checkpoint then continues) and optimizer of its group NN_GENERAL are borrowed. All ranks must
- * have the same options and values. Errors: BT_ERR_ARG (says which option), BT_ERR_MEMORY. */
+/* Team, graph (closed, initial values set, also for a run that a checkpoint then continues) and optimizer of
+ * its group NN_GENERAL are borrowed. All ranks must have the same options and values. Errors: BT_ERR_ARG
+ * (says which option), BT_ERR_MEMORY. */
 BtStatus nn_hdet_create(BtContext *ctx, const NnHdetOptions *options, BtTeam *team, NnGraph *graph,
                         NnOptimizer *optimizer, NnHdet **hdet);
 /* NULL is allowed. */

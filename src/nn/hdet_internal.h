@@ -1,6 +1,6 @@
 /* nn/hdet_internal.h: the parts of an ensemble. hdet.c runs the replicas in turn, hdet_converge.c averages
- * them, hdet_steering.c moves the bases, hdet_mixture.c lets mixtures vote, hdet_replica.c moves replicas in and out of the graph, hdet_options.c checks, hdet_state.c
- * saves. */
+ * them, hdet_steering.c moves the bases, hdet_mixture.c lets mixtures vote, hdet_replica.c moves replicas in
+ * and out of the graph, hdet_options.c checks, hdet_state.c saves. */
 #ifndef BITUNE_NN_HDET_INTERNAL_H
 #define BITUNE_NN_HDET_INTERNAL_H
 
@@ -59,9 +59,9 @@ struct NnHdet {
   double base[NN_HDET_MAX_HYPERS], velocity[NN_HDET_MAX_HYPERS];
   double gamma, damping; /* damping: of the schedule, by retreats */
   int steering, retreats;
-  int searches;          /* blocks of search left                                      */
-  int64_t settled;       /* step from which the rate is steered no more; 0: it is      */
-  int64_t votes;         /* on the rate, and the sum of the replicas' mean rates in the blocks that voted */
+  int searches;    /* blocks of search left                                      */
+  int64_t settled; /* step from which the rate is steered no more; 0: it is      */
+  int64_t votes;   /* on the rate, and the sum of the replicas' mean rates in the blocks that voted */
   double rates;
   int *place; /* [hypers × N] of this block */
 
@@ -93,8 +93,8 @@ double nn_hdet_value_at(const NnHdet *h, int hyper, int replica, int64_t step);
 
 /* hdet_mixture.c. Mixtures vote at the end of this block. */
 int nn_hdet_mixes(const NnHdet *h);
-/* Before the first step; after each step of the replica in the graph, to remember some of its iterates; before
- * the collective, for a replica that is valid: their mean, and what mixtures need. */
+/* Before the first step; after each step of the replica in the graph, to remember some of its iterates;
+ * before the collective, for a replica that is valid: their mean, and what mixtures need. */
 void nn_hdet_mix_start(NnHdet *h);
 BtStatus nn_hdet_mix_step(BtContext *ctx, NnHdet *h);
 void nn_hdet_mix_end(NnHdet *h, size_t turn);

@@ -3,12 +3,12 @@
  * A replica's loss after T steps has in it the noise of its steps, which grows with its rate, and which the
  * average over replicas and the later decay of the rate will remove: on it, low rates win too soon (the
  * short-horizon bias, Wu et al. 2018, arXiv:1803.02021). So what is compared is what will be left after an
- * average. With s_r in [−1, 1] the place of replica r among the values of a hyperparameter, and ψ_r the mean of
- * iterates of the second half of its block, the low and the high mixture are
- *   ψ∓ = Σ (1 ∓ s_r) ψ_r / Σ (1 ∓ s_r)     over the valid replicas,
- * which have nearly as little noise as the average itself and differ by the hyperparameter alone. Replicas that
- * go into them share their weights in the vote: w_r = Σ_m w_m (1 ± s_r)/Σ(1 ± s), so that steering is the same
- * Σ w_r u_r − u for both kinds of votes. ψ_r and s_r ψ_r travel with the state in the one collective. */
+ * average. With s_r in [−1, 1] the place of replica r among the values of a hyperparameter, and ψ_r the mean
+ * of iterates of the second half of its block, the low and the high mixture are ψ∓ = Σ (1 ∓ s_r) ψ_r / Σ (1 ∓
+ * s_r)     over the valid replicas, which have nearly as little noise as the average itself and differ by the
+ * hyperparameter alone. Replicas that go into them share their weights in the vote: w_r = Σ_m w_m (1 ±
+ * s_r)/Σ(1 ± s), so that steering is the same Σ w_r u_r − u for both kinds of votes. ψ_r and s_r ψ_r travel
+ * with the state in the one collective. */
 #include <math.h>
 #include <string.h>
 
@@ -71,7 +71,8 @@ static double shares(const NnHdet *h, int hyper, int sign) {
   return sum;
 }
 
-/* Mixture number m is judged by the rank that has replica m mod N: each entry of the collective is set by one. */
+/* Mixture number m is judged by the rank that has replica m mod N: each entry of the collective is set by
+ * one. */
 static BtStatus judge(BtContext *ctx, NnHdet *h, int hyper, int sign, size_t m) {
   const size_t n = (size_t)h->o.replicas, owner = m % n, ranks = (size_t)h->team->size;
   const double *mean = h->total + h->state, *leaning = mean + (m / 2 + 1) * h->mixed;
@@ -104,8 +105,7 @@ BtStatus nn_hdet_mix_vote(BtContext *ctx, NnHdet *h) {
   BtStatus st = BT_OK;
   for (size_t i = 0; i < h->owned * entries; i++) h->reports[i] = (NnReal)-0.0;
   for (int hyper = 0; hyper < h->o.hypers; hyper++)
-    for (int k = 0; k < 2 && h->o.hyper[hyper].steered; k++)
-      BT_TRY(judge(ctx, h, hyper, 2 * k - 1, m++));
+    for (int k = 0; k < 2 && h->o.hyper[hyper].steered; k++) BT_TRY(judge(ctx, h, hyper, 2 * k - 1, m++));
   BT_TRY(nn_hdet_sum(ctx, h, h->reports, entries));
   m = 0;
   for (int hyper = 0; hyper < h->o.hypers; hyper++) {

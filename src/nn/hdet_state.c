@@ -4,9 +4,24 @@
 
 #include "nn/hdet_internal.h"
 
-enum { REPLICAS, TOTAL, SYNC, SEED_LOW, SEED_HIGH, HYPERS, START, SYNCS, STEERING, RETREATS, SEARCHES, SETTLED, VOTES, COUNTS };
-#define FIXED (HYPERS + 1)                  /* those that must be the same   */
-#define BASES 3                             /* after γ, damping, sum of rates */
+enum {
+  REPLICAS,
+  TOTAL,
+  SYNC,
+  SEED_LOW,
+  SEED_HIGH,
+  HYPERS,
+  START,
+  SYNCS,
+  STEERING,
+  RETREATS,
+  SEARCHES,
+  SETTLED,
+  VOTES,
+  COUNTS
+};
+#define FIXED (HYPERS + 1) /* those that must be the same   */
+#define BASES 3            /* after γ, damping, sum of rates */
 #define VELOCITIES (BASES + NN_HDET_MAX_HYPERS)
 #define VALUES (VELOCITIES + NN_HDET_MAX_HYPERS)
 
@@ -69,7 +84,8 @@ static BtStatus check(BtContext *ctx, const NnHdet *h, const char *name, const i
   int good = start >= 0 && start <= h->o.total && (start % h->o.sync == 0 || start == h->o.total) &&
              count[SYNCS] == (start + h->o.sync - 1) / h->o.sync && count[RETREATS] >= 0 &&
              count[RETREATS] <= NN_HDET_RETREATS && count[SEARCHES] >= 0 &&
-             count[SEARCHES] <= h->o.search.blocks && count[VOTES] >= 0 && count[SETTLED] >= 0 && count[SETTLED] <= start;
+             count[SEARCHES] <= h->o.search.blocks && count[VOTES] >= 0 && count[SETTLED] >= 0 &&
+             count[SETTLED] <= start;
   for (int i = 0; i < VALUES; i++) good = good && isfinite(value[i]);
   return good ? BT_OK : bt_fail(ctx, BT_ERR_FORMAT, "%s: is not a state of an ensemble", name);
 }

@@ -103,9 +103,10 @@ BtStatus nn_hdet_retreat(BtContext *ctx, NnHdet *h) {
   h->base[h->rate] =
       space.spread == NN_SPREAD_LOG ? h->base[h->rate] + log(factor) : factor * h->base[h->rate];
   for (int i = 0; i < h->o.hypers; i++) h->velocity[i] = 0;
-  bt_warn(ctx,
-          "all replicas failed in the block up to step %lld: they go back to the last average, with %.2g times "
-          "the rate",
-          (long long)(h->start + h->length), factor);
+  bt_warn(
+      ctx,
+      "all replicas failed in the block up to step %lld: they go back to the last average, with %.2g times "
+      "the rate",
+      (long long)(h->start + h->length), factor);
   return BT_OK;
 }

@@ -24,6 +24,8 @@ struct NnHdetTraining {
   int applied;    /* replica whose values are in the graph, −1: none     */
   NnReal *lambda; /* [hyperparameters of the task]                       */
   double *value;  /* [hypers × replicas] of a sync, in their ranges      */
+  NnReal *state; /* [owned × states] recurrent states before the replicas' next batches; of votes [states] */
+  NnReal *vote_state;
 };
 
 static const NnHyper *hyper_of(const NnHdetTraining *e, int i) {
@@ -115,29 +117,52 @@ static BtStatus apply(BtContext *ctx, NnHdetTraining *e, int replica) {
   return st < 0 || !any ? st : nn_graph_set(ctx, t->model->graph, t->model->nodes.lambda, e->lambda, n);
 }
 
-static BtStatus feed(BtContext *ctx, NnHdetTraining *e, const NnBatch *batch) {
+/* A batch through the network; recurrent networks from `state`, which becomes what follows. */
+static BtStatus forward(BtContext *ctx, NnHdetTraining *e, const NnBatch *batch, const NnRun *run,
+                        NnReal *state, NnReal *loss) {
   NnModel *m = e->t->model;
-  const BtStatus st = nn_graph_set(ctx, m->graph, m->x, batch->x, batch->rows * nn_shape_size(m->problem.x));
-  return st < 0 ? st
-                : nn_graph_set(ctx, m->graph, m->label, batch->label,
-                               batch->rows * nn_shape_size(m->problem.label));
+  const size_t rows = batch->rows;
+  BtStatus st = BT_OK;
+  BT_TRY(nn_graph_set(ctx, m->graph, m->x, batch->x, rows * nn_shape_size(m->problem.x)));
+  BT_TRY(nn_graph_set(ctx, m->graph, m->label, batch->label, rows * nn_shape_size(m->problem.label)));
+  if (e->t->states > 0) BT_TRY(nn_model_set_state(ctx, m, rows, state));
+  BT_TRY(nn_graph_forward(ctx, m->graph, run));
+  if (e->t->states > 0) BT_TRY(nn_model_get_state(ctx, m, rows, state));
+  BT_TRY(nn_graph_get(ctx, m->graph, m->loss, loss, 1));
+done:
+  return st;
+}
+
+/* Batch number `index` of an epoch, for the next step of the replica in the graph. Of a text it is the next
+ * window of the replica's own stretch, whose recurrent states go on within a block and start from zero in
+ * each, so that at a sync the replicas differ by nothing. */
+static void next_batch(const NnHdetTraining *e, uint64_t *epoch, size_t *index, int *carried) {
+  const uint64_t draw = nn_hdet_draw(e->hdet), batches = (uint64_t)e->t->batches;
+  const int64_t at = nn_hdet_at(e->hdet), stretch = e->t->batches / e->o.ensemble.replicas;
+  *epoch = draw / batches;
+  *index = (size_t)(draw % batches);
+  *carried = 0;
+  if (e->t->states == 0) return;
+  *epoch = (uint64_t)(at / stretch);
+  *index = (size_t)(nn_hdet_replica(e->hdet) * stretch + at % stretch);
+  *carried = at % stretch > 0 && at % e->o.ensemble.sync > 0;
 }
 
 /* Mean loss of validation batches, the same for all replicas and others in the next sync. */
 static BtStatus judge(void *user, BtContext *ctx, NnHdet *hdet, double *loss) {
   NnHdetTraining *e = user;
-  NnModel *m = e->t->model;
   const int64_t batches = (int64_t)nn_loader_batches(e->vote),
                 first = nn_hdet_syncs(hdet) * e->o.vote_batches;
   BtStatus st = BT_OK;
   double sum = 0;
+  memset(e->vote_state, 0, e->t->states * sizeof *e->vote_state);
   for (int64_t i = first; i < first + e->o.vote_batches; i++) {
     NnBatch batch;
     NnReal value;
     BT_TRY(nn_loader_get(ctx, e->vote, (uint64_t)(i / batches), (size_t)(i % batches), &batch));
-    BT_TRY(feed(ctx, e, &batch));
-    BT_TRY(nn_graph_forward(ctx, m->graph, &(NnRun){.batch = batch.rows, .response = NN_RESPONSE_OFF}));
-    BT_TRY(nn_graph_get(ctx, m->graph, m->loss, &value, 1));
+    if (!batch.carried) memset(e->vote_state, 0, e->t->states * sizeof *e->vote_state);
+    const NnRun run = {.batch = batch.rows, .response = NN_RESPONSE_OFF};
+    BT_TRY(forward(ctx, e, &batch, &run, e->vote_state, &value));
     sum += (double)value;
   }
   *loss = sum / e->o.vote_batches;
@@ -193,9 +218,6 @@ static BtStatus create(BtContext *ctx, NnHdetTraining *e) {
   BtStatus st = BT_OK;
   if (t->o.tuner != NN_TUNER_NONE)
     return bt_fail(ctx, BT_ERR_ARG, "ensembles are for training without a tuner: use --tuner none");
-  if (t->states > 0)
-    return bt_fail(ctx, BT_ERR_UNSUPPORTED, "%s: ensembles of recurrent networks are not implemented",
-                   t->task->file);
   BT_TRY(choose_all(ctx, e, o));
   BT_TRY(create_loaders(ctx, e));
   o->total = nn_hdet_plan(t, o->replicas).steps;
@@ -203,6 +225,9 @@ static BtStatus create(BtContext *ctx, NnHdetTraining *e) {
     return bt_fail(ctx, BT_ERR_ARG,
                    "%s: %d replicas cannot share the %lld batches of %lld epochs; take fewer", t->task->file,
                    o->replicas, (long long)t->batches, (long long)t->epochs);
+  if (t->states > 0 && t->batches < o->replicas)
+    return bt_fail(ctx, BT_ERR_ARG, "%s: a text of %lld windows cannot be cut into %d replicas' stretches",
+                   t->task->file, (long long)t->batches, o->replicas);
   if (o->schedule.total == 0 && o->replicas > 0) {
     o->schedule = nn_step_rule_schedule(&t->task->weights.rule, t->batches / o->replicas, t->epochs);
     o->schedule.total = o->total;
@@ -212,7 +237,9 @@ static BtStatus create(BtContext *ctx, NnHdetTraining *e) {
   o->user = e;
   e->lambda = calloc(t->task->hyper.count + 1, sizeof *e->lambda);
   e->value = calloc((size_t)(o->replicas > 0 ? o->replicas : 1) * (size_t)o->hypers, sizeof *e->value);
-  if (!e->lambda || !e->value) return bt_fail_memory(ctx, "ensemble", 0);
+  e->state = calloc(bt_team_owned(e->team, (size_t)o->replicas) * t->states + 1, sizeof *e->state);
+  e->vote_state = calloc(t->states + 1, sizeof *e->vote_state);
+  if (!e->lambda || !e->value || !e->state || !e->vote_state) return bt_fail_memory(ctx, "ensemble", 0);
   BT_TRY(nn_hdet_create(ctx, o, e->team, t->model->graph, nn_tuner_weights(t->tuner), &e->hdet));
   e->extra = (NnTrainExtra){description_key, e->o.description, extra_declare, extra_append, extra_load, e};
   t->extra = &e->extra;
@@ -245,6 +272,8 @@ void nn_hdet_training_destroy(NnHdetTraining *e) {
   nn_loader_destroy(e->vote);
   free(e->lambda);
   free(e->value);
+  free(e->state);
+  free(e->vote_state);
   free(e);
 }
 
@@ -316,17 +345,21 @@ static BtStatus step(BtContext *ctx, NnHdetTraining *e) {
   NnTraining *t = e->t;
   NnModel *m = t->model;
   NnHdet *h = e->hdet;
-  const uint64_t draw = nn_hdet_draw(h), batches = (uint64_t)t->batches;
   const double begin = bt_clock();
+  NnRun run = {.seed = t->o.seed, .step = nn_hdet_draw(h), .training = 1};
+  NnReal *state = e->state + (size_t)(nn_hdet_replica(h) / e->team->size) * t->states;
   NnBatch batch;
   NnReal loss;
+  uint64_t epoch;
+  size_t index;
+  int carried;
   BtStatus st = BT_OK;
   if (e->applied != nn_hdet_replica(h)) BT_TRY(apply(ctx, e, e->applied = nn_hdet_replica(h)));
-  BT_TRY(nn_loader_get(ctx, e->train, draw / batches, (size_t)(draw % batches), &batch));
-  BT_TRY(feed(ctx, e, &batch));
-  BT_TRY(nn_graph_forward(ctx, m->graph,
-                          &(NnRun){.batch = batch.rows, .seed = t->o.seed, .step = draw, .training = 1}));
-  BT_TRY(nn_graph_get(ctx, m->graph, m->loss, &loss, 1));
+  next_batch(e, &epoch, &index, &carried);
+  BT_TRY(nn_loader_get(ctx, e->train, epoch, index, &batch));
+  if (!carried) memset(state, 0, t->states * sizeof *state);
+  run.batch = batch.rows;
+  BT_TRY(forward(ctx, e, &batch, &run, state, &loss));
   BT_TRY(nn_graph_gradient(ctx, m->graph, m->objective, NN_GENERAL));
   const int replica = nn_hdet_replica(h);
   const int64_t syncs = nn_hdet_syncs(h);

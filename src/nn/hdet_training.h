@@ -3,7 +3,8 @@
  * Of the N·S batches that N replicas take in S steps, none comes twice in an epoch: batch number step·N +
  * replica of the run is batch (number mod batches) of epoch (number / batches), as in training with N times
  * the batch. Epochs, steps and results of the training (nn/train.h) count these batches; S is
- * epochs·batches/N, rounded down. */
+ * epochs·batches/N, rounded down. Of a text each replica reads a stretch of its own, batches/N windows;
+ * recurrent states go from window to window, and start from zero after each sync. */
 #ifndef BITUNE_NN_HDET_TRAINING_H
 #define BITUNE_NN_HDET_TRAINING_H
 
@@ -43,8 +44,7 @@ NnHdetPlan nn_hdet_plan(const NnTraining *training, int replicas);
 typedef struct NnHdetTraining NnHdetTraining;
 
 /* The training (tuner none, not started; loaded from a checkpoint afterwards, if at all), the team and the
- * options' texts are borrowed. Errors: BT_ERR_ARG (choices, options of the ensemble), BT_ERR_UNSUPPORTED
- * (recurrent networks, whose state goes from batch to batch). */
+ * options' texts are borrowed. Errors: BT_ERR_ARG (choices, options of the ensemble). */
 BtStatus nn_hdet_training_create(BtContext *ctx, const NnHdetTrainingOptions *options, NnTraining *training,
                                  BtTeam *team, NnHdetTraining **ensemble);
 /* NULL is allowed. Before its training. */

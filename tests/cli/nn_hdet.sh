@@ -2,7 +2,7 @@
 # shellcheck shell=sh disable=SC2086,SC2154 # $ensemble is a list of words; variables of lib.sh
 . "$(dirname "$0")/lib.sh"
 
-ensemble="--task tiny-mlp --hdet lr,dropout_1 --replicas 4 --sync 4 --steer-from 0.2 --threads 1"
+ensemble="--task tiny-mlp --hdet lr,dropout_1 --replicas 4 --sync 4 --controller paper --steer-from 0.2 --threads 1"
 
 # trains NAME OPTIONS …: leaves NAME.csv (epochs), NAME_r.csv (replicas), NAME.ckpt
 trains() {
@@ -45,6 +45,22 @@ if [ -f broken.ckpt ]; then
   alike one broken
 fi
 
+# The search for a rate: mixtures vote; wherever replicas live, and in a recurrent network too.
+search="--hdet lr --replicas 4 --sync 4 --base-rate 100 --threads 1"
+trains found1 --task tiny-mlp $search --epochs 20 --jobs 1
+trains found3 --task tiny-mlp $search --epochs 20 --jobs 3
+alike found1 found3
+equal "$(awk -F, 'NR == 2 { print $9 }' found1_r.csv)" 1 # a rate of 100 is too high: all go back
+check "no mixture has voted" grep -qv 'nan,nan$' found1_r.csv
+trains found --task tiny-mlp $search --epochs 20 --jobs 2 --max-seconds 0.05
+if [ -f found.ckpt ]; then
+  run 0 "$bitune" nn train --resume found.ckpt --jobs 3 --quiet --log found.csv --replica-log found_r.csv
+  alike found1 found
+fi
+trains text1 --task tiny-lstm --hdet lr --replicas 3 --sync 4 --epochs 2 --threads 1 --jobs 1
+trains text2 --task tiny-lstm --hdet lr --replicas 3 --sync 4 --epochs 2 --threads 1 --jobs 2
+alike text1 text2
+
 # One replica is plain training.
 run 0 "$bitune" nn train $ensemble --replicas 1 --epochs 2 --json
 equal "$(field out processes)" 1
@@ -68,6 +84,11 @@ run 0 "$bitune" nn eval lost.ckpt
 refuses 1 "never converge" "$bitune" nn train $ensemble --sync 5000
 refuses 1 "no \"nothing\" to spread" "$bitune" nn train --task tiny-mlp --hdet nothing
 refuses 1 "1000 replicas cannot share" "$bitune" nn train --task tiny-mlp --hdet lr --sync 5 --replicas 1000 --epochs 1
+refuses 1 "windows cannot be cut" "$bitune" nn train --task tiny-lstm --hdet lr --sync 1 --replicas 1000 --epochs 1000
+refuses 1 "below 1" "$bitune" nn train $ensemble --spread 1.5
+refuses 2 "controller" "$bitune" nn train $ensemble --controller best
+refuses 2 "settle" "$bitune" nn train $ensemble --settle 2
+refuses 2 "search" "$bitune" nn train $ensemble --search -1
 refuses 1 "spread twice" "$bitune" nn train --task tiny-mlp --hdet lr,lr --sync 5
 refuses 1 "--tuner none" "$bitune" nn train $ensemble --tuner dstn
 refuses 1 "weight-decay" "$bitune" nn train --task tiny-mlp --hdet weight-decay --sync 5

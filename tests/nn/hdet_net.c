@@ -63,8 +63,7 @@ static double forward(HdetNet *net, const NnRun *run) {
 
 double hdet_net_gradient(HdetNet *net, uint64_t draw, double dropout) {
   feed(net, draw, dropout);
-  const double loss =
-      forward(net, &(NnRun){.batch = HDET_BATCH, .seed = 1, .step = draw, .training = 1});
+  const double loss = forward(net, &(NnRun){.batch = HDET_BATCH, .seed = 1, .step = draw, .training = 1});
   BT_CHECK_STATUS(nn_graph_gradient(&net->ctx, net->graph, net->loss, NN_GENERAL), BT_OK, &net->ctx);
   return loss;
 }

@@ -38,8 +38,8 @@ NnHdetHyper hdet_dropout(void);
 /* A constant rate of 0.001, steered from the start without decay. */
 NnHdetOptions hdet_constant_rate(int replicas, int64_t total, int64_t sync);
 
-/* An ensemble on one process whose losses the test tells: a gradient is in the graph, so that nn_hdet_step can be
- * called at once. */
+/* An ensemble on one process whose losses the test tells: a gradient is in the graph, so that nn_hdet_step
+ * can be called at once. */
 typedef struct {
   HdetNet net;
   NnHdet *hdet;

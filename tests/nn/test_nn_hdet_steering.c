@@ -1,5 +1,5 @@
-/* What steers an ensemble: votes of replicas and of mixtures, the schedule and its decay, the search for the rate
- * and the trial, values that reach the optimizer. */
+/* What steers an ensemble: votes of replicas and of mixtures, the schedule and its decay, the search for the
+ * rate and the trial, values that reach the optimizer. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,8 +112,8 @@ static void follows_schedule_then_decays(void) {
 /* A loss with its least value at one rate. */
 static double valley(double rate, double best) { return pow(log(rate / best), 2); }
 
-/* From a thousand times too low and too high the search comes within its spread of the best rate; where the best
- * replica has one of the lowest rates, all go back to where they were. */
+/* From a thousand times too low and too high the search comes within its spread of the best rate; where the
+ * best replica has one of the lowest rates, all go back to where they were. */
 static void searches(void) {
   for (int k = 0; k < 4; k++) {
     const double best = k % 2 ? 1e-6 : 1;
@@ -147,7 +147,8 @@ static void searches(void) {
   }
 }
 
-/* Weights are θ − (sum of rates)·g, since the gradient that is told never changes: so mixtures tell theirs. */
+/* Weights are θ − (sum of rates)·g, since the gradient that is told never changes: so mixtures tell theirs.
+ */
 typedef struct {
   Seen seen; /* first, for keep_sync */
   HdetTold *told;
@@ -217,8 +218,9 @@ static void mixtures_vote(void) {
   }
 }
 
-/* The rate settles on the mean of what the replicas had in the blocks that voted, and follows the schedule from
- * there on: with the weights it has, or, after a trial, anew from the first ones, over the steps that are left. */
+/* The rate settles on the mean of what the replicas had in the blocks that voted, and follows the schedule
+ * from there on: with the weights it has, or, after a trial, anew from the first ones, over the steps that
+ * are left. */
 static void settles(void) {
   for (int trial = 0; trial < 2; trial++) {
     NnHdetOptions o = nn_hdet_defaults(N, 40, 2, RATE);
@@ -319,7 +321,8 @@ static void refusals(void) {
   BtTeam team;
   bt_team_self(&team);
   hdet_net_open(&net, &optimizer);
-  static const char *const texts[] = {"judge", "copied", "logarithm", "logarithm", "spread", "settle", "search"};
+  static const char *const texts[] = {"judge",  "copied", "logarithm", "logarithm",
+                                      "spread", "settle", "search"};
   for (int k = 0; k < 7; k++) {
     NnHdetOptions o = nn_hdet_defaults(N, 100, 10, RATE);
     nn_hdet_find_rate(&o);
@@ -331,7 +334,8 @@ static void refusals(void) {
     if (k == 4) o.search.spread = NAN;
     if (k == 5) o.search.settle = -1;
     if (k == 6) o.search.blocks = -1;
-    BT_CHECK_STATUS(nn_hdet_create(&net.ctx, &o, &team, net.graph, net.optimizer, &hdet), BT_ERR_ARG, &net.ctx);
+    BT_CHECK_STATUS(nn_hdet_create(&net.ctx, &o, &team, net.graph, net.optimizer, &hdet), BT_ERR_ARG,
+                    &net.ctx);
     BT_CHECK_ROW(strstr(net.ctx.error, texts[k]) != NULL, "\"%s\" lacks \"%s\"", net.ctx.error, texts[k]);
   }
   hdet_net_close(&net);
