@@ -77,14 +77,16 @@ static void tick(BtMaidRun *run) {
 
 static BtStatus tell(BtMaidRun *run, int accepted) {
   const BtMaid *m = run->maid;
+  /* An accelerated run asks for whatever a proof takes; what was reached tells more. */
+  const int reached = run->set->accelerated && !run->set->fixed;
   tick(run);
   const BtEvent event = {.type = BT_EVENT_OUTER,
                          .as.outer = {.iteration = m->iteration,
                                       .value = m->value.value,
                                       .lower = m->value.lower,
                                       .upper = m->value.upper,
-                                      .eps = m->eps,
-                                      .delta = m->delta,
+                                      .eps = reached ? m->value.eps : m->eps,
+                                      .delta = reached ? m->gradient.delta : m->delta,
                                       .step = accepted ? run->step : 0,
                                       .gradient_norm = m->gradient.norm,
                                       .gradient_bound = m->gradient.bound,

@@ -203,8 +203,10 @@ static double loosening(const BtMaidRun *run, double by) {
 /* Accuracies that gave a far better hypergradient than was needed are loosened faster than by ν̄. */
 void bt_maid_relax_accuracy(BtMaidRun *run) {
   BtMaid *m = run->maid;
+  static const double widest = 1e3; /* times what was reached */
   const double error = bt_maid_gradient_error(run);
   const double by_delta = judged_by_estimate(run) ? error : m->gradient.bound_adjoint;
-  m->eps *= loosening(run, judged_by_estimate(run) ? error : error - by_delta);
-  m->delta *= loosening(run, by_delta);
+  m->eps = fmin(m->eps * loosening(run, judged_by_estimate(run) ? error : error - by_delta),
+                widest * m->gradient.eps);
+  m->delta = fmin(m->delta * loosening(run, by_delta), widest * m->gradient.delta);
 }
