@@ -33,7 +33,7 @@ struct BtBilevel {
   void *draw_data;
   int64_t hypergradients;
   int64_t residuals;   /* gradients that bounds and estimates took               */
-  int64_t uncounted;   /* gradients that verified a checkpoint                   */
+  int64_t uncounted;   /* work that verified a checkpoint                        */
   BtWork earlier;      /* of the parts of the run before this process, team total */
   BtWork total;        /* team total at the last collective call                 */
 };

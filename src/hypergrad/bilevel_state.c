@@ -128,13 +128,14 @@ static BtStatus verify(BtBilevel *b, BtContext *ctx) {
   for (size_t i = 0; i < b->problem->count; i++) {
     BtCertificate cert;
     if (!bt_team_owns(b->team, i) || !isfinite(slot->certificates[i].bound)) continue;
-    BT_TRY(bt_lower_certify(b->lower, ctx, i, slot->theta, slot->points[i].x, &cert));
-    if (!(cert.bound <= slot->certificates[i].bound * (1 + 1e-9)) || cert.proof < slot->certificates[i].proof)
+    const double claimed = slot->certificates[i].bound * (1 + 1e-9);
+    BT_TRY(bt_lower_certify(b->lower, ctx, i, slot->theta, claimed, slot->points[i].x, &cert));
+    if (!(cert.bound <= claimed) || cert.proof < slot->certificates[i].proof)
       BT_TRY(bt_fail(ctx, BT_ERR_FORMAT,
                      "the checkpoint is damaged: image %zu is not as well solved as it says", i));
   }
   const BtWork after = bt_lower_work(b->lower);
-  b->uncounted += after.gradients - before.gradients;
+  b->uncounted += bt_work_total(&after) - bt_work_total(&before);
 done:
   return st;
 }

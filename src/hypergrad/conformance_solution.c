@@ -143,7 +143,7 @@ static BtStatus inexact_point(BtContext *ctx, Comparison *c, int kind, double ep
     bt_conform_random_unit(w, w->n, point.x);
   }
   for (size_t j = 0; j < w->n; j++) point.x[j] = w->x[j] + eps * point.x[j];
-  return bt_lower_certify(c->lower, ctx, w->i, w->theta, point.x, cert);
+  return bt_lower_certify(c->lower, ctx, w->i, w->theta, 0, point.x, cert);
 }
 
 /* ∇g(x̃)ᵀ(x̂ − x̃), x̂ being known to truth.bound, against its interval; spends w.v[2]. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lowerlevel/logistic_internal.h"
+#include "lowerlevel/logistic_convexity_internal.h"
 #include "lowerlevel/logistic_inverse_internal.h"
 #include "lowerlevel/vector.h"
 
@@ -27,6 +28,7 @@ struct BtLogistic {
   double scale; /* s */
   size_t next_slot;
   BtLogisticInverse *inverse; /* NULL where there are too many unknowns */
+  BtLogisticConvexity *convexity;
   double *diagonal;           /* [K·d] of the Hessian at the point of that serial number */
   double diagonal_serial;
   View view[2];
@@ -158,8 +160,8 @@ static void precondition(const BtProblem *problem, size_t i, const double *prepa
 }
 
 static int64_t preparation(const BtProblem *problem) {
-  const BtLogisticInverse *inverse = self(problem)->inverse;
-  return inverse ? bt_logistic_inverse_products(inverse) : 0;
+  const BtLogistic *l = self(problem);
+  return l->inverse ? bt_logistic_inverse_products(l->inverse) + bt_logistic_convexity_products(l->convexity) : 0;
 }
 
 static double *memory(const BtProblem *problem, size_t i, size_t *length) {
@@ -252,6 +254,24 @@ static double gradient_rounding(const BtProblem *problem, size_t i, const double
   return 1.001 * BT_ROUNDOFF * (l->scale * rows + 8 * sqrt(ridge));
 }
 
+/* How much a computed probability may be off by, relative: 2(d + 8)u‖x_i‖‖w_k‖ from two scores, (K + 14)u from the rest. */
+static double probability_rounding(const BtLogistic *l, const double *x) {
+  const double size = (double)(l->rows.features + l->rows.classes) + 30;
+  return 8 * BT_ROUNDOFF * size * (1 + l->rows.norms.row * largest_row(l, x));
+}
+
+static double convexity(const BtProblem *problem, size_t i, const double *theta, const double *x, double radius) {
+  BtLogistic *l = self(problem);
+  double *weights = malloc(unknowns(l) * sizeof *weights);
+  (void)i;
+  if (!weights) return 0;
+  spread_weights(l, theta, weights);
+  const double mu =
+      bt_logistic_convexity(l->convexity, weights, x, exp_rounding, probability_rounding(l, x), radius);
+  free(weights);
+  return mu;
+}
+
 /* The smallest of four bounds of ‖(H(x') − H(x))q‖, methods.md eq. (46). A third central moment is at most the largest
  * deviation, ≤ √2‖Q x_i‖, times the variance: that is the remainder. */
 static double hessian_variation(const BtProblem *problem, const double *x, const double *q, double norm_q,
@@ -261,9 +281,8 @@ static double hessian_variation(const BtProblem *problem, const double *x, const
   const BtSoftmaxSpread s = bt_logistic_rows_spread(&l->rows, x, q);
   const double gram = sqrt(norms->gram), row = norms->row, scale = l->scale;
   /* Computed deviations Q x_i − mean are off by at most this share of ‖Q x_i‖. */
-  const double off = 1e-9, size = (double)(l->rows.features + l->rows.classes) + 30;
+  const double off = 1e-9, reach = probability_rounding(l, x);
   *remainder = sqrt(2.0) * (s.largest + off * row * norm_q) * (1 + 1e-9);
-  const double reach = 8 * BT_ROUNDOFF * size * (1 + row * largest_row(l, x));
   const double by_largest = third * scale * eps * (s.largest + off * row * norm_q) * norms->gram;
   const double by_square = third * scale * eps * row * gram * (sqrt(s.square) + off * gram * norm_q);
   double bound = fmin(global, fmin(by_largest, by_square));
@@ -314,7 +333,7 @@ static BtStatus join(const BtProblem *problem, BtContext *ctx) {
 
 static const BtProblemOps large_ops = {LOGISTIC_OPS};
 static const BtProblemOps dense_ops = {LOGISTIC_OPS, .precondition = precondition, .preparation = preparation,
-                                       .memory = memory, .newton = 1};
+                                       .memory = memory, .newton = 1, .convexity = convexity};
 
 BtStatus bt_logistic_create(BtContext *ctx, const BtLogisticSpec *spec, BtTeam *team, BtLogistic **out) {
   *out = NULL;
@@ -332,6 +351,7 @@ BtStatus bt_logistic_create(BtContext *ctx, const BtLogisticSpec *spec, BtTeam *
     l->diagonal = malloc(unknowns(l) * sizeof *l->diagonal);
     st = l->diagonal ? bt_logistic_inverse_create(ctx, &l->rows, l->scale, &l->inverse)
                      : bt_fail_memory(ctx, "a logistic regression", 8.0 * (double)unknowns(l));
+    if (st >= 0) st = bt_logistic_convexity_create(ctx, &l->rows, l->scale, &l->convexity);
     st = bt_team_agree(team, ctx, st);
   }
   if (st < 0) {
@@ -353,6 +373,7 @@ BtStatus bt_logistic_create(BtContext *ctx, const BtLogisticSpec *spec, BtTeam *
 void bt_logistic_destroy(BtLogistic *l) {
   if (!l) return;
   bt_logistic_inverse_destroy(l->inverse);
+  bt_logistic_convexity_destroy(l->convexity);
   free(l->diagonal);
   bt_logistic_rows_clear(&l->rows);
   free(l);

@@ -43,7 +43,7 @@ typedef struct {
   int have_recent;
   double *request; /* head and two vectors       */
   double *sums;    /* [chunks][K·d + 1]          */
-  double *pairs;   /* [pairs][d][d], on rank 0: the last sample; NULL where there is none, see below */
+  double *blocks;  /* where a sample goes on rank 0, borrowed while it is taken */
   double *part;    /* [pairs·d² + 1] one chunk's share */
   double *pairs_work;
   double *work;
@@ -62,9 +62,14 @@ void bt_logistic_rows_hess_mult(BtLogisticRows *rows, size_t slot, const double 
 void bt_logistic_rows_hess_diagonal(BtLogisticRows *rows, size_t slot, double *diagonal);
 BtSoftmaxSpread bt_logistic_rows_spread(BtLogisticRows *rows, const double *w, const double *q);
 
-/* Only up to BT_LOGISTIC_DENSE_MOST unknowns, see lowerlevel/softmax_pairs.h: rows->pairs ← about `terms` terms of the
- * Hessian at w, all there are if these are fewer. Returns the number of terms taken; *curvature ← Σ_i Σ_{k<l} p_ik p_il. */
-size_t bt_logistic_rows_sample(BtLogisticRows *rows, const double *w, size_t terms, double *curvature);
+/* Only up to BT_LOGISTIC_DENSE_MOST unknowns, see lowerlevel/softmax_pairs.h: blocks[bt_logistic_rows_blocks()] ← about `terms`
+ * terms of the Hessian at w, all there are if these are fewer. Returns the number of terms taken; *curvature ←
+ * Σ_i Σ_{k<l} p_ik p_il. */
+size_t bt_logistic_rows_sample(BtLogisticRows *rows, const double *w, size_t terms, BtPairsWeight weight, double *blocks,
+                               double *curvature);
+
+/* Numbers in the blocks of all pairs. */
+size_t bt_logistic_rows_blocks(const BtLogisticRows *rows);
 
 /* Rank 0: lets the others go. The others: take part until then. */
 BtStatus bt_logistic_rows_join(BtLogisticRows *rows, BtContext *ctx);

@@ -23,6 +23,7 @@ struct BtLogisticInverse {
   double scale;
   size_t n;
   double *state;  /* [STATE_HEAD + 2n]                              */
+  double *blocks; /* the sample                                     */
   double *factor; /* [n][n] Cholesky's, upper triangle row by row   */
   double *work;   /* [2n]                                           */
   double curvature; /* Σ p_k p_l behind the sample                  */
@@ -47,7 +48,8 @@ BtStatus bt_logistic_inverse_create(BtContext *ctx, BtLogisticRows *rows, double
   m->state = calloc(bt_logistic_inverse_state_length(n), sizeof *m->state);
   m->factor = malloc(n * n * sizeof *m->factor);
   m->work = malloc(2 * n * sizeof *m->work);
-  if (!m->state || !m->factor || !m->work) {
+  m->blocks = malloc(bt_logistic_rows_blocks(rows) * sizeof *m->blocks);
+  if (!m->state || !m->factor || !m->work || !m->blocks) {
     bt_logistic_inverse_destroy(m);
     return bt_fail_memory(ctx, "a preconditioner", 8.0 * (double)n * (double)n);
   }
@@ -60,6 +62,7 @@ void bt_logistic_inverse_destroy(BtLogisticInverse *m) {
   free(m->state);
   free(m->factor);
   free(m->work);
+  free(m->blocks);
   free(m);
 }
 
@@ -80,7 +83,8 @@ static void spend(BtLogisticInverse *m, double multiply_adds) {
 }
 
 static double half_square(double n) { return 0.5 * n * (n + 1); }
-static double factor_cost(double n) { return n * n * n / 6 + half_square(n); }
+
+double bt_logistic_factor_cost(double n) { return n * n * n / 6 + half_square(n); }
 
 static size_t wanted_terms(const BtLogisticInverse *m) {
   const size_t all = m->rows->rows * bt_softmax_pairs(m->rows->classes), wanted = terms_per_unknown * m->n;
@@ -88,9 +92,9 @@ static size_t wanted_terms(const BtLogisticInverse *m) {
 }
 
 /* A sample looks at each pair of classes of each row, and twice at each feature. */
-static double sample_cost(const BtLogisticInverse *m, double terms) {
-  return terms * half_square((double)m->rows->features) +
-         (double)m->rows->rows * (double)(bt_softmax_pairs(m->rows->classes) + 2 * m->rows->features);
+double bt_logistic_sample_cost(const BtLogisticRows *rows, double terms) {
+  return terms * half_square((double)rows->features) +
+         (double)rows->rows * (double)(bt_softmax_pairs(rows->classes) + 2 * rows->features);
 }
 
 /* A solve takes a few systems, for each of which conjugate gradients with the diagonal need up to some √κ products. */
@@ -100,7 +104,7 @@ static int pays(const BtLogisticInverse *m, const double *weights) {
   double least = (double)INFINITY, most = 0;
   for (size_t j = 0; j < m->n; j++) least = fmin(least, weights[j]), most = fmax(most, weights[j]);
   const double condition = (0.5 * m->scale * m->rows->norms.gram + most) / least;
-  const double cost = sample_cost(m, (double)wanted_terms(m)) + factor_cost(n) + applications * n * n;
+  const double cost = bt_logistic_sample_cost(m->rows, (double)wanted_terms(m)) + bt_logistic_factor_cost(n) + applications * n * n;
   return cost <= systems * sqrt(condition) * one_product(m);
 }
 
@@ -109,7 +113,7 @@ static int pays(const BtLogisticInverse *m, const double *weights) {
 static double sample_form(BtLogisticInverse *m, const double *w) {
   const size_t d = m->rows->features, classes = m->rows->classes;
   double *change = m->work, *apart = m->work + m->n, *image = apart + d, sum = 0;
-  const double *block = m->rows->pairs;
+  const double *block = m->blocks;
   for (size_t j = 0; j < m->n; j++) change[j] = w[j] - sample_point(m)[j];
   for (size_t k = 0; k < classes; k++)
     for (size_t l = k + 1; l < classes; l++, block += d * d) {
@@ -127,10 +131,11 @@ static int sample_serves(BtLogisticInverse *m, const double *w) {
 
 /* The sample at the state's point. */
 static void take_sample(BtLogisticInverse *m, int counted) {
-  const size_t terms = bt_logistic_rows_sample(m->rows, sample_point(m), wanted_terms(m), &m->curvature);
+  const size_t terms = bt_logistic_rows_sample(m->rows, sample_point(m), wanted_terms(m), BT_PAIRS_UNBIASED, m->blocks,
+                                               &m->curvature);
   m->sampled = 1;
   m->factored = 0;
-  if (counted) spend(m, sample_cost(m, (double)terms));
+  if (counted) spend(m, bt_logistic_sample_cost(m->rows, (double)terms));
 }
 
 static int factor_serves(const BtLogisticInverse *m, const double *weights) {
@@ -141,35 +146,35 @@ static int factor_serves(const BtLogisticInverse *m, const double *weights) {
   return 1;
 }
 
-/* M's rows of class k from the diagonal on: −sS_kl for l > k, and s Σ_l S_kl with the ridge. */
-static void assemble(BtLogisticInverse *m) {
-  const size_t d = m->rows->features, classes = m->rows->classes, n = m->n;
-  const double *block = m->rows->pairs;
-  memset(m->factor, 0, n * n * sizeof *m->factor);
+/* Rows of class k from the diagonal on: −sS_kl for l > k, and s Σ_l S_kl with the ridge. */
+void bt_logistic_assemble(const BtLogisticRows *rows, double scale, const double *block, const double *weights,
+                          double *matrix) {
+  const size_t d = rows->features, classes = rows->classes, n = d * classes;
+  memset(matrix, 0, n * n * sizeof *matrix);
   for (size_t k = 0; k < classes; k++)
     for (size_t l = k + 1; l < classes; l++, block += d * d)
       for (size_t f = 0; f < d; f++) {
-        double *own = m->factor + (k * d + f) * n + k * d, *other = m->factor + (l * d + f) * n + l * d;
-        double *between = m->factor + (k * d + f) * n + l * d;
+        double *own = matrix + (k * d + f) * n + k * d, *other = matrix + (l * d + f) * n + l * d;
+        double *between = matrix + (k * d + f) * n + l * d;
         for (size_t g = f; g < d; g++) {
-          const double entry = m->scale * block[f * d + g];
+          const double entry = scale * block[f * d + g];
           own[g] += entry;
           other[g] += entry;
           between[g] = -entry;
-          m->factor[(k * d + g) * n + l * d + f] = -entry;
+          matrix[(k * d + g) * n + l * d + f] = -entry;
         }
       }
-  for (size_t j = 0; j < n; j++) m->factor[j * n + j] += factor_weights(m)[j];
+  for (size_t j = 0; j < n; j++) matrix[j * n + j] += weights[j];
 }
 
 /* The factor of M with the state's ridge weights. */
 static void factorize(BtLogisticInverse *m, int counted) {
   const int n = (int)m->n;
   int info = 0;
-  assemble(m);
+  bt_logistic_assemble(m->rows, m->scale, m->blocks, factor_weights(m), m->factor);
   dpotrf_("L", &n, m->factor, &n, &info);
   m->factored = info == 0;
-  if (counted) spend(m, factor_cost((double)m->n));
+  if (counted) spend(m, bt_logistic_factor_cost((double)m->n));
 }
 
 /* What a checkpoint brought. */

@@ -31,4 +31,13 @@ int64_t bt_logistic_inverse_products(const BtLogisticInverse *inverse);
 double *bt_logistic_inverse_state(BtLogisticInverse *inverse);
 size_t bt_logistic_inverse_state_length(size_t n);
 
+/* matrix[n][n] ← scale·Σ_{k<l} (e_k − e_l)(e_k − e_l)ᵀ ⊗ S_kl + diag(weights) of the blocks S of a sample, upper triangle row by
+ * row, zero below. */
+void bt_logistic_assemble(const BtLogisticRows *rows, double scale, const double *blocks, const double *weights,
+                          double *matrix);
+
+/* Multiply-adds of a sample of that many terms and of a Cholesky factor. */
+double bt_logistic_sample_cost(const BtLogisticRows *rows, double terms);
+double bt_logistic_factor_cost(double n);
+
 #endif

@@ -7,7 +7,7 @@
 #include "lowerlevel/logistic_internal.h"
 #include "regularizers/gram.h"
 
-/* A request: what, in which precision, on which slot, whether the probabilities at w are to be computed first; then one
+/* A request: what, in which precision, on which slot (or with which weights), whether the probabilities at w are to be computed first; then one
  * or two vectors. It is zero on every other rank, so the team's sum is a broadcast. */
 enum { REQUEST_WHAT, REQUEST_SINGLE, REQUEST_SLOT, REQUEST_FRESH, REQUEST_HEAD };
 typedef enum {
@@ -90,24 +90,25 @@ static void answer_chunk(BtLogisticRows *r, size_t c, What what, double *out) {
   }
 }
 
-static size_t pairs_length(const BtLogisticRows *r) {
+size_t bt_logistic_rows_blocks(const BtLogisticRows *r) {
   return bt_softmax_pairs(r->classes) * r->features * r->features;
 }
 
 /* Chunk by chunk, since a chunk's share is as large as the whole; a last entry counts terms. Rank 0 adds them up. */
 static void sample_chunks(BtLogisticRows *r) {
-  const size_t length = pairs_length(r);
+  const size_t length = bt_logistic_rows_blocks(r);
   size_t taken = 0;
-  if (r->pairs) memset(r->pairs, 0, length * sizeof *r->pairs);
+  if (r->blocks) memset(r->blocks, 0, length * sizeof *r->blocks);
   for (size_t c = 0; c < BT_LOGISTIC_CHUNKS; c++) {
     memset(r->part, 0, (length + 1) * sizeof *r->part);
     if (r->chunk[c].rows > 0)
       r->part[length] = (double)bt_softmax_pairs_sample(&r->chunk[c], r->recent + part_offset(r, c),
-                                                        r->request + REQUEST_HEAD, chunk_start(r->rows, c), r->part,
-                                                        r->pairs_work);
+                                                        r->request + REQUEST_HEAD,
+                                                        (BtPairsWeight)r->request[REQUEST_SLOT],
+                                                        chunk_start(r->rows, c), r->part, r->pairs_work);
     if (team_sum(r, r->part, length + 1) < 0) return;
     taken += (size_t)r->part[length];
-    for (size_t j = 0; r->pairs && j < length; j++) r->pairs[j] += r->part[j];
+    for (size_t j = 0; r->blocks && j < length; j++) r->blocks[j] += r->part[j];
   }
   r->sums[0] = (double)taken;
 }
@@ -218,7 +219,8 @@ static void choose_rates(size_t d, double terms, const double *t, double *c) {
     c[j] = 0.5 * terms * ((trace > 0 ? 1 / trace : 0) + (t[j] > 0 ? 1 / ((double)d * t[j]) : 0));
 }
 
-size_t bt_logistic_rows_sample(BtLogisticRows *r, const double *w, size_t terms, double *curvature) {
+size_t bt_logistic_rows_sample(BtLogisticRows *r, const double *w, size_t terms, BtPairsWeight weight, double *blocks,
+                               double *curvature) {
   static const double all = 1e300;
   const size_t d = r->features;
   double *total = r->work, *c = r->work + unknowns(r); /* a request takes K·d numbers, of which these are the first */
@@ -228,7 +230,9 @@ size_t bt_logistic_rows_sample(BtLogisticRows *r, const double *w, size_t terms,
   memset(c, 0, unknowns(r) * sizeof *c);
   choose_rates(d, (double)terms, total, c);
   for (size_t j = 0; r->rows * bt_softmax_pairs(r->classes) <= terms && j < d; j++) c[j] = all;
-  (void)lead(r, PAIRS_SAMPLE, 0, 0, c, NULL);
+  r->blocks = blocks;
+  (void)lead(r, PAIRS_SAMPLE, 0, (size_t)weight, c, NULL);
+  r->blocks = NULL;
   return r->failed < 0 ? 0 : (size_t)r->sums[0];
 }
 
@@ -346,10 +350,9 @@ static BtStatus allocate(BtContext *ctx, BtLogisticRows *r) {
   r->recent_w = malloc(n * sizeof *r->recent_w);
   int all = r->x && r->x_single && r->label && r->request && r->sums && r->work && r->recent && r->recent_w;
   if (n <= BT_LOGISTIC_DENSE_MOST) {
-    r->part = malloc((pairs_length(r) + 1) * sizeof *r->part);
+    r->part = malloc((bt_logistic_rows_blocks(r) + 1) * sizeof *r->part);
     r->pairs_work = malloc(bt_softmax_pairs_work(chunk_rows(r->rows, 0), r->features) * sizeof *r->pairs_work);
-    if (r->team->rank == 0) r->pairs = malloc(pairs_length(r) * sizeof *r->pairs);
-    all = all && r->part && r->pairs_work && (r->pairs || r->team->rank != 0);
+    all = all && r->part && r->pairs_work;
   }
   for (size_t k = 0; k < BT_LOGISTIC_SLOTS; k++) {
     r->slot[k].p = malloc((bt_softmax_probabilities_size(own, r->classes) + 1) * sizeof(double));
@@ -390,7 +393,6 @@ void bt_logistic_rows_clear(BtLogisticRows *r) {
   free(r->work);
   free(r->recent);
   free(r->recent_w);
-  free(r->pairs);
   free(r->part);
   free(r->pairs_work);
   for (size_t k = 0; k < BT_LOGISTIC_SLOTS; k++) free(r->slot[k].p);

@@ -70,7 +70,10 @@ typedef struct {
   void (*dual_update)(const BtProblem *problem, size_t i, const double *theta, const double *x, const double *dx,
                       double *dual);
 
-  /* Optional. What making and applying M took so far, in products with ∇²h, rounded up; they count as such. */
+  /* Optional: a proven μ ≥ 0 with ⟨∇h(x') − ∇h(x), x' − x⟩ ≥ μ‖x' − x‖² for all ‖x' − x‖ ≤ radius: where constants() knows too
+   * little, and worth some ten products. */
+  double (*convexity)(const BtProblem *problem, size_t i, const double *theta, const double *x, double radius);
+  /* Optional. What M and convexity() took so far, in products with ∇²h, rounded up; they count as such. */
   int64_t (*preparation)(const BtProblem *problem);
   /* Optional: [*length] numbers that M follows from besides θ and x, the problem's own; NULL on ranks without them. They are
    * kept with warm starts, and written into before first use where a run is resumed. */

@@ -41,6 +41,8 @@ void bt_softmax_pairs_total(const BtSoftmaxRows *r, const double *p, double *tot
   }
 }
 
+size_t bt_softmax_pairs_additions(size_t rows) { return GROUP + rows / GROUP + 2; }
+
 size_t bt_softmax_pairs_work(size_t rows, size_t features) { return 2 * rows + GROUP * features; }
 
 /* Rows of one pair, collected to be multiplied together. */
@@ -66,8 +68,8 @@ static void take(Group *g, const double *x, double weight) {
 
 /* Terms of one pair. Along a row's pairs the probabilities are added up from a random start; a term is taken where
  * the sum passes an integer, so that a row gives the number of terms that is expected of it, up to one. */
-static size_t sample_pair(const BtSoftmaxRows *r, const double *p, size_t k, size_t l, const double *rate,
-                          double *place, Group *group) {
+static size_t sample_pair(const BtSoftmaxRows *r, const double *p, size_t k, size_t l, BtPairsWeight which,
+                          const double *rate, double *place, Group *group) {
   size_t taken = 0;
   for (size_t first = 0, n; first < r->rows; first += n) {
     n = block_at(r, first);
@@ -77,7 +79,8 @@ static size_t sample_pair(const BtSoftmaxRows *r, const double *p, size_t k, siz
       place[first + i] += chance;
       if (!(place[first + i] >= 1)) continue;
       place[first + i] -= 1;
-      take(group, r->x + (first + i) * r->features, weight / chance);
+      take(group, r->x + (first + i) * r->features,
+           which == BT_PAIRS_UNBIASED ? weight / chance : weight);
       taken++;
     }
   }
@@ -85,8 +88,8 @@ static size_t sample_pair(const BtSoftmaxRows *r, const double *p, size_t k, siz
   return taken;
 }
 
-size_t bt_softmax_pairs_sample(const BtSoftmaxRows *r, const double *p, const double *c, uint64_t first,
-                               double *blocks, double *work) {
+size_t bt_softmax_pairs_sample(const BtSoftmaxRows *r, const double *p, const double *c,
+                               BtPairsWeight weight, uint64_t first, double *blocks, double *work) {
   const size_t d = r->features;
   double *rates = work, *place = work + r->rows;
   Group group = {.features = d, .rows = work + 2 * r->rows, .block = blocks};
@@ -99,6 +102,6 @@ size_t bt_softmax_pairs_sample(const BtSoftmaxRows *r, const double *p, const do
   }
   for (size_t k = 0; k < r->classes; k++)
     for (size_t l = k + 1; l < r->classes; l++, group.block += d * d)
-      taken += sample_pair(r, p, k, l, rates, place, &group);
+      taken += sample_pair(r, p, k, l, weight, rates, place, &group);
   return taken;
 }

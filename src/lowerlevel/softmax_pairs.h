@@ -20,9 +20,15 @@ void bt_softmax_pairs_total(const BtSoftmaxRows *rows, const double *p, double *
 /* Doubles of scratch for the sample of that many rows. */
 size_t bt_softmax_pairs_work(size_t rows, size_t features);
 
-/* blocks[pairs][d][d] += Σ p_ik p_il/π x_i x_iᵀ over the terms taken of each pair, upper triangles only. `first` is the number
- * of row 0. Returns how many terms were taken; d(d+1)/2 multiply-adds each. */
-size_t bt_softmax_pairs_sample(const BtSoftmaxRows *rows, const double *p, const double *c, uint64_t first,
-                               double *blocks, double *work);
+/* What the terms taken are added with. AS_THEY_ARE their sum lies below the Hessian in the order of symmetric matrices. */
+typedef enum { BT_PAIRS_UNBIASED, BT_PAIRS_AS_THEY_ARE } BtPairsWeight;
+
+/* blocks[pairs][d][d] += Σ p_ik p_il/π x_i x_iᵀ, or without the π, over the terms taken of each pair, upper triangles only.
+ * `first` is the number of row 0. Returns how many terms were taken; d(d+1)/2 multiply-adds each. */
+size_t bt_softmax_pairs_sample(const BtSoftmaxRows *rows, const double *p, const double *c, BtPairsWeight weight,
+                               uint64_t first, double *blocks, double *work);
+
+/* Additions that an entry of a block passes through, at most. */
+size_t bt_softmax_pairs_additions(size_t rows);
 
 #endif

@@ -265,6 +265,20 @@ static BtCertificate certificate(const BtLower *lower, const double *x, double n
   return cert;
 }
 
+/* The bound by μ holds x̂ in a ball around x, in which the problem may be more convex than μ says; and then in a smaller
+ * ball. */
+static void sharpen(const BtLower *lower, const double *x, double eps, BtCertificate *cert) {
+  enum { ROUNDS = 3 };
+  const BtTaoProblem *p = &lower->state;
+  if (!lower->problem->ops->convexity || cert->proof != BT_PROVEN || !isfinite(cert->bound)) return;
+  for (int k = 0; k < ROUNDS && cert->bound > eps; k++) {
+    const double mu = lower->problem->ops->convexity(lower->problem, p->i, p->theta, x, cert->bound);
+    const int much = mu > 1.5 * cert->mu;
+    if (mu > cert->mu) cert->bound = cert->grad_norm / (cert->mu = mu);
+    if (!much) break;
+  }
+}
+
 /* Iterations run on the problem itself or on its faster twin. */
 static void iterate_on(BtLower *lower, const BtProblem *problem) {
   lower->state.problem = lower->few_gradients ? lower->problem : problem;
@@ -279,7 +293,7 @@ static void select_problem(BtLower *lower, BtContext *ctx, size_t i, const doubl
   lower->problem->ops->constants(lower->problem, i, theta, &lower->state.constants);
 }
 
-BtStatus bt_lower_certify(BtLower *lower, BtContext *ctx, size_t i, const double *theta, const double *x,
+BtStatus bt_lower_certify(BtLower *lower, BtContext *ctx, size_t i, const double *theta, double eps, const double *x,
                           BtCertificate *cert) {
   BtStatus st = BT_OK;
   BT_TRY(build(lower, ctx, i));
@@ -287,6 +301,7 @@ BtStatus bt_lower_certify(BtLower *lower, BtContext *ctx, size_t i, const double
   (void)lower->problem->ops->value_grad(lower->problem, i, theta, x, lower->check);
   lower->state.gradients++;
   *cert = certificate(lower, x, bt_norm(lower->check, lower->n));
+  if (!(cert->bound <= eps)) sharpen(lower, x, eps, cert);
 done:
   return st;
 }
@@ -332,6 +347,7 @@ BtStatus bt_lower_solve(BtLower *lower, BtContext *ctx, size_t i, const double *
     iterate_on(lower, lower->problem);
   }
   lower->work.solves++;
+  if (cert->bound > eps && reason != TAO_CONVERGED_USER) sharpen(lower, point.x, eps, cert);
   if (reason == TAO_DIVERGED_NAN || !isfinite(norm))
     st = bt_fail(ctx, BT_ERR_NUMERIC, "lower-level problem %zu: NaN or infinity in its gradient", i);
   else if (reason == TAO_CONVERGED_USER)

@@ -15,7 +15,7 @@
 typedef struct {
   double bound;     /* upper bound of ‖x − x̂‖₂, same unit as x; infinite without a μ            */
   double grad_norm; /* ‖∇ₓh(x;θ)‖₂ at the returned point, rounding allowance included            */
-  double mu;        /* strong-convexity constant the bound divides by                            */
+  double mu;        /* strong-convexity constant the bound divides by, as far as the bound reaches */
   BtProof proof;    /* PROVEN only if μ is a proven lower bound                                   */
 } BtCertificate;
 
@@ -55,8 +55,9 @@ void bt_lower_cold_start(BtLower *lower, size_t i, const double *theta, BtLowerP
 /* Gradients, Hessian products and solves so far. */
 BtWork bt_lower_work(const BtLower *lower);
 
-/* Certifies a given point by one gradient, no solve; counted. */
-BtStatus bt_lower_certify(BtLower *lower, BtContext *ctx, size_t i, const double *theta, const double *x,
+/* Certifies a given point by one gradient, no solve; counted. What bt_lower_solve() does to come to eps where rounding stands
+ * in the way is done here too. */
+BtStatus bt_lower_certify(BtLower *lower, BtContext *ctx, size_t i, const double *theta, double eps, const double *x,
                           BtCertificate *cert);
 
 #endif

@@ -242,6 +242,50 @@ static void resumes(void) {
   }
 }
 
+/* ⟨∇h(w + v) − ∇h(w), v⟩/‖v‖². */
+static double slope_along(Case *c, const double *gradient, const double *v) {
+  double moved[MAX_UNKNOWNS], there[MAX_UNKNOWNS];
+  for (size_t j = 0; j < c->n; j++) moved[j] = c->w[j] + v[j];
+  (void)c->problem->ops->value_grad(c->problem, 0, c->theta, moved, there);
+  for (size_t j = 0; j < c->n; j++) there[j] -= gradient[j];
+  return bt_dot(there, v, c->n) / bt_dot(v, v, c->n);
+}
+
+/* v ← a direction of length `radius` in which h is least convex, about. */
+static void least_convex(Case *c, double radius, double *v) {
+  double image[MAX_UNKNOWNS];
+  for (int k = 0; k < 30; k++) {
+    invert(c, v, image);
+    const double factor = radius / bt_norm(image, c->n);
+    for (size_t j = 0; j < c->n; j++) v[j] = factor * image[j];
+  }
+}
+
+/* μ around a point holds in all directions, and is far above the least ridge weight's where the data see every direction. */
+static void convex_around(void) {
+  static const double radii[] = {1e-6, 1e-3, 0.1, 1};
+  for (size_t k = 0; k < COUNT(cases); k++)
+    for (size_t r = 0; r < COUNT(radii); r++) {
+      Case c;
+      if (create(&c, k, -16, -8)) {
+        double gradient[MAX_UNKNOWNS], v[MAX_UNKNOWNS];
+        const double mu = c.problem->ops->convexity(c.problem, 0, c.theta, c.w, radii[r]);
+        (void)c.problem->ops->value_grad(c.problem, 0, c.theta, c.w, gradient);
+        prepare(&c);
+        BT_CHECK_ROW(mu >= exp(-16), "case %zu, radius %g: %.3g", k, radii[r], mu);
+        for (uint64_t direction = 0; direction < 20; direction++) {
+          bt_rng_fill_normal(9, direction, 0, c.n, v);
+          least_convex(&c, direction % 2 ? radii[r] : -radii[r], v);
+          const double slope = slope_along(&c, gradient, v);
+          BT_CHECK_ROW(mu <= slope * (1 + 1e-6) + 1e-9, "case %zu, radius %g: %.6g along a direction, bound %.6g", k,
+                       radii[r], slope, mu);
+          if (getenv("BITUNE_VERBOSE") && direction == 0) printf("case %zu radius %g: %.3g of %.3g\n", k, radii[r], mu, slope);
+        }
+      }
+      clear(&c);
+    }
+}
+
 /* Newton's method with M and L-BFGS come to the same solution; the work of the first does not depend on the weights. */
 static void solves(void) {
   static const double least[] = {-3, -8, -12};
@@ -283,6 +327,7 @@ static const BtTest tests[] = {{"M of a whole sample is the Hessian", whole_samp
                                {"few iterations for any ridge weights", few_iterations},
                                {"samples and factors are kept and renewed", ages},
                                {"M out of a checkpoint", resumes},
+                               {"convexity around a point", convex_around},
                                {"Newton's method with M", solves}};
 
 int main(int argc, char **argv) {
