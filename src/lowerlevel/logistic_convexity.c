@@ -15,15 +15,17 @@
 #include "lowerlevel/vector.h"
 
 static const size_t terms_per_unknown = 20;
-enum { POWERS = 20 }; /* of the inverse */
+enum { POWERS = 20, KNOWN = 3 }; /* of the inverse; answers that are kept */
 
 struct BtLogisticConvexity {
   BtLogisticRows *rows;
   double scale;
   size_t n;
   double *blocks, *matrix; /* [pairs][d][d] and [n][n], both made at first use */
-  double *vector;          /* [2n]: an eigenvector, and the point of the blocks */
+  double *vector;          /* [3n]: an eigenvector, the point of the blocks and the weights of the answers */
   int sampled;             /* there are blocks                                 */
+  double radius[KNOWN], mu[KNOWN]; /* answers at that point and those weights  */
+  size_t known;
   int64_t products;
 };
 
@@ -53,7 +55,7 @@ int64_t bt_logistic_convexity_products(const BtLogisticConvexity *c) { return c-
 static int have_room(BtLogisticConvexity *c) {
   if (!c->blocks) c->blocks = malloc(bt_logistic_rows_blocks(c->rows) * sizeof *c->blocks);
   if (!c->matrix) c->matrix = malloc(c->n * c->n * sizeof *c->matrix);
-  if (!c->vector) c->vector = malloc(2 * c->n * sizeof *c->vector);
+  if (!c->vector) c->vector = malloc(3 * c->n * sizeof *c->vector);
   return c->blocks && c->matrix && c->vector;
 }
 
@@ -96,11 +98,15 @@ static double slack_of(const BtLogisticConvexity *c) {
   return 2 * n * BT_ROUNDOFF * (n + additions + 30);
 }
 
-/* Blocks at w; their multiply-adds. */
-static double take_sample(BtLogisticConvexity *c, const double *w) {
-  double *point = c->vector + c->n, curvature;
-  if (c->sampled && memcmp(point, w, c->n * sizeof *w) == 0) return 0;
-  memcpy(point, w, c->n * sizeof *w);
+/* Blocks at w; their multiply-adds. Answers for another point or other weights are forgotten. */
+static double take_sample(BtLogisticConvexity *c, const double *weights, const double *w) {
+  double *point = c->vector + c->n, *weights_then = point + c->n, curvature;
+  const size_t bytes = c->n * sizeof *w;
+  const int same = c->sampled && memcmp(point, w, bytes) == 0;
+  if (!same || memcmp(weights_then, weights, bytes) != 0) c->known = 0;
+  memcpy(weights_then, weights, bytes);
+  if (same) return 0;
+  memcpy(point, w, bytes);
   c->sampled = 1;
   return bt_logistic_sample_cost(
       c->rows, (double)bt_logistic_rows_sample(c->rows, w, terms_per_unknown * c->n, BT_PAIRS_AS_THEY_ARE, c->blocks,
@@ -113,7 +119,9 @@ double bt_logistic_convexity(BtLogisticConvexity *c, const double *weights, cons
   const double n = (double)c->n, slack = slack_of(c), a = sqrt(6.0) * c->rows->norms.row * radius;
   double mu = 0;
   if (!isfinite(radius) || !(error < 1e-3) || !(slack < 1e-3) || !have_room(c)) return 0;
-  double spent = take_sample(c, w) + bt_logistic_factor_cost(n);
+  double spent = take_sample(c, weights, w) + bt_logistic_factor_cost(n);
+  for (size_t k = 0; k < KNOWN && k < c->known; k++)
+    if (c->radius[k] == radius) return c->mu[k];
   const double scale = c->scale * (1 - 4 * error) * (1 - 1e-12) * (a > 1e-8 ? -expm1(-a) / a : 1 - a);
   if (factorize(c, scale, weights, 0, slack + weight_error)) {
     const double least = least_eigenvalue(c);
@@ -123,6 +131,8 @@ double bt_logistic_convexity(BtLogisticConvexity *c, const double *weights, cons
       if (factorize(c, scale, weights, roots[k] * least, slack + weight_error)) mu = roots[k] * least;
     }
   }
+  c->radius[c->known % KNOWN] = radius;
+  c->mu[c->known++ % KNOWN] = mu;
   c->products += (int64_t)ceil(spent / (2 * n * (double)c->rows->rows));
   return mu;
 }
