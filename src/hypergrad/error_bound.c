@@ -18,8 +18,10 @@ double bt_error_bound_adjoint(const BtProblemConstants *k, const BtErrorTerms *t
 
 BtInterval bt_error_along(const BtProblemConstants *k, const BtErrorTerms *t, double centre,
                           double rounding) {
-  const double bent = fmin(t->variation.hessian, 0.25 * t->variation.remainder * k->mu * t->eps);
-  const double reach = slack * ((t->residual + bent) * t->eps + rounding);
+  const double steepest = 0.5 * t->lower_gradient / k->mu, length = fmin(t->eps, steepest);
+  const double energy = (t->lower_gradient - k->mu * length) * length;
+  const double bent = fmin(t->variation.hessian * t->eps, t->variation.remainder * energy);
+  const double reach = slack * (t->residual * t->eps + bent + rounding);
   if (!isfinite(centre) || !isfinite(reach)) return (BtInterval){-(double)INFINITY, (double)INFINITY};
   return (BtInterval){centre - reach, centre + reach};
 }

@@ -16,6 +16,7 @@
 
 typedef struct {
   double eps;             /* bound of ‖x̃ − x̂‖                          */
+  double lower_gradient;  /* ‖∇h(x̃)‖, rounding included                 */
   double residual;        /* ‖r‖                                         */
   double cross_norm;      /* ‖J(x̃)‖                                      */
   double upper_gradient;  /* ‖∇g(x̃)‖                                     */
@@ -30,10 +31,10 @@ double bt_error_bound(const BtProblemConstants *constants, const BtErrorTerms *t
 double bt_error_bound_adjoint(const BtProblemConstants *constants, const BtErrorTerms *terms);
 
 /* ∇g(x̃)ᵀ(x̂ − x̃), with e = x̂ − x̃ and H̄ the mean of H over the segment. From 0 = ∇h(x̂) = ∇h(x̃) + H̄e follows
- *   ∇gᵀe = −qᵀ∇h(x̃) − rᵀe + qᵀ(H(x̃) − H̄)e,   |∇gᵀe + qᵀ∇h(x̃)| ≤ ‖r‖ε + min(V_H ε, K μ ε²/4),
- * quadratic in the accuracies where ‖∇g‖ε is linear. K is the variation's remainder: what of h is not R has curvature
- * μ at least, so that eᵀ(∇R(x̂) − ∇R(x̃)) ≤ ‖∇h(x̃)‖‖e‖ − μ‖e‖² ≤ ‖∇h(x̃)‖²/(4μ), and ε is ‖∇h(x̃)‖/μ. `centre` is −qᵀ∇h(x̃),
- * `rounding` what it may be off by. */
+ *   ∇gᵀe = −qᵀ∇h(x̃) − rᵀe + qᵀ(H(x̃) − H̄)e,   |∇gᵀe + qᵀ∇h(x̃)| ≤ ‖r‖ε + min(V_H ε, K E),
+ * quadratic in the accuracies where ‖∇g‖ε is linear. K is the variation's remainder and E the energy of the step: what of h
+ * is not R has curvature μ at least, so that eᵀ(∇R(x̂) − ∇R(x̃)) ≤ ‖∇h(x̃)‖‖e‖ − μ‖e‖², at most E = ‖∇h(x̃)‖²/(4μ), με²/4 where ε is
+ * ‖∇h(x̃)‖/μ, or its value at ‖e‖ = ε where that is smaller still. `centre` is −qᵀ∇h(x̃), `rounding` what it may be off by. */
 BtInterval bt_error_along(const BtProblemConstants *constants, const BtErrorTerms *terms, double centre,
                           double rounding);
 

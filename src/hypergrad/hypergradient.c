@@ -47,6 +47,7 @@ static void bound_error(BtBilevel *b, size_t i, const double *theta, const doubl
   double *norm_work = b->scratch + 7 * b->largest;
   const double norm_q = bt_norm(q, n);
   BtErrorTerms terms = {.eps = part->certificate.bound,
+                        .lower_gradient = part->certificate.grad_norm,
                         .residual = part->residual * (1 + bt_sum_rounding(n)) +
                                     40 * BT_ROUNDOFF * constants.lipschitz * norm_q +
                                     (4 * BT_ROUNDOFF + 2 * bt_sum_rounding(n)) * at.slope +
