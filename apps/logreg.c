@@ -24,6 +24,9 @@ static const BtOption options[] = {
                   "learn: ridge weights, one in all, per class, per feature or per coefficient"),
     BT_OPT_CHOICE("lower-loss", BtLogreg, mean, 1, BT_LOWER_LOSS_CHOICES,
                   "learn: cross-entropy of the training rows that the ridge is added to, summed or averaged"),
+    BT_OPT_REAL("ridge-floor", BtLogreg, floor, 1e-7, BT_NONNEGATIVE, "F",
+                "learn: added to each ridge weight, for the mean loss (times the rows for the sum): keeps bounds provable where "
+                "weights fall to nothing"),
     BT_OPT_REAL("start", BtLogreg, start, -3, BT_WITHIN(-BT_RIDGE_BOUND, BT_RIDGE_BOUND), "A",
                 "learn: logarithm of all ridge weights at the start"),
     BT_OPT_CHOICE_OF("method", BtLogreg, method, BT_METHOD_AUTO, BT_METHOD_CHOICES, "METHOD",

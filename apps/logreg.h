@@ -16,7 +16,7 @@
 typedef struct {
   const char *data, *test, *output, *resize;
   int format, label, ridge, mean, method, standardise;
-  double start, valid_share, test_share;
+  double start, floor, valid_share, test_share;
   int64_t train, seed;
   BtMethodSettings methods;
   BtLowerSettings lower;
@@ -40,6 +40,7 @@ typedef struct {
   double *mean, *deviation;      /* [features] of standardisation; NULL: none                     */
   BtRidge ridge;
   int mean_loss;                 /* the lower-level loss is a mean over rows, not their sum       */
+  double floor;                  /* of the ridge weights, for the mean loss                       */
   size_t parameters;
   double *theta;                 /* [parameters] logarithms of the ridge weights                  */
   double *weights;               /* [classes][features]                                           */

@@ -168,6 +168,7 @@ BtStatus bt_logreg_data_load(BtContext *ctx, const BtLogreg *set, BtLogregModel 
   model->features = rows->features;
   model->ridge = (BtRidge)set->ridge;
   model->mean_loss = set->mean;
+  model->floor = set->floor;
   BT_TRY(bt_dataset_classes(ctx, set->data, rows, &model->labels, &model->classes));
   model->parameters = bt_ridge_parameters(model->ridge, model->features, model->classes);
   BT_TRY(load_test(ctx, set, format, model, data));

@@ -59,6 +59,7 @@ static json_t *make_identity(const Run *run) {
                 "ridge", bt_choice_name(BT_RIDGE_CHOICES, (int)m->ridge, ridge, sizeof ridge),
                 "lower-level loss", bt_choice_name(BT_LOWER_LOSS_CHOICES, m->mean_loss, loss, sizeof loss));
   int bad = !id;
+  bad |= json_object_set_new(id, "floor of the ridge", json_sprintf("%.17g", m->floor));
   bad |= json_object_set_new(id, "data", json_sprintf("%.17g", s->fingerprint));
   bad |=
       json_object_set_new(id, "problem", json_sprintf("%zu classes, %zu features", m->classes, m->features));
@@ -107,7 +108,8 @@ static BtStatus pose(BtApp *app, Run *run) {
                                .label = run->data.index,
                                .index = run->data.order,
                                .ridge = m->ridge,
-                               .mean = m->mean_loss};
+                               .mean = m->mean_loss,
+                               .floor = m->floor};
   run->test_rows = run->data.test.rows > 0 ? run->data.test.rows : m->split.test;
   run->group = (BtGroup){"log_ridge", 0, m->parameters};
   st = bt_logistic_create(ctx, &spec, &app->team, &run->logistic);

@@ -56,6 +56,7 @@ static json_t *model_json(const BtLogregModel *m, json_t *training) {
   bad |= json_object_set_new(
       file, "lower_loss",
       json_string(bt_choice_name(BT_LOWER_LOSS_CHOICES, m->mean_loss, loss, sizeof loss)));
+  bad |= json_object_set_new(file, "ridge_floor", json_real(m->floor));
   bad |= json_object_set_new(file, "split", split_json(&m->split));
   bad |= json_object_set_new(file, "theta", bt_json_reals(m->theta, m->parameters));
   bad |= json_object_set_new(file, "weights", bt_json_reals(m->weights, m->classes * m->features));
@@ -194,6 +195,9 @@ BtStatus bt_logreg_model_load(BtContext *ctx, const char *path, BtLogregModel *m
   BT_TRY(get_choice(ctx, path, file, "ridge", BT_RIDGE_CHOICES, &ridge));
   m->ridge = (BtRidge)ridge;
   BT_TRY(get_choice(ctx, path, file, "lower_loss", BT_LOWER_LOSS_CHOICES, &m->mean_loss));
+  /* Models of earlier versions have none. */
+  if (json_object_get(file, "ridge_floor"))
+    BT_TRY(bt_json_get_real(ctx, path, file, "ridge_floor", 0, 1e300, &m->floor));
   BT_TRY(read_numbers(ctx, path, file, m));
   BT_TRY(read_image(ctx, path, json_object_get(file, "image"), m));
   BT_TRY(read_standardise(ctx, path, json_object_get(file, "standardise"), m));

@@ -17,6 +17,7 @@ BtStatus bt_cross_entropy_create(BtContext *ctx, const BtLogisticSpec *spec, BtC
   BtLogisticSpec mean = *spec;
   mean.ridge = BT_RIDGE_ONE;
   mean.mean = 1;
+  mean.floor = 0;
   *out = NULL;
   BtCrossEntropy *loss = calloc(1, sizeof *loss);
   if (!loss) return bt_fail_memory(ctx, "an upper loss", sizeof *loss);

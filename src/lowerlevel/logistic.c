@@ -26,6 +26,7 @@ struct BtLogistic {
   BtLogisticRows rows;
   BtRidge ridge;
   double scale; /* s */
+  double floor; /* what each ridge weight is at least */
   size_t next_slot;
   BtLogisticInverse *inverse; /* NULL where there are too many unknowns */
   BtLogisticConvexity *convexity;
@@ -81,7 +82,7 @@ static void spread_weights(const BtLogistic *l, const double *theta, double *out
   for (size_t j = 0; j < n; j++) {
     const int known = (l->ridge == BT_RIDGE_ONE && j > 0) || (l->ridge == BT_RIDGE_CLASS && j % d > 0);
     const int above = l->ridge == BT_RIDGE_FEATURE && j >= d;
-    out[j] = known ? out[j - 1] : above ? out[j - d] : exp(theta[group(l, j)]);
+    out[j] = known ? out[j - 1] : above ? out[j - d] : exp(theta[group(l, j)]) + l->floor;
   }
 }
 
@@ -94,7 +95,7 @@ static double value_grad(const BtProblem *problem, size_t i, const double *theta
   const double loss = bt_logistic_rows_value_grad(&l->rows, view(problem)->single, x, gradient);
   for (size_t j = 0; j < n; j++) {
     const int same = (l->ridge == BT_RIDGE_ONE && j > 0) || (l->ridge == BT_RIDGE_CLASS && j % d > 0);
-    if (!same) weight = exp(theta[group(l, j)]);
+    if (!same) weight = exp(theta[group(l, j)]) + l->floor;
     gradient[j] = l->scale * gradient[j] + weight * x[j];
     penalty += weight * x[j] * x[j];
   }
@@ -218,8 +219,8 @@ static void constants(const BtProblem *problem, size_t i, const double *theta, B
   (void)i;
   for (size_t g = 0; g < problem->parameters; g++)
     least = fmin(least, exp(theta[g])), most = fmax(most, exp(theta[g]));
-  *k = (BtProblemConstants){.mu = least * (1 - exp_rounding),
-                            .lipschitz = slack * (0.5 * l->scale * norms->gram + most),
+  *k = (BtProblemConstants){.mu = (least + l->floor) * (1 - exp_rounding),
+                            .lipschitz = slack * (0.5 * l->scale * norms->gram + most + l->floor),
                             .hessian_lipschitz = slack * third * l->scale * norms->row * norms->gram,
                             .cross_lipschitz = most * slack,
                             .cross_sum = (double)INFINITY, /* J is not bounded */
@@ -246,7 +247,7 @@ static double gradient_rounding(const BtProblem *problem, size_t i, const double
   double ridge = 0;
   (void)i, (void)k;
   for (size_t j = 0; j < unknowns(l); j++) {
-    const double term = exp(theta[group(l, j)]) * x[j];
+    const double term = (exp(theta[group(l, j)]) + l->floor) * x[j];
     ridge += term * term;
   }
   const double rows = 2 * steepest * (d + 8) * largest_row(l, x) * norms->square +
@@ -316,7 +317,7 @@ static void variation(const BtProblem *problem, size_t i, const double *theta, c
                           (l->scale * norms->square *
                                (6 * steepest * (d + 8) * largest_row(l, x) * norms->row + d + 6 * classes +
                                 70 + (double)norms->terms) +
-                           8 * k.cross_lipschitz);
+                           8 * (k.cross_lipschitz + l->floor));
   out->cross_rounding = 2 * bt_sum_rounding(n) * length * norm_q;
 }
 
@@ -346,6 +347,7 @@ BtStatus bt_logistic_create(BtContext *ctx, const BtLogisticSpec *spec, BtTeam *
   }
   l->ridge = spec->ridge;
   l->scale = spec->mean ? 1.0 / (double)spec->rows : 1.0;
+  l->floor = spec->floor * l->scale * (double)spec->rows;
   st = bt_logistic_rows_create(ctx, spec, team, &l->rows);
   if (st >= 0) {
     l->diagonal = malloc(unknowns(l) * sizeof *l->diagonal);

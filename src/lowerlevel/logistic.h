@@ -37,6 +37,7 @@ typedef struct {
   const size_t *index;  /* [rows] the training rows, in order; NULL: the first `rows`                        */
   BtRidge ridge;
   int mean;             /* 1: s = 1/rows                                                                    */
+  double floor;         /* ≥ 0: each ridge weight is e^θ + floor·s·rows, so that μ stays away from 0 where e^θ does not */
 } BtLogisticSpec;
 
 typedef struct BtLogistic BtLogistic;

@@ -19,9 +19,10 @@ static const struct {
   size_t rows, features, classes;
   BtRidge ridge;
   int mean, positive;
-} cases[] = {{1, 1, 2, BT_RIDGE_ONE, 0, 0},       {40, 3, 2, BT_RIDGE_CLASS, 0, 0},
-             {300, 6, 4, BT_RIDGE_FEATURE, 1, 1}, {90, 5, 10, BT_RIDGE_COEFFICIENT, 0, 1},
-             {9000, 4, 3, BT_RIDGE_ONE, 1, 0},    {11, 20, 12, BT_RIDGE_COEFFICIENT, 1, 0}};
+  double floor;
+} cases[] = {{1, 1, 2, BT_RIDGE_ONE, 0, 0, 0},          {40, 3, 2, BT_RIDGE_CLASS, 0, 0, 0.02},
+             {300, 6, 4, BT_RIDGE_FEATURE, 1, 1, 0.5},  {90, 5, 10, BT_RIDGE_COEFFICIENT, 0, 1, 0},
+             {9000, 4, 3, BT_RIDGE_ONE, 1, 0, 1e-7},    {11, 20, 12, BT_RIDGE_COEFFICIENT, 1, 0, 0.1}};
 
 typedef struct {
   double *x;
@@ -63,7 +64,8 @@ static int case_create(Case *c, size_t k, double centre, double width) {
                          .x = c->x,
                          .label = c->label,
                          .ridge = cases[k].ridge,
-                         .mean = cases[k].mean};
+                         .mean = cases[k].mean,
+                         .floor = cases[k].floor};
   if (!BT_CHECK_STATUS(bt_logistic_create(&ctx, &spec, &c->team, &c->logistic), BT_OK, &ctx)) return 0;
   c->problem = bt_logistic_problem(c->logistic);
   spec.x = c->x + rows * d;
@@ -84,7 +86,8 @@ static long double definition(const Case *c, size_t k, long double *gradient) {
   long double value = 0;
   for (size_t j = 0; j < d * classes; j++) {
     const size_t groups[] = {0, j / d, j % d, j};
-    const long double weight = expl((long double)c->theta[groups[cases[k].ridge]]);
+    const long double weight = expl((long double)c->theta[groups[cases[k].ridge]]) +
+                               (long double)cases[k].floor * scale * (long double)rows;
     gradient[j] = weight * (long double)c->w[j];
     value += 0.5L * weight * (long double)c->w[j] * (long double)c->w[j];
   }
