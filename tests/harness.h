@@ -16,8 +16,8 @@ typedef struct {
   void (*run)(void);
 } BtTest;
 
-/* Runs all tests of a table, or with BITUNE_ONLY=TEXT in the environment those whose names hold TEXT: a long suite in
- * pieces. No tests, or a run without checks, fails. */
+/* Runs all tests of a table, or with BITUNE_ONLY=TEXT in the environment those whose names hold TEXT: a long
+ * suite in pieces. No tests, or a run without checks, fails. */
 int bt_test_main(const char *suite, const BtTest *tests, size_t count);
 
 /* Says why the whole program cannot run here and returns BT_TEST_SKIPPED. */

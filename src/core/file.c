@@ -154,7 +154,7 @@ static BtStatus sync_folder(BtContext *ctx, const char *path) {
   return st;
 }
 
-/* A lock on a file that is open, which lasts as long as the descriptor and what it is a copy of. 0: another has it. */
+/* A lock on an open file, which lasts as long as the descriptor and its copies. 0: another has it. */
 static int lock(int fd) { return flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK; }
 
 BtStatus bt_atomic_commit(BtContext *ctx, BtAtomicFile *file) {

@@ -14,7 +14,7 @@ typedef struct {
   FILE *stream;    /* write here; NULL once committed or aborted                    */
   char *path;      /* the target, owned                                             */
   char *temporary; /* the name written under, owned                                 */
-  int *claim;      /* NULL, or what a commit makes the claim of the new file (bt_file_claim), before others can see it */
+  int *claim;      /* NULL, or what a commit makes the claim of the new file, before others can see it */
 } BtAtomicFile;
 
 /* Opens a temporary file beside `path`; it takes over the permissions of an existing target. A symbolic link is
@@ -33,9 +33,9 @@ void bt_atomic_abort(BtAtomicFile *file);
 /* Whether an atomic file could be begun here, before work whose result it will hold: BT_ERR_IO if not. */
 BtStatus bt_file_writable(BtContext *ctx, const char *path);
 
-/* Claims a file for what writes it again and again: while *claim is held, others are refused theirs with BT_ERR_IO.
- * *claim is a descriptor with a lock (flock), −1 at first. The claim is of the file that is there now; no file, no claim.
- * It ends with close(*claim) or the process. A claim that is held of this very file stays. */
+/* Claims a file for what writes it again and again: while *claim is held, others are refused theirs with
+ * BT_ERR_IO. *claim is a descriptor with a lock (flock), −1 at first. The claim is of the file that is there
+ * now; no file, no claim. It ends with close(*claim) or the process. One held of this very file stays. */
 BtStatus bt_file_claim(BtContext *ctx, const char *path, int *claim);
 
 /* 1 if both paths name one file, there already or to be made, or are the same text. */

@@ -78,8 +78,8 @@ BtStatus bt_options_parse(BtContext *ctx, const BtOptionSet *sets, size_t count,
 int bt_choice_index(const char *choices, const char *text, size_t length);
 const char *bt_choice_name(const char *choices, int index, char *buffer, size_t size);
 
-/* Slips (letters added, left out or exchanged) between a[m] and b[n], for hints at the name that was meant. Names of
- * more than 64 letters in b count as wholly different. */
+/* Slips (letters added, left out or exchanged) between a[m] and b[n], for hints at the name that was meant.
+ * Names of more than 64 letters in b count as wholly different. */
 size_t bt_edit_distance(const char *a, size_t m, const char *b, size_t n);
 
 /* {name: value} of a whole table; new reference. */

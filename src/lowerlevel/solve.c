@@ -135,8 +135,8 @@ static void release(BtLower *lower) {
   lower->n = 0;
 }
 
-/* The type that settings or PETSc's options name, else `automatic`; what belongs to a type, such as its KSP, is set up
- * after this. */
+/* The type that settings or PETSc's options name, else `automatic`; what belongs to a type, such as its KSP,
+ * is set up after this. */
 static BtStatus set_type(BtContext *ctx, Tao tao, const BtLowerSettings *settings, const char *automatic) {
   BtStatus st = BT_OK;
   const char *type = settings->solver && strcmp(settings->solver, "auto") != 0 ? settings->solver : automatic;

@@ -38,8 +38,8 @@ typedef struct {
 typedef struct BtLower BtLower;
 
 /* A solver for the problems of one family; one at a time, each may have its own size. `problem` is borrowed.
- * Registers bitune's TAO types on first use. PETSc must be initialised. Errors: BT_ERR_ARG (settings), BT_ERR_LIBRARY
- * (PETSc's options), BT_ERR_MEMORY. */
+ * Registers bitune's TAO types on first use. PETSc must be initialised. Errors: BT_ERR_ARG (settings),
+ * BT_ERR_LIBRARY (PETSc's options), BT_ERR_MEMORY. */
 BtStatus bt_lower_create(BtContext *ctx, const BtProblem *problem, const BtLowerSettings *settings, BtLower **lower);
 void bt_lower_destroy(BtLower *lower);
 
