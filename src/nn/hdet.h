@@ -19,8 +19,9 @@
  * replica the graph holds changes inside nn_hdet_step alone. Weights, optimizer state and running statistics
  * are averaged in the order of the replicas (core/team.h, sum_items), so that a run's result has the same
  * bits wherever its replicas live: one process, forked processes, MPI ranks. A rank holds, on the host, the
- * state of each of its replicas and three more (the last average, and the next one in double precision); an
- * average moves each replica's state once.
+ * state of each of its replicas and three more (the last average, and the next one in double precision; of a
+ * trial also the first); an average moves each replica's state once. Where mixtures vote, the weights of each
+ * replica come once more, and once more for each steered hyperparameter.
  *
  * A replica whose loss, gradient or weights are not finite has no vote and no part in the next average, from
  * which it goes on; the context is warned. If all fail, they go back to the last average and the rate is
