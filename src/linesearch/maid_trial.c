@@ -120,8 +120,15 @@ static double trial_accuracy(const BtMaidRun *run, double gap) {
                                  isfinite(factor) && factor > 0 ? factor * run->eps_here : run->maid->eps);
 }
 
+/* Nothing better can be asked for, or was reached when it was. */
 static int here_at_floor(const BtMaidRun *run) {
-  return run->eps_here <= run->set->eps_floor && run->delta_here <= run->set->eps_floor;
+  const double floor = run->set->eps_floor;
+  return (run->eps_here <= floor && run->delta_here <= floor) || run->maid->value.eps > run->eps_here;
+}
+
+static int trial_at_floor(const BtMaidRun *run, double eps, double delta, const BtInexactValue *value) {
+  const double floor = run->set->eps_floor;
+  return (eps <= floor && delta <= floor) || value->eps > eps;
 }
 
 /* What an undecided trial waits for: bounds that leave open no more than `wanted` of its own value, or of the
@@ -156,8 +163,7 @@ static BtStatus decide(BtMaidRun *run, double alpha, Verdict *verdict, BtInexact
   BtStatus st = BT_OK;
   run->have_trial = 0;
   if (!run->set->accelerated || run->set->fixed) return try_step(run, alpha, m->eps, verdict, value);
-  const double floor = run->set->eps_floor, promised = alpha * run->slope,
-               widest = (run->strict ? 0.4 : 1.5) * promised;
+  const double promised = alpha * run->slope, widest = (run->strict ? 0.4 : 1.5) * promised;
   while (st >= 0 && st != BT_STOPPED && isfinite(half_width(&m->value)) && half_width(&m->value) > widest &&
          !here_at_floor(run))
     st = sharpen_iterate(run, run->strict ? 0.2 * promised : promised);
@@ -180,7 +186,7 @@ static BtStatus decide(BtMaidRun *run, double alpha, Verdict *verdict, BtInexact
       *verdict = STEP_REJECTED;
       break;
     }
-    if ((due.trial && eps <= floor && delta <= floor) || (due.iterate && here_at_floor(run))) {
+    if ((due.trial && trial_at_floor(run, eps, delta, value)) || (due.iterate && here_at_floor(run))) {
       run->exhausted = 1;
       break;
     }
