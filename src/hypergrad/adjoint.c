@@ -184,7 +184,8 @@ BtStatus bt_adjoint_solve(BtAdjoint *adjoint, BtContext *ctx, const double *b, d
   const double size = bt_norm(b, adjoint->n), wanted = fmax(absolute, relative * size);
   const double fast_floor = 4 * single_roundoff * fmax(1, adjoint->condition) * size;
   const int fast = adjoint->problem->fast && wanted > fast_floor;
-  const double floor = 4 * BT_ROUNDOFF * adjoint->condition * size, goal = fmax(wanted, floor);
+  /* Rounding of a hopeless system must not let q = 0 pass. */
+  const double floor = fmin(4 * BT_ROUNDOFF * adjoint->condition, 0.5) * size, goal = fmax(wanted, floor);
   adjoint->ctx = ctx;
   adjoint->stopped = 0;
   BT_TRY(use(adjoint, ctx, fast ? FAST : EXACT));

@@ -130,7 +130,8 @@ static BtStatus verify(BtBilevel *b, BtContext *ctx) {
     if (!bt_team_owns(b->team, i) || !isfinite(slot->certificates[i].bound)) continue;
     const double claimed = slot->certificates[i].bound * (1 + 1e-9);
     BT_TRY(bt_lower_certify(b->lower, ctx, i, slot->theta, claimed, slot->points[i].x, &cert));
-    if (!(cert.bound <= claimed) || cert.proof < slot->certificates[i].proof)
+    const int steeper = !(cert.grad_norm <= slot->certificates[i].grad_norm * (1 + 1e-9));
+    if (!(cert.bound <= claimed) || steeper || cert.proof < slot->certificates[i].proof)
       BT_TRY(bt_fail(ctx, BT_ERR_FORMAT,
                      "the checkpoint is damaged: image %zu is not as well solved as it says", i));
   }

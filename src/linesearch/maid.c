@@ -130,6 +130,7 @@ static BtStatus take_step(BtMaidRun *run, const BtInexactValue *value) {
   if (run->have_trial) {
     memcpy(m->z, run->trial_z, m->p * sizeof *m->z);
     m->gradient = run->trial_gradient;
+    m->gradient.value = *value; /* which may have been sharpened since */
     m->have_gradient = 1;
   }
   /* In units of z, so that it serves when the scaling is dropped. */

@@ -165,7 +165,7 @@ static BtStatus decide(BtMaidRun *run, double alpha, Verdict *verdict, BtInexact
   if (!run->set->accelerated || run->set->fixed) return try_step(run, alpha, m->eps, verdict, value);
   const double promised = alpha * run->slope, widest = (run->strict ? 0.4 : 1.5) * promised;
   while (st >= 0 && st != BT_STOPPED && isfinite(half_width(&m->value)) && half_width(&m->value) > widest &&
-         !here_at_floor(run))
+         !here_at_floor(run) && !bt_maid_out_of_work(run))
     st = sharpen_iterate(run, run->strict ? 0.2 * promised : promised);
   const double gap = allowed_gap(run, promised);
   double eps = trial_accuracy(run, gap), delta = bt_maid_adjoint_accuracy(run, adjoint_share * gap / eps);
@@ -179,8 +179,10 @@ static BtStatus decide(BtMaidRun *run, double alpha, Verdict *verdict, BtInexact
     if (!bt_maid_may_estimate(run)) eps = fmin(eps, m->eps);
     st = sharpen_trial(run, eps, delta, value);
     if (st < 0 || st == BT_STOPPED) break;
+    /* No accuracy helps where there is no certificate. */
+    if (!isfinite(value->eps)) run->exhausted = 1;
     *verdict = judge_sharpened(run, alpha, gap, value);
-    if (*verdict != STEP_UNDECIDED || bt_maid_out_of_work(run)) break;
+    if (*verdict != STEP_UNDECIDED || run->exhausted || bt_maid_out_of_work(run)) break;
     const Due due = what_is_due(run, promised, gap, value);
     if (!due.trial && !due.iterate) {
       *verdict = STEP_REJECTED;
