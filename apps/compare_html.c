@@ -338,7 +338,7 @@ static void put_figures(Page *p, const BtComparePlot *plots) {
       "all images. One line a "
       "run, a dot where it ends.",
       "Distance to the best loss against wall time.",
-      "Accuracies that the methods asked for over the outer iterations.",
+      "Accuracies over the outer iterations: those asked for, of MAID those reached.",
       "Spread over starts, seeds and swept values. Dots are runs, the large dot is their median, the bar "
       "their range; a cross is a "
       "run that ended at this work without coming within 1 %.",
