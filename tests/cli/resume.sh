@@ -1,7 +1,7 @@
 # A run that is killed at any moment goes on from its checkpoint to the answer of the unbroken one, to the last bit.
 . "$(dirname "$0")/lib.sh"
 
-"$bitune" synth --size 96x96 --count 6 --seed 3 --quiet -o clean
+"$bitune" synth --size 96x96 --count 16 --seed 3 --quiet -o clean
 
 # learn OPTIONS …
 learn() { "$bitune" learn --sigma 25 --train clean --tolerance 1e-6 --quiet "$@"; }
@@ -11,7 +11,7 @@ run 0 learn -o unbroken.json --log unbroken.csv
 # Killed again and again, each time later, until it is done; the checkpoint is kept by one name.
 kills=0
 resumed=0
-for delay in 0.05 0.1 0.2 0.3 0.4 0.5 0.6 0.8 1 1.3 1.6 2 3 4 6 8 120; do
+for delay in 0.05 0.1 0.2 0.3 0.4 0.5 0.6 0.7 0.8 0.9 1 1.2 1.4 1.6 2 3 4 6 8 120; do
   if [ -e run.ckpt ]; then
     set -- --resume run.ckpt
     resumed=$((resumed + 1))
