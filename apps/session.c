@@ -33,7 +33,12 @@ static void on_signal(int number) {
 static void catch_signals(BtApp *app) {
   void *page = mmap(NULL, sizeof *stop_flag, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (page != MAP_FAILED) stop_flag = page;
-  struct sigaction action = {.sa_flags = SA_RESTART};
+  /* A stack of its own: kernels that are generated at run time (oneDNN) use theirs as a buffer, and the frame of a signal
+   * would be written into it. */
+  static char stack[1 << 16];
+  const stack_t own = {.ss_sp = stack, .ss_size = sizeof stack};
+  (void)sigaltstack(&own, NULL);
+  struct sigaction action = {.sa_flags = SA_RESTART | SA_ONSTACK};
   action.sa_handler = on_signal;
   (void)sigemptyset(&action.sa_mask);
   (void)sigaddset(&action.sa_mask, SIGINT);

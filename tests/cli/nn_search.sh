@@ -48,13 +48,14 @@ run 0 search --method bayes --trials 9 --epochs 2 -o pieces
 same_trials bayes pieces
 
 # Two searches do not share a folder at a time.
-"$bitune" nn search --task tiny-mlp --threads 1 --quiet --trials 9 --epochs 100000 -o busy 2>/dev/null &
+"$bitune" nn search --task tiny-mlp --threads 1 --quiet --trials 9 --epochs 100000 --jobs 2 -o busy 2>/dev/null &
 until_filled busy/search.json
 sleep 0.2
 refuses 1 "busy/search.json: another run is writing it" search --trials 9 --epochs 100000 -o busy
-kill -9 $!
-wait $! 2>/dev/null
-rm -rf busy
+# A signal to one of its processes stops all.
+kill $!
+wait $!
+equal $? 130
 
 # Successive halving with ratio 3: 9 trials for 1 epoch, the 3 best for 3, the best for 9.
 run 0 search --method random --trials 9 --epochs 9 --halving 3 -o halving --json
