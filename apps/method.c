@@ -24,7 +24,7 @@ static BtMethodState maid_state(const BtMethod *m) {
                          .value = maid->value,
                          .gradient = maid->value.eps > 0 ? &maid->gradient : &unknown,
                          .reason = bt_maid_reason_name(maid->reason),
-                         .converged = maid->reason == BT_MAID_CONVERGED || maid->reason == BT_MAID_FLOOR,
+                         .converged = bt_maid_converged(maid->reason),
                          .stuck = maid->reason == BT_MAID_STUCK};
 }
 

@@ -28,7 +28,8 @@ typedef struct {
   double lower, upper;  /* bounds of the true f                                              */
   double eps, delta;    /* accuracies in force                                               */
   double step;          /* accepted step size, 0 if none                                     */
-  double gradient_norm; /* ‖z‖                                                               */
+  double gradient_norm; /* ‖z‖ of the last hypergradient: of this iterate, or of the one before where it comes
+                           with the next direction                                           */
   double gradient_bound;    /* ω, bound of ‖z − ∇f‖                                          */
   double gradient_estimate; /* estimate of ‖z − ∇f‖, NAN if none                             */
   int accepted;         /* 1 if the step was accepted                                        */

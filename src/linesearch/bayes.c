@@ -14,7 +14,8 @@ const BtOption bt_bayes_options[] = {
     BT_SEARCH_OPTION_EPS(BtBayesSettings),
     BT_SEARCH_OPTION_WIDTH(BtBayesSettings),
     BT_OPT_INT("initial-points", BtBayesSettings, initial, 0, BT_NONNEGATIVE, "N",
-               "bayes: points of a Latin hypercube that come before the first model; 0: 2p + 2"),
+               "bayes: points of a Latin hypercube that come before the first model; 0: 2p + 2, at most half of the "
+               "evaluations"),
     BT_OPT_CHOICE("covariance", BtBayesSettings, kernel, 0, "matern52|squared-exponential",
                   "bayes: covariance of the Gaussian process"),
     BT_OPT_END};
@@ -50,8 +51,11 @@ static double uniform(const Bayes *b, uint64_t stream, uint64_t index) {
   return bt_rng_uniform(b->set->seed, 0x6261796573000000u + stream, index);
 }
 
+/* A short search should not end before its model has a say. */
 static int64_t initial_points(const Bayes *b) {
-  return b->set->initial > 0 ? b->set->initial : 2 * (int64_t)b->p + 2;
+  const int64_t usual = 2 * (int64_t)b->p + 2, half = b->set->search.max_evaluations / 2;
+  if (b->set->initial > 0) return b->set->initial;
+  return half < 2 ? 2 : half < usual ? half : usual;
 }
 
 /* The start, then a Latin hypercube: each of its points is alone in its slice of every axis. */

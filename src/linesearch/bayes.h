@@ -8,7 +8,8 @@
 
 typedef struct {
   BtSearchSettings search;
-  int64_t initial; /* points of the Latin hypercube that comes first, the start included; 0: 2p + 2 */
+  int64_t initial; /* points of the Latin hypercube that comes first, the start included; 0: 2p + 2, and at
+                         most half of the evaluations                                                   */
   int kernel;      /* 0: Matérn 5/2, 1: squared exponential                                         */
   uint64_t seed;   /* No option                                                                     */
 } BtBayesSettings;

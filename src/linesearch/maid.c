@@ -45,6 +45,7 @@ const BtOption bt_maid_options[] = {
 const char *bt_maid_reason_name(BtMaidReason reason) {
   switch (reason) {
     case BT_MAID_CONVERGED: return "converged";
+    case BT_MAID_CONVERGED_AS_ESTIMATED: return "converged, as the estimated error has it";
     case BT_MAID_FLOOR: return "converged to the accuracy floor";
     case BT_MAID_STUCK:
       return "no acceptable step (at the edge of the parameters' domain, or at the accuracy floor)";
@@ -53,6 +54,10 @@ const char *bt_maid_reason_name(BtMaidReason reason) {
     case BT_MAID_RUNNING: break;
   }
   return "running";
+}
+
+int bt_maid_converged(BtMaidReason reason) {
+  return reason == BT_MAID_CONVERGED || reason == BT_MAID_CONVERGED_AS_ESTIMATED || reason == BT_MAID_FLOOR;
 }
 
 int bt_maid_out_of_work(const BtMaidRun *run) {

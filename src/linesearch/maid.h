@@ -43,7 +43,8 @@ extern const BtOption bt_maid_options[];
 
 typedef enum {
   BT_MAID_RUNNING,
-  BT_MAID_CONVERGED, /* gradient test                                       */
+  BT_MAID_CONVERGED, /* gradient test, by the proven bound of the hypergradient's error */
+  BT_MAID_CONVERGED_AS_ESTIMATED, /* gradient test, by the estimate of that error */
   BT_MAID_FLOOR,     /* no provable decrease at the accuracy floor, the hypergradient being small: converged */
   BT_MAID_STUCK,     /* no acceptable step though the hypergradient is not small: the edge of the domain, say */
   BT_MAID_BUDGET,    /* max_outer or max_work                                */
@@ -52,6 +53,9 @@ typedef enum {
 
 /* "converged", …; static storage. */
 const char *bt_maid_reason_name(BtMaidReason reason);
+
+/* 1 for the three reasons that are convergence. */
+int bt_maid_converged(BtMaidReason reason);
 
 /* An estimated error of z, not corrected, and the accuracies it was found at; estimates at others are extrapolated from it. */
 typedef struct {

@@ -171,7 +171,7 @@ BtStatus bt_maid_direction(BtMaidRun *run) {
       return bt_fail(run->ctx, BT_ERR_NUMERIC, "the hypergradient is not finite");
     m->value = m->gradient.value;
     if (converged(run)) {
-      m->reason = BT_MAID_CONVERGED;
+      m->reason = judged_by_estimate(run) ? BT_MAID_CONVERGED_AS_ESTIMATED : BT_MAID_CONVERGED;
       return BT_OK;
     }
     const double error = bt_maid_gradient_error(run);

@@ -268,7 +268,10 @@ static void check_start(Trial *t, const Function *fn, Truth truth, const double 
   const double g = true_gradient(t), tolerance = t->set.tolerance * t->maid.value.value;
   /* Bounds that jump can accept minute steps by luck and starve the search; what is accepted is true all the same. */
   if (truth != TRUTH_JUMPS) {
-    BT_CHECK_ROW(st == BT_OK && t->maid.reason == BT_MAID_CONVERGED && g <= 1.25 * tolerance,
+    const BtMaidReason reason = t->maid.reason;
+    const int converged = reason == BT_MAID_CONVERGED || (reason == BT_MAID_CONVERGED_AS_ESTIMATED &&
+                                                          t->set.direction_test != BT_MAID_PROVEN);
+    BT_CHECK_ROW(st == BT_OK && converged && g <= 1.25 * tolerance,
                  "%s accelerated %d truth %d eps0 %g delta0 %g alpha0 %g: %s, %s after %lld steps, |grad| %g, f %g",
                  t->label, t->set.accelerated, (int)truth, start[0], start[1], start[2], bt_status_name(st),
                  bt_maid_reason_name(t->maid.reason), (long long)t->accepted, g, t->maid.value.value);
