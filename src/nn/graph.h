@@ -134,7 +134,7 @@ NnReal *nn_graph_group_adjoints(const NnGraph *g, NnGroup group, size_t *count);
 BtStatus nn_graph_find_nonfinite(BtContext *ctx, const NnGraph *g, NnId *node);
 
 /* Parameters and buffers in a checkpoint, names with `prefix` before them; declare all, then append in the
- * same order. */
+ * same order. Loading: BT_ERR_FORMAT also for elements that are not finite. */
 BtStatus nn_graph_declare(BtContext *ctx, const NnGraph *g, BtTensorWriter *writer, const char *prefix);
 BtStatus nn_graph_append(BtContext *ctx, const NnGraph *g, BtTensorWriter *writer);
 BtStatus nn_graph_load(BtContext *ctx, NnGraph *g, BtTensorReader *reader, const char *prefix);

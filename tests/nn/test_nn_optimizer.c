@@ -200,6 +200,28 @@ static void checkpoints(void) {
   finish(&q);
 }
 
+/* Weights that are no numbers are found where they come from, not by what they do to a training. */
+static void damaged_weights(void) {
+  const char *path = bt_test_path("damaged.safetensors");
+  Problem p;
+  BtTensorWriter *writer;
+  BtTensorReader *reader;
+  NnReal w[N];
+  problem(&p);
+  BT_CHECK_STATUS(nn_graph_get(&p.ctx, p.g, p.w, w, N), BT_OK, &p.ctx);
+  w[N - 1] = (NnReal)NAN;
+  BT_CHECK_STATUS(nn_graph_set(&p.ctx, p.g, p.w, w, N), BT_OK, &p.ctx);
+  BT_CHECK_STATUS(bt_tensors_create(&p.ctx, path, NULL, &writer), BT_OK, &p.ctx);
+  BT_CHECK_STATUS(nn_graph_declare(&p.ctx, p.g, writer, ""), BT_OK, &p.ctx);
+  BT_CHECK_STATUS(nn_graph_append(&p.ctx, p.g, writer), BT_OK, &p.ctx);
+  BT_CHECK_STATUS(bt_tensors_commit(&p.ctx, writer), BT_OK, &p.ctx);
+  BT_CHECK_STATUS(bt_tensors_open(&p.ctx, path, &reader), BT_OK, &p.ctx);
+  BT_CHECK_STATUS(nn_graph_load(&p.ctx, p.g, reader, ""), BT_ERR_FORMAT, &p.ctx);
+  BT_CHECK(strstr(p.ctx.error, path) && strstr(p.ctx.error, nn_graph_name(p.g, p.w)));
+  bt_tensors_close(reader);
+  finish(&p);
+}
+
 static void refusals(void) {
   const NnOptimizerOptions bad[] = {{.kind = NN_SGD, .momentum = 1},
                                     {.kind = NN_SGD, .nesterov = 1},
@@ -292,6 +314,7 @@ static const BtTest tests[] = {{"formulas", formulas},
                                {"Adam's first step", adam_first_step},
                                {"clipping", clipping},
                                {"checkpoints", checkpoints},
+                               {"damaged weights", damaged_weights},
                                {"refusals", refusals},
                                {"schedules", schedules},
                                {"initial values", initial_values}};
