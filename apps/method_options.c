@@ -91,6 +91,7 @@ void bt_method_choose(const BtMethodSettings *settings, BtMethodKind kind, const
   set->maid.fixed = kind == BT_METHOD_FIXED || kind == BT_METHOD_FIXED_GRADIENT;
   set->isgd.lo = set->hoag.lo = problem->lo;
   set->isgd.hi = set->hoag.hi = problem->hi;
+  set->isgd.max_work = set->maid.max_work;
   set->hoag.constant = kind == BT_METHOD_FIXED_STEP;
   if (set->hoag.constant) set->hoag.first_step = set->maid.alpha0;
   set->nlopt.algorithm = kind == BT_METHOD_BOBYQA ? BT_NLOPT_BOBYQA : BT_NLOPT_NELDER_MEAD;

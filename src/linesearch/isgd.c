@@ -35,6 +35,7 @@ const BtOption bt_isgd_options[] = {
 const char *bt_isgd_reason_name(BtIsgdReason reason) {
   switch (reason) {
     case BT_ISGD_DONE: return "all iterations done";
+    case BT_ISGD_BUDGET: return "budget used up";
     case BT_ISGD_STOPPED: return "stopped";
     case BT_ISGD_RUNNING: break;
   }
@@ -155,10 +156,16 @@ static BtStatus tell(Run *run, double alpha) {
   return bt_emit(run->ctx, &event);
 }
 
+static int out_of_work(const Run *run) {
+  const BtWork work = run->oracle->work(run->oracle->self);
+  return run->set->max_work > 0 && bt_work_total(&work) >= run->set->max_work;
+}
+
 static BtStatus iterate(Run *run) {
   BtIsgd *s = run->isgd;
   BtStatus st = BT_OK;
   while (s->iteration < run->set->iterations) {
+    if (out_of_work(run)) return BT_MAX_ITERS;
     const double alpha = step_size(run->set, s->iteration);
     st = sampled_gradient(run);
     if (st < 0 || st == BT_STOPPED) return st;
@@ -174,6 +181,9 @@ BtStatus bt_isgd_run(BtContext *ctx, BtOracle *oracle, const BtIsgdSettings *set
   isgd->reason = BT_ISGD_RUNNING;
   const BtStatus st = iterate(&run);
   tick(&run);
-  if (st >= 0) isgd->reason = st == BT_STOPPED ? BT_ISGD_STOPPED : BT_ISGD_DONE;
+  if (st >= 0)
+    isgd->reason = st == BT_STOPPED     ? BT_ISGD_STOPPED
+                   : st == BT_MAX_ITERS ? BT_ISGD_BUDGET
+                                        : BT_ISGD_DONE;
   return st;
 }

@@ -28,13 +28,14 @@ typedef struct {
   int scaling;           /* BtIsgdScaling                                                             */
   double beta1, beta2;   /* Adam's memories                                                           */
   double average;        /* share of the iterations, the last ones, over which the average reaches; 0: none */
+  int64_t max_work;      /* gradients and Hessian products at most, 0: no limit. No option                */
   const double *lo, *hi; /* [p] box of θ, borrowed; NULL: none. No options                              */
 } BtIsgdSettings;
 
 /* Defaults in the units of a program that converts them: eps0 per-pixel rms, delta0 relative. */
 extern const BtOption bt_isgd_options[];
 
-typedef enum { BT_ISGD_RUNNING, BT_ISGD_DONE, BT_ISGD_STOPPED } BtIsgdReason;
+typedef enum { BT_ISGD_RUNNING, BT_ISGD_DONE, BT_ISGD_BUDGET, BT_ISGD_STOPPED } BtIsgdReason;
 
 /* "all iterations done", …; static storage. */
 const char *bt_isgd_reason_name(BtIsgdReason reason);
@@ -58,7 +59,7 @@ BtStatus bt_isgd_create(BtContext *ctx, const BtIsgdSettings *settings, size_t p
 void bt_isgd_clear(BtIsgd *isgd);
 
 /* Runs until settings->iterations are done: a BT_EVENT_OUTER after each, at which the state can be saved; its theta is
- * the average. Returns BT_OK, BT_STOPPED (the average is usable), or an error: BT_ERR_NUMERIC names the iteration whose
+ * the average. Returns BT_OK, BT_MAX_ITERS (max_work) or BT_STOPPED (the average is usable), or an error: BT_ERR_NUMERIC names the iteration whose
  * hypergradient is not finite. Inexact solves that missed their accuracy do not end the run. */
 BtStatus bt_isgd_run(BtContext *ctx, BtOracle *oracle, const BtIsgdSettings *settings, BtIsgd *isgd);
 

@@ -26,6 +26,9 @@ same_model one.json three.json
 run 0 learn --iterations 20 --seed 2 -o other_seed.json
 check "the seed has no effect" [ "$(field one.json regularizer.theta)" != "$(field other_seed.json regularizer.theta)" ]
 
+run 0 learn --iterations 20 --max-work 1 -o budget.json
+equal "$(field budget.json training.reason) $(field budget.json training.outer_iterations)" "budget used up 1"
+
 # It learns: on images it has not seen, better than where it started.
 for n in 0 60; do
   run 0 learn --iterations $n --valid other --valid-every 20 -o "after_$n.json" --log "after_$n.csv" --json

@@ -61,6 +61,7 @@ static BtStatus gradient(void *self, BtContext *ctx, const double *theta, double
   *out = (BtInexactGradient){.norm = sqrt(sum), .bound = (double)INFINITY, .eps = eps, .delta = delta};
   out->value = (BtInexactValue){.value = f, .lower = f - 1, .upper = f + 1};
   o->work.hypergradients++;
+  o->work.gradients += 3;
   return o->outcome;
 }
 
@@ -157,6 +158,19 @@ static void exact_gradients_contract(void) {
     BT_CHECK_NEAR(t.isgd.average[j] - t.noisy.target[j],
                   (t.start[j] - t.noisy.target[j]) * pow(1 - 0.2 * t.noisy.lambda[j], 40), 1e-12);
   BT_CHECK(t.events == 40 && t.untrue == 0 && t.noisy.wrong == 0 && t.isgd.reason == BT_ISGD_DONE);
+  bt_isgd_clear(&t.isgd);
+}
+
+/* A budget ends a run after the iteration that uses it up. */
+static void budget_of_work(void) {
+  static Trial t;
+  prepare(&t);
+  unscaled(&t, 0.2, 0);
+  t.set.iterations = 40;
+  t.set.max_work = 10;
+  BT_CHECK_STATUS(run(&t), BT_MAX_ITERS, &t.ctx);
+  BT_CHECK(t.events == 4 && t.isgd.iteration == 4 && t.isgd.reason == BT_ISGD_BUDGET);
+  for (size_t j = 0; j < P; j++) BT_CHECK(t.isgd.average[j] == t.isgd.theta[j]);
   bt_isgd_clear(&t.isgd);
 }
 
@@ -433,6 +447,7 @@ static void bad_states_are_refused(void) {
 
 static const BtTest tests[] = {
     {"exact gradients contract", exact_gradients_contract},
+    {"budget of work", budget_of_work},
     {"errors fall as 1/N", errors_fall_as_one_over_n},
     {"inexactness vanishes", inexactness_vanishes},
     {"Adam is Adam", adam_is_adam},
