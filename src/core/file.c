@@ -1,5 +1,6 @@
 #include "core/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -11,6 +12,8 @@
 #define LINK_CHAIN 40
 #define LINK_TEXT 4096
 #define TEMPORARY_NAMES 1000
+#define TEMPORARY_HEAD ".bitune-"
+#define TEMPORARY_TAIL ".tmp"
 
 static BtStatus fail_write(BtContext *ctx, const char *path, int error) {
   const char *cure = "";
@@ -74,16 +77,27 @@ static int names_descriptor(const char *path) {
   return 0;
 }
 
-/* Creates a new file in `folder` under the caller's umask; its name, malloc'ed, goes to *name. */
+/* A lock on an open file, which lasts as long as the descriptor and its copies. 0: another has it. */
+static int lock(int fd) { return flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK; }
+
+static int is_linked(int fd) {
+  struct stat info;
+  return fstat(fd, &info) == 0 && info.st_nlink > 0;
+}
+
+/* Creates a new file in `folder` under the caller's umask; its name, malloc'ed, goes to *name. It is
+ * locked, by which sweep() knows that somebody writes it. */
 static BtStatus create_temporary(BtContext *ctx, const char *path, const char *folder, char **name, int *fd) {
   for (int attempt = 0; attempt < TEMPORARY_NAMES; attempt++) {
     char base[64];
-    snprintf(base, sizeof base, ".bitune-%ld-%d.tmp", (long)getpid(), attempt);
+    snprintf(base, sizeof base, TEMPORARY_HEAD "%ld-%d" TEMPORARY_TAIL, (long)getpid(), attempt);
     *name = bt_path_join(folder, base);
     if (!*name) return bt_fail_memory(ctx, "a file name", (double)(strlen(folder) + sizeof base));
     *fd = open(*name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (*fd >= 0) return BT_OK;
-    const int error = errno;
+    if (*fd >= 0 && lock(*fd) && is_linked(*fd)) return BT_OK;
+    const int error = *fd >= 0 ? EEXIST : errno; /* swept before it was locked */
+    if (*fd >= 0) (void)close(*fd);
+    *fd = -1;
     free(*name);
     *name = NULL;
     if (error != EEXIST) return fail_write(ctx, path, error);
@@ -154,9 +168,6 @@ static BtStatus sync_folder(BtContext *ctx, const char *path) {
   return st;
 }
 
-/* A lock on an open file, which lasts as long as the descriptor and its copies. 0: another has it. */
-static int lock(int fd) { return flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK; }
-
 BtStatus bt_atomic_commit(BtContext *ctx, BtAtomicFile *file) {
   BtStatus st = BT_OK;
   if (!file->stream) return bt_fail(ctx, BT_ERR_ARG, "no file is open for writing");
@@ -216,6 +227,31 @@ static int is_same(const struct stat *a, const struct stat *b) {
   return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
+static int is_temporary(const char *name) {
+  static const char head[] = TEMPORARY_HEAD, tail[] = TEMPORARY_TAIL;
+  const size_t n = strlen(name), around = sizeof head + sizeof tail - 2;
+  return n > around && strncmp(name, head, sizeof head - 1) == 0 &&
+         strcmp(name + n - (sizeof tail - 1), tail) == 0;
+}
+
+/* Removes temporary files beside `path` that nobody writes any more: those of runs that were killed. */
+static void sweep(const char *path) {
+  char *folder = folder_of(path);
+  DIR *dir = folder ? opendir(folder) : NULL;
+  for (const struct dirent *entry; dir && (entry = readdir(dir));) {
+    struct stat info;
+    if (!is_temporary(entry->d_name)) continue;
+    const int fd = openat(dirfd(dir), entry->d_name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0) continue;
+    /* A file system without locks tells nothing. */
+    if (fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && flock(fd, LOCK_EX | LOCK_NB) == 0)
+      (void)unlinkat(dirfd(dir), entry->d_name, 0);
+    (void)close(fd);
+  }
+  if (dir) (void)closedir(dir);
+  free(folder);
+}
+
 BtStatus bt_file_claim(BtContext *ctx, const char *path, int *claim) {
   struct stat held, now;
   const int there = stat(path, &now) == 0 && S_ISREG(now.st_mode);
@@ -230,6 +266,7 @@ BtStatus bt_file_claim(BtContext *ctx, const char *path, int *claim) {
     return bt_fail(ctx, BT_ERR_IO, "%s: another run is writing it; name another file", path);
   }
   *claim = fd;
+  sweep(path);
   return BT_OK;
 }
 

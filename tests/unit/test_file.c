@@ -290,6 +290,28 @@ static void claims(void) {
   BT_CHECK(claim == -1);
 }
 
+/* A claim clears its folder of what killed writers have left, but of nothing else. */
+static void leftovers(void) {
+  const char *folder = fresh_folder("leftovers"), *path = bt_test_path("leftovers/claimed"),
+             *stale = bt_test_path("leftovers/.bitune-1-0.tmp");
+  static const char *const others[] = {"leftovers/.bitune-.tmp", "leftovers/bitune-1-0.tmp",
+                                       "leftovers/.bitune-1-0.tmp2"};
+  int claim = -1;
+  BtAtomicFile busy;
+  BT_CHECK_STATUS(write_text(path, "x"), BT_OK, &ctx);
+  BT_CHECK_STATUS(write_text(stale, "a part"), BT_OK, &ctx);
+  for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+    BT_CHECK_STATUS(write_text(bt_test_path(others[i]), "x"), BT_OK, &ctx);
+  BT_NEED(symlink(path, bt_test_path("leftovers/.bitune-2-0.tmp")) == 0);
+  BT_CHECK_STATUS(bt_atomic_open(&ctx, bt_test_path("leftovers/new"), &busy), BT_OK, &ctx);
+  BT_CHECK(bt_test_entries(folder) == 7);
+  BT_CHECK_STATUS(bt_file_claim(&ctx, path, &claim), BT_OK, &ctx);
+  BT_CHECK(claim >= 0 && bt_test_entries(folder) == 6 && access(stale, F_OK) != 0);
+  BT_CHECK_STATUS(bt_atomic_commit(&ctx, &busy), BT_OK, &ctx);
+  BT_CHECK(bt_test_entries(folder) == 6);
+  (void)close(claim);
+}
+
 static void one_file_or_two(void) {
   const char *folder = fresh_folder("same"), *a = bt_test_path("same/a"), *b = bt_test_path("same/./a"),
              *c = bt_test_path("same/c");
@@ -358,6 +380,7 @@ static const BtTest tests[] = {
     {"no room: the old content survives", size_limit},
     {"reading", reading},
     {"claims", claims},
+    {"leftovers", leftovers},
     {"one file or two", one_file_or_two},
     {"folders", folders},
     {"parts of a path", names},
