@@ -39,8 +39,8 @@ BtStatus bt_nn_session_open(BtApp *app, const BtNn *set, NnTask *task, BtNnSessi
   const int threads = bt_nn_threads(set) / app->team.size;
   /* Ranks that are to use "cuda" have a device each. */
   char device[32];
-  const int each = app->team.size > 1 && strcmp(set->device, "cuda") == 0;
-  if (each) snprintf(device, sizeof device, "cuda:%d", app->team.rank);
+  const int each = app->team.size > 1 && strncmp(set->device, "cuda", 4) == 0 && !strchr(set->device, ':');
+  if (each) snprintf(device, sizeof device, "cuda:%d%.20s", app->team.rank, set->device + 4);
   BT_TRY(nn_backend_open(ctx, each ? device : set->device, threads > 0 ? threads : 1, &s->backend));
   BT_TRY(open_data(ctx, &o, &s->data));
 done:

@@ -40,7 +40,7 @@ while [ $# -gt 0 ]; do
   shift
 done
 
-suites='parity ops kernels networks optimizer augment train hdet'
+suites='parity ops kernels networks optimizer augment recorder train hdet'
 
 build() {
   root=$(cd "$here/.." && pwd)
@@ -59,7 +59,7 @@ build() {
   cmake -S "$root" -B "$folder" $generator -DBITUNE_IMAGING=OFF -DBITUNE_CUDA=ON -DBITUNE_TESTS=ON \
     ${prefix:+-DCMAKE_PREFIX_PATH="$prefix"} >"$here/gpu-configure.log" 2>&1 ||
     { tail -n 20 "$here/gpu-configure.log" >&2; stop "configuring failed; all output in $here/gpu-configure.log"; }
-  targets='bitune_program bench_nn'
+  targets='bitune_program bench_nn bench_nn_steps'
   for suite in $suites; do targets="$targets test_nn_$suite"; done
   # shellcheck disable=SC2086 # a list of words
   cmake --build "$folder" --parallel "$(getconf _NPROCESSORS_ONLN)" --target $targets >"$here/gpu-build.log" 2>&1 ||
@@ -82,7 +82,7 @@ make_pack() {
   mkdir -p "$pack/bin" "$pack/lib"
   cp "$here/gpu.sh" "$pack/gpu.sh"
   cp "$libraries"/libbitune_cuda.so "$pack/lib/"
-  for name in bitune bench_nn $(for suite in $suites; do echo "test_nn_$suite"; done); do
+  for name in bitune bench_nn bench_nn_steps $(for suite in $suites; do echo "test_nn_$suite"; done); do
     file=$(program "$name")
     cp "$file" "$pack/bin/"
     ldd "$file" | awk '$3 ~ /^\// { print $3 }'
@@ -143,6 +143,15 @@ if [ -n "$bench" ]; then
   for mode in "$device" "$device,tf32"; do
     run "bench_nn $mode" "$(program bench_nn)" "$mode"
     [ $code -ne 0 ] || cat "$log"
+  done
+  # Whole networks, their steps started kernel by kernel and as a graph.
+  for task in mnist-mlp fmnist-cnn cifar-resnet18 ptb-lstm; do
+    for tuner in none dstn; do
+      for mode in "$device" "$device,graph"; do
+        run "bench_nn_steps $task $tuner $mode" "$(program bench_nn_steps)" "$task" "$tuner" "$mode" 10
+        [ $code -ne 0 ] || cat "$log"
+      done
+    done
   done
 fi
 

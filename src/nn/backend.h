@@ -9,9 +9,12 @@
 #include "core/context.h"
 #include "nn/kernels.h"
 
+/* Kernels that were recorded. */
+typedef struct NnRecording NnRecording;
+
 struct NnBackend {
   const NnKernels *kernels;
-  char name[32]; /* "cpu", "cuda:0", "cuda:0,tf32"             */
+  char name[32]; /* "cpu", "cuda:0", "cuda:0,tf32,graph"       */
   int threads;   /* of the CPU backend; 1 elsewhere            */
 
   /* Zeroed memory, aligned to 256 bytes. BT_ERR_MEMORY tells how much was needed. */
@@ -24,13 +27,25 @@ struct NnBackend {
   BtStatus (*check)(BtContext *ctx, NnBackend *b);
   /* The same once all that was started is done. */
   BtStatus (*finish)(BtContext *ctx, NnBackend *b);
+
+  /* NULL where nothing can, or is to, be recorded. Kernels that are started between record and recorded are
+   * not run but kept, with their arguments; replay starts all of them at once, as often as wished. Nothing
+   * else is allowed in between: uploads and what waits fail. After an error of `recorded` the backend is as
+   * before.
+   */
+  BtStatus (*record)(BtContext *ctx, NnBackend *b);
+  BtStatus (*recorded)(BtContext *ctx, NnBackend *b, NnRecording **recording);
+  BtStatus (*replay)(BtContext *ctx, NnBackend *b, NnRecording *recording);
+  void (*forget)(NnBackend *b, NnRecording *recording);
+
   void (*destroy)(NnBackend *b);
   void *data;
 };
 
-/* Opens "cpu", "cuda" or "cuda:K", K counted from 0; "cuda,tf32" and "cuda:K,tf32" let products and
- * convolutions round their factors to TF32, 10 bits of mantissa, which is faster: losses then agree with the
- * CPU's to about 1e-3. threads: of the CPU backend, 0 for all cores (or OMP_NUM_THREADS).
+/* Opens "cpu", "cuda" or "cuda:K", K counted from 0, which may be followed by ",tf32", ",graph" or both.
+ * tf32 lets products and convolutions round their factors to TF32, 10 bits of mantissa, which is faster:
+ * losses then agree with the CPU's to about 1e-3. graph has the kernels of a training step started as one
+ * (nn/recorder.h), which changes no bit. threads: of the CPU backend, 0 for all cores (or OMP_NUM_THREADS).
  * The CPU backend shares its products out over its own threads and therefore sets OpenBLAS to one thread for
  * the whole process. Errors: BT_ERR_ARG (no such name), BT_ERR_UNSUPPORTED (not built in, or no such device),
  * BT_ERR_MEMORY. */

@@ -44,8 +44,15 @@ static BtStatus report(BtContext *ctx, NnCuda *cuda) {
 
 static BtStatus cuda_check(BtContext *ctx, NnBackend *b) { return report(ctx, (NnCuda *)b->data); }
 
+/* What would end a recording is not begun; the recording then fails with this cause. */
+static int refused(NnCuda *cuda, const char *what) {
+  if (cuda->recording) nn_cuda_fail(cuda, BT_ERR_ARG, "%s while kernels are recorded", what);
+  return cuda->recording;
+}
+
 static BtStatus cuda_finish(BtContext *ctx, NnBackend *b) {
   NnCuda *cuda = nn_cuda(b);
+  if (refused(cuda, "a wait")) return report(ctx, cuda);
   const cudaError_t error = cudaStreamSynchronize(cuda->stream);
   if (error != cudaSuccess) {
     (void)cudaGetLastError();
@@ -93,6 +100,7 @@ static void cuda_release(NnBackend *b, void *memory) {
 static BtStatus cuda_upload(BtContext *ctx, NnBackend *b, void *device, const void *host, size_t bytes) {
   NnCuda *cuda = nn_cuda(b);
   cudaError_t error = cudaSuccess;
+  if (refused(cuda, "an upload")) return report(ctx, cuda);
   for (size_t at = 0; at < bytes && error == cudaSuccess; at += NN_STAGE_BYTES) {
     const int k = cuda->next_stage;
     const size_t part = nn_min(bytes - at, NN_STAGE_BYTES);
@@ -112,6 +120,7 @@ static BtStatus cuda_upload(BtContext *ctx, NnBackend *b, void *device, const vo
 
 static BtStatus cuda_download(BtContext *ctx, NnBackend *b, void *host, const void *device, size_t bytes) {
   NnCuda *cuda = nn_cuda(b);
+  if (refused(cuda, "a download")) return report(ctx, cuda);
   const cudaError_t error =
       bytes ? cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, cuda->stream) : cudaSuccess;
   if (error != cudaSuccess) {
@@ -193,7 +202,7 @@ static BtStatus open_libraries(BtContext *ctx, NnCuda *cuda) {
   return BT_OK;
 }
 
-static void set_tables(NnCuda *cuda, int index) {
+static void set_tables(NnCuda *cuda, int graph) {
   NnBackend *b = &cuda->backend;
   nn_cuda_gemm_kernels(&cuda->kernels);
   nn_cuda_conv_kernels(&cuda->kernels);
@@ -206,7 +215,8 @@ static void set_tables(NnCuda *cuda, int index) {
   nn_cuda_random_kernels(&cuda->kernels);
   nn_cuda_augment_kernels(&cuda->kernels);
   nn_cuda_optimizer_kernels(&cuda->kernels);
-  snprintf(b->name, sizeof b->name, "cuda:%d%s", index, cuda->tf32 ? ",tf32" : "");
+  snprintf(b->name, sizeof b->name, "cuda:%d%s%s", cuda->device, cuda->tf32 ? ",tf32" : "",
+           graph ? ",graph" : "");
   b->kernels = &cuda->kernels;
   b->threads = 1;
   b->allocate = cuda_allocate;
@@ -215,19 +225,20 @@ static void set_tables(NnCuda *cuda, int index) {
   b->download = cuda_download;
   b->check = cuda_check;
   b->finish = cuda_finish;
+  if (graph) nn_cuda_recording(b);
   b->destroy = cuda_destroy;
   b->data = cuda;
 }
 
-extern "C" BtStatus nn_cuda_open(BtContext *ctx, int index, int tf32, NnBackend **backend) {
+extern "C" BtStatus nn_cuda_open(BtContext *ctx, const NnCudaOptions *options, NnBackend **backend) {
   *backend = NULL;
-  BtStatus st = find_device(ctx, index);
+  BtStatus st = find_device(ctx, options->index);
   if (st < 0) return st;
   NnCuda *cuda = (NnCuda *)calloc(1, sizeof *cuda);
   if (!cuda) return bt_fail_memory(ctx, "cuda backend", sizeof *cuda);
-  cuda->device = index;
-  cuda->tf32 = tf32;
-  set_tables(cuda, index);
+  cuda->device = options->index;
+  cuda->tf32 = options->tf32;
+  set_tables(cuda, options->graph);
   st = open_libraries(ctx, cuda);
   if (st >= 0) st = cuda_finish(ctx, &cuda->backend);
   if (st < 0)

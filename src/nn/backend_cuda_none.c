@@ -1,7 +1,6 @@
 #include "nn/backend_internal.h"
 
-BtStatus nn_backend_cuda_open(BtContext *ctx, int index, int tf32, NnBackend **backend) {
-  (void)tf32;
+BtStatus nn_backend_cuda_open(BtContext *ctx, const NnCudaOptions *options, NnBackend **backend) {
   *backend = NULL;
-  return bt_fail(ctx, BT_ERR_UNSUPPORTED, "cuda:%d: built without CUDA; use the device cpu", index);
+  return bt_fail(ctx, BT_ERR_UNSUPPORTED, "cuda:%d: built without CUDA; use the device cpu", options->index);
 }

@@ -10,9 +10,14 @@ BtStatus nn_backend_cpu_open(BtContext *ctx, int threads, NnBackend **backend);
  * cuda_*.cu), which loads cuBLAS and cuDNN, when the first such device is opened: these take a third of a
  * second and 200 MB. The library's entry is nn_cuda_open. Elsewhere it is backend_cuda_none.c:
  * BT_ERR_UNSUPPORTED. */
-BtStatus nn_backend_cuda_open(BtContext *ctx, int index, int tf32, NnBackend **backend);
+typedef struct {
+  int index;       /* of the device */
+  int tf32, graph; /* as in nn_backend_open */
+} NnCudaOptions;
 
-typedef BtStatus NnCudaOpen(BtContext *ctx, int index, int tf32, NnBackend **backend);
+BtStatus nn_backend_cuda_open(BtContext *ctx, const NnCudaOptions *options, NnBackend **backend);
+
+typedef BtStatus NnCudaOpen(BtContext *ctx, const NnCudaOptions *options, NnBackend **backend);
 NnCudaOpen nn_cuda_open;
 
 #endif

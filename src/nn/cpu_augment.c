@@ -8,6 +8,7 @@ static size_t image_size(const NnImages *n) { return n->channels * n->height * n
 
 static void flip(NnBackend *b, NnKey key, const NnImages *n, const NnReal *x, NnReal *y) {
   const size_t size = image_size(n), width = n->width;
+  key = nn_key_here(key);
   NN_PARALLEL(b, n->rows * size)
   for (size_t r = 0; r < n->rows; r++) {
     const NnReal *in = x + r * size;
@@ -33,6 +34,7 @@ static void shift(const NnImages *n, long down, long right, const NnReal *in, Nn
 
 static void crop(NnBackend *b, NnKey key, const NnImages *n, size_t pad, const NnReal *x, NnReal *y) {
   const size_t plane = n->height * n->width, size = image_size(n);
+  key = nn_key_here(key);
   NN_PARALLEL(b, n->rows * size)
   for (size_t r = 0; r < n->rows; r++) {
     size_t down, right;
@@ -55,6 +57,7 @@ static void cut(const NnImages *n, const NnHoles *h, NnReal *plane) {
 static void cutout(NnBackend *b, NnKey key, const NnImages *n, const NnStrengths *s, const NnReal *x,
                    NnReal *y) {
   const size_t plane = n->height * n->width, size = image_size(n);
+  key = nn_key_here(key);
   NN_PARALLEL(b, n->rows * size)
   for (size_t r = 0; r < n->rows; r++) {
     NnHoles holes;
@@ -95,6 +98,7 @@ BT_SIMD static void jitter_image(size_t plane, size_t channels, NnJitter j, cons
 static void jitter(NnBackend *b, NnKey key, const NnImages *n, const NnStrengths *s, const NnReal *x,
                    NnReal *y) {
   const size_t plane = n->height * n->width, size = image_size(n);
+  key = nn_key_here(key);
   NN_PARALLEL(b, n->rows * size)
   for (size_t r = 0; r < n->rows; r++)
     jitter_image(plane, n->channels, nn_jitter_draw(key, s, r), x + r * size, y + r * size);
@@ -113,6 +117,7 @@ static void affine_image(const NnImages *n, const NnAffine *f, const NnReal *x, 
 static void affine(NnBackend *b, NnKey key, const NnImages *n, const NnStrengths *s, const NnReal *x,
                    NnReal *y) {
   const size_t size = image_size(n);
+  key = nn_key_here(key);
   NN_PARALLEL(b, n->rows * size)
   for (size_t r = 0; r < n->rows; r++) {
     const NnAffine f = nn_affine_draw(key, n, s, r);

@@ -35,12 +35,14 @@ static void mask_chunk(NnKey key, size_t first, size_t end, size_t count, const 
 static void dropout_mask(NnBackend *b, NnKey key, size_t rows, size_t count, const NnReal *rate,
                          size_t stride, NnReal *mask) {
   const size_t n = rows * count;
+  key = nn_key_here(key);
   NN_PARALLEL(b, n)
   for (size_t i = 0; i < n; i += NN_CHUNK)
     mask_chunk(key, i, nn_min(i + NN_CHUNK, n), count, rate, stride, mask);
 }
 
 static void normal(NnBackend *b, NnKey key, size_t n, NnReal *x) {
+  key = nn_key_here(key);
   NN_PARALLEL(b, n)
   for (size_t first = 0; first < n; first += 4) {
     const NnWords c = nn_draw(key, first / 4);

@@ -20,6 +20,7 @@ static dim3 grid_of(const NnImages *n, size_t pixels) {
 
 static __global__ void flip_kernel(NnKey key, NnImages n, const NnReal *x, NnReal *y) {
   const size_t size = size_of(&n);
+  key = nn_key_here(key);
   EACH_ROW(r, n.rows) {
     const int mirror = nn_flip_draw(key, r);
     EACH_PIXEL(p, size) {
@@ -35,6 +36,7 @@ static void flip(NnBackend *b, NnKey key, const NnImages *n, const NnReal *x, Nn
 
 static __global__ void crop_kernel(NnKey key, NnImages n, size_t pad, const NnReal *x, NnReal *y) {
   const size_t size = size_of(&n);
+  key = nn_key_here(key);
   EACH_ROW(r, n.rows) {
     size_t down, right;
     nn_crop_draw(key, r, pad, &down, &right);
@@ -54,6 +56,7 @@ static void crop(NnBackend *b, NnKey key, const NnImages *n, size_t pad, const N
 static __global__ void cutout_kernel(NnKey key, NnImages n, NnStrengths s, const NnReal *x, NnReal *y) {
   __shared__ NnHoles holes;
   const size_t size = size_of(&n), plane = plane_of(&n);
+  key = nn_key_here(key);
   EACH_ROW(r, n.rows) {
     if (threadIdx.x == 0) nn_cutout_draw(key, &n, &s, r, &holes);
     __syncthreads();
@@ -92,6 +95,7 @@ static __device__ inline void jitter_pixel(NnJitter j, NnReal mean, size_t plane
 static __global__ void jitter_kernel(NnKey key, NnImages n, NnStrengths s, const NnReal *x, NnReal *y) {
   __shared__ double shared[NN_THREADS];
   const size_t size = size_of(&n), plane = plane_of(&n);
+  key = nn_key_here(key);
   EACH_ROW(r, n.rows) {
     const NnJitter j = nn_jitter_draw(key, &s, r);
     const NnReal *in = x + r * size;
@@ -117,6 +121,7 @@ static void jitter(NnBackend *b, NnKey key, const NnImages *n, const NnStrengths
 static __global__ void affine_kernel(NnKey key, NnImages n, NnStrengths s, const NnReal *x, NnReal *y) {
   __shared__ NnAffine f;
   const size_t size = size_of(&n), plane = plane_of(&n);
+  key = nn_key_here(key);
   EACH_ROW(r, n.rows) {
     if (threadIdx.x == 0) f = nn_affine_draw(key, &n, &s, r);
     __syncthreads();

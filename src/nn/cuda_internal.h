@@ -28,7 +28,7 @@ extern "C" {
 #define NN_SUM_BLOCKS ((size_t)512)   /* of a reduction                                       */
 #define NN_PARTIALS ((size_t)1 << 20) /* partial sums that a reduction may keep              */
 
-#define NN_STAGES 4 /* uploads that may wait for the device at a time */
+#define NN_STAGES 8 /* uploads that may wait for the device at a time: those of two training steps */
 #define NN_STAGE_BYTES ((size_t)2 << 20)
 
 typedef struct NnConvPlan NnConvPlan;
@@ -37,6 +37,7 @@ typedef struct {
   NnBackend backend;
   NnKernels kernels;
   int device, tf32; /* tf32: products and convolutions may round their factors to 10 bits */
+  int recording;    /* kernels are kept, not run                                          */
   cudaStream_t stream;
   cublasHandle_t cublas;
   cudnnHandle_t cudnn;
@@ -164,5 +165,8 @@ void nn_cuda_augment_kernels(NnKernels *kernels);
 void nn_cuda_optimizer_kernels(NnKernels *kernels);
 
 void nn_cuda_conv_destroy(NnCuda *cuda);
+
+/* cuda_record.cu: has the backend record kernels. */
+void nn_cuda_recording(NnBackend *b);
 
 #endif

@@ -6,6 +6,7 @@
 
 static __global__ void dropout_mask_kernel(NnKey key, size_t n, size_t count, const NnReal *rate,
                                            size_t stride, NnReal *mask) {
+  key = nn_key_here(key);
   NN_EACH(q, (n + 3) / 4) {
     const NnWords c = nn_draw(key, q);
     size_t row = nn_quotient(4 * q, count);
@@ -30,6 +31,7 @@ static void dropout_mask(NnBackend *b, NnKey key, size_t rows, size_t count, con
 }
 
 static __global__ void normal_kernel(NnKey key, size_t n, NnReal *x) {
+  key = nn_key_here(key);
   NN_EACH(q, (n + 3) / 4) {
     const NnWords c = nn_draw(key, q);
     for (int k = 0; k < 4 && 4 * q + (size_t)k < n; k++) x[4 * q + (size_t)k] = nn_normal_of(&c, k);

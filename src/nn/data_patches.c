@@ -106,7 +106,7 @@ static void patches_example(const NnData *data, const NnExample *e, NnReal *x, N
             (NnReal)
                 p->pixels[(c * p->height + top) * p->width + left + turned(symmetry, side, p->width, i, j)];
   label -= size;
-  const NnKey key = {e->seed, e->epoch, (uint32_t)KIND << 8 | (uint32_t)e->split};
+  const NnKey key = {.seed = e->seed, .step = e->epoch, .stream = (uint32_t)KIND << 8 | (uint32_t)e->split};
   const uint64_t first = (uint64_t)e->row * ((size + 3) / 4);
   for (size_t k = 0; k < size; k += 4) {
     const NnWords w = nn_draw(key, first + k / 4);

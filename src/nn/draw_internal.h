@@ -16,6 +16,13 @@ typedef struct {
   uint32_t w[4];
 } NnWords;
 
+/* What a kernel begins with: the key whose base has been added. */
+NN_BOTH NnKey nn_key_here(NnKey key) {
+  if (key.base) key.step += *key.base;
+  key.base = NULL;
+  return key;
+}
+
 NN_BOTH NnWords nn_draw_counter(NnKey key, uint64_t block) {
   NnWords c;
   c.w[0] = (uint32_t)block;

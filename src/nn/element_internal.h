@@ -154,60 +154,31 @@ NN_BOTH void nn_lstm_unit_vjp(size_t H, const NnReal *p, const NnReal *a, const 
   }
 }
 
-/* The optimizers' constants in the precision of the weights. */
-typedef struct {
-  NnReal rate, momentum, decay;
-  int nesterov;
-} NnSgdStep;
-
-NN_BOTH NnSgdStep nn_sgd_step(const NnSgd *o) {
-  NnSgdStep s;
-  s.rate = (NnReal)o->rate, s.momentum = (NnReal)o->momentum, s.decay = (NnReal)o->decay;
-  s.nesterov = o->nesterov;
-  return s;
+/* What a gradient whose squared norm is `square` is multiplied by to have the norm `most` at most. */
+NN_BOTH NnReal nn_clip_factor(double most, NnReal square) {
+  const double length = sqrt((double)square);
+  return length > most ? (NnReal)(most / length) : 1;
 }
 
-NN_BOTH void nn_sgd_plain(NnSgdStep s, NnReal g, NnReal *w) { *w -= s.rate * (g + s.decay * *w); }
+NN_BOTH int nn_finite(NnReal x) { return x - x == 0; }
 
-NN_BOTH void nn_sgd_momentum(NnSgdStep s, NnReal g, NnReal *w, NnReal *m) {
+NN_BOTH void nn_sgd_plain(NnSgd s, NnReal g, NnReal *w) { *w -= s.rate * (g + s.decay * *w); }
+
+NN_BOTH void nn_sgd_momentum(NnSgd s, NnReal g, NnReal *w, NnReal *m) {
   const NnReal d = g + s.decay * *w;
   *m = s.momentum * *m + d;
   *w -= s.rate * (s.nesterov ? d + s.momentum * *m : *m);
 }
 
-typedef struct {
-  NnReal beta1, beta2, epsilon, step, root, added, shrink;
-} NnAdamStep;
-
-NN_BOTH NnAdamStep nn_adam_step(const NnAdam *o) {
-  NnAdamStep s;
-  s.beta1 = (NnReal)o->beta1, s.beta2 = (NnReal)o->beta2, s.epsilon = (NnReal)o->epsilon;
-  s.step = (NnReal)(o->rate / o->correction1), s.root = (NnReal)(1 / sqrt(o->correction2));
-  s.added = o->decoupled ? 0 : (NnReal)o->decay;
-  s.shrink = o->decoupled ? (NnReal)(1 - o->rate * o->decay) : 1;
-  return s;
-}
-
-NN_BOTH void nn_adam_one(NnAdamStep s, NnReal g, NnReal *w, NnReal *m, NnReal *v) {
+NN_BOTH void nn_adam_one(NnAdam s, NnReal g, NnReal *w, NnReal *m, NnReal *v) {
   const NnReal d = g + s.added * *w;
   *m = s.beta1 * *m + (1 - s.beta1) * d;
   *v = s.beta2 * *v + (1 - s.beta2) * d * d;
   *w = s.shrink * *w - s.step * *m / (NN_MATH(sqrt)(*v) * s.root + s.epsilon);
 }
 
-typedef struct {
-  NnReal rate, alpha, epsilon, momentum, decay;
-} NnRmspropStep;
-
-NN_BOTH NnRmspropStep nn_rmsprop_step(const NnRmsprop *o) {
-  NnRmspropStep s;
-  s.rate = (NnReal)o->rate, s.alpha = (NnReal)o->alpha, s.epsilon = (NnReal)o->epsilon;
-  s.momentum = (NnReal)o->momentum, s.decay = (NnReal)o->decay;
-  return s;
-}
-
 /* m may be NULL: no momentum. */
-NN_BOTH void nn_rmsprop_one(NnRmspropStep s, NnReal g, NnReal *w, NnReal *v, NnReal *m) {
+NN_BOTH void nn_rmsprop_one(NnRmsprop s, NnReal g, NnReal *w, NnReal *v, NnReal *m) {
   const NnReal d = g + s.decay * *w;
   *v = s.alpha * *v + (1 - s.alpha) * d * d;
   NnReal step = d / (NN_MATH(sqrt)(*v) + s.epsilon);

@@ -134,14 +134,14 @@ NnId nn_constant(NnGraph *g, const char *name, NnShape shape) {
   return add_leaf(g, &constant_op, name, shape, 0, 0);
 }
 
-static int group_index(NnGroup group) {
+int nn_group_index(NnGroup group) {
   for (int i = 0; i < NN_GROUPS; i++)
     if ((int)group == 1 << i) return i;
   return -1;
 }
 
 NnId nn_parameter(NnGraph *g, const char *name, NnGroup group, NnShape shape) {
-  if (group_index(group) < 0) return nn_node_fail(g, BT_ERR_ARG, "parameter \"%s\": no such group", name);
+  if (nn_group_index(group) < 0) return nn_node_fail(g, BT_ERR_ARG, "parameter \"%s\": no such group", name);
   return add_leaf(g, &parameter_op, name, shape, 0, group);
 }
 
@@ -193,6 +193,8 @@ static size_t lay_out(NnGraph *g, NnReal *base) {
     if (n->work > work) work = n->work;
   }
   PLACE(g->work, work);
+  if (base) g->watched = (NnArray *)(void *)(base + at);
+  at += padded(NN_TABLES * (size_t)g->count * sizeof(NnArray) / sizeof(NnReal));
 #undef PLACE
   return at;
 }
@@ -206,7 +208,7 @@ BtStatus nn_graph_close(BtContext *ctx, NnGraph *g) {
   if (st < 0) return st;
   (void)lay_out(g, g->arena);
   g->closed = 1;
-  return BT_OK;
+  return nn_graph_list_arrays(ctx, g);
 }
 
 const NnReal *nn_graph_value(const NnGraph *g, NnId node) { return nn_seen(g, nn_node(g, node))->value; }
@@ -233,13 +235,13 @@ NnId nn_graph_find(const NnGraph *g, const char *name) {
 }
 
 NnReal *nn_graph_group_values(const NnGraph *g, NnGroup group, size_t *count) {
-  const int q = group_index(group);
+  const int q = nn_group_index(group);
   *count = q < 0 ? 0 : g->group_count[q];
   return q < 0 ? NULL : g->group_value[q];
 }
 
 NnReal *nn_graph_group_adjoints(const NnGraph *g, NnGroup group, size_t *count) {
-  const int q = group_index(group);
+  const int q = nn_group_index(group);
   *count = q < 0 ? 0 : g->group_count[q];
   return q < 0 ? NULL : g->group_adjoint[q];
 }

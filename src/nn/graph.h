@@ -55,6 +55,7 @@ typedef enum { NN_RESPONSE_OFF, NN_RESPONSE_FULL, NN_RESPONSE_LINEARISED } NnRes
 typedef struct {
   size_t batch; /* rows in use, 1 … max_batch                                                       */
   uint64_t seed, step; /* keys of masks and noise: the same pair draws the same                            */
+  const uint64_t *base; /* in memory of the backend, added to `step` when the run comes to it; NULL: 0      */
   NnResponseMode response;
   int training;  /* dropout and DropConnect draw masks, batch norm uses the batch's statistics       */
   int perturbed; /* nn_perturb draws; otherwise λ' = λ                                               */
@@ -113,6 +114,10 @@ BtStatus nn_graph_seed_adjoint(BtContext *ctx, NnGraph *g, NnId node, const NnRe
 /* The node's value where it lies on the backend; valid until the next forward run. */
 const NnReal *nn_graph_value(const NnGraph *g, NnId node);
 
+/* Copies within the backend, of the first `count` elements; to a leaf, from NULL: zeros. */
+void nn_graph_copy(const NnGraph *g, NnId node, size_t count, NnReal *to);
+void nn_graph_put(NnGraph *g, NnId leaf, size_t count, const NnReal *from);
+
 /* What a graph consists of. */
 int nn_graph_nodes(const NnGraph *g);
 const char *nn_graph_name(const NnGraph *g, NnId node); /* "conv2d 7" where none was given */
@@ -130,8 +135,16 @@ size_t nn_graph_max_batch(const NnGraph *g);
 NnReal *nn_graph_group_values(const NnGraph *g, NnGroup group, size_t *count);
 NnReal *nn_graph_group_adjoints(const NnGraph *g, NnGroup group, size_t *count);
 
-/* First node whose value is not finite; NN_NONE if all are. For the report of a run that diverged. */
-BtStatus nn_graph_find_nonfinite(BtContext *ctx, const NnGraph *g, NnId *node);
+/* graph_watch.c, for the report of a run that diverges: a search that is started behind the last run and does
+ * not wait. If all of watched [count], in memory of the backend, are finite, *first there becomes −1
+ * (NN_NONE); else the first node whose value is not finite, or the number of nodes if all are. */
+void nn_graph_watch(NnGraph *g, size_t count, const NnReal *watched, NnReal *first);
+/* The same for the gradients of a group that the last backward run has computed. */
+void nn_graph_watch_gradients(NnGraph *g, NnGroup group, size_t count, const NnReal *watched, NnReal *first);
+
+/* To be told when a recorded run has been replayed (nn/recorder.h): values are those of that run, tangents
+ * and adjoints cannot be asked for before the next forward. */
+void nn_graph_replayed(NnGraph *g);
 
 /* Parameters and buffers in a checkpoint, names with `prefix` before them; declare all, then append in the
  * same order. Loading: BT_ERR_FORMAT also for elements that are not finite. */

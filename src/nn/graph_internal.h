@@ -59,6 +59,10 @@ struct NnNode {
   NnPool pool;
 };
 
+/* What a search for numbers that are not finite goes through: the values of all nodes, the same in linearised
+ * runs, the gradients of each group. */
+enum { NN_TABLE_VALUES, NN_TABLE_LINEARISED, NN_TABLE_GRADIENTS, NN_TABLES = NN_TABLE_GRADIENTS + NN_GROUPS };
+
 struct NnGraph {
   NnBackend *backend;
   const NnKernels *k;
@@ -72,6 +76,7 @@ struct NnGraph {
   void *arena;
   size_t bytes;
   NnReal *work;
+  NnArray *watched; /* on the backend: [NN_TABLES × count], see graph_watch.c */
   NnReal *group_value[NN_GROUPS], *group_adjoint[NN_GROUPS];
   size_t group_count[NN_GROUPS];
 };
@@ -110,6 +115,10 @@ static inline NnRows nn_rows(const NnGraph *g, const NnNode *n) {
   return r;
 }
 
+/* graph_watch.c: fills g->watched once everything has its place. */
+BtStatus nn_graph_list_arrays(BtContext *ctx, NnGraph *g);
+
+int nn_group_index(NnGroup group); /* −1 if there is no such group */
 int nn_same_shape(NnShape a, NnShape b);
 /* Images, sequences of vectors and vectors as rows of channels; rows is left 0. */
 NnRows nn_layout(NnShape shape);
@@ -127,7 +136,7 @@ static inline NnReal nn_adjoint_beta(NnNode *n) {
   return (NnReal)live;
 }
 static inline NnKey nn_key(const NnGraph *g, uint32_t stream) {
-  return (NnKey){g->run.seed, g->run.step, stream};
+  return (NnKey){g->run.seed, g->run.step, stream, g->run.base};
 }
 
 #endif

@@ -1,4 +1,3 @@
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,8 +28,23 @@ BtStatus nn_graph_get(BtContext *ctx, const NnGraph *g, NnId node, NnReal *value
                                        count * sizeof *values);
 }
 
+void nn_graph_copy(const NnGraph *g, NnId node, size_t count, NnReal *to) {
+  g->k->axpby(g->backend, count, 1, nn_graph_value(g, node), 0, to);
+}
+
+void nn_graph_put(NnGraph *g, NnId leaf, size_t count, const NnReal *from) {
+  NnReal *to = nn_node(g, leaf)->value;
+  if (from)
+    g->k->axpby(g->backend, count, 1, from, 0, to);
+  else
+    g->k->fill(g->backend, count, 0, to);
+}
+
+void nn_graph_replayed(NnGraph *g) { g->forwarded = 0; }
+
 static BtStatus get(BtContext *ctx, const NnGraph *g, int live, const NnReal *device, NnReal *values,
                     size_t count) {
+  if (!g->forwarded) return bt_fail(ctx, BT_ERR_ARG, "network: derivatives are read after a run");
   if (live) return g->backend->download(ctx, g->backend, values, device, count * sizeof *values);
   memset(values, 0, count * sizeof *values);
   return BT_OK;
@@ -134,23 +148,4 @@ static BtStatus load(BtContext *ctx, const NnGraph *g, NnId node, NnReal *host, 
 
 BtStatus nn_graph_load(BtContext *ctx, NnGraph *g, BtTensorReader *reader, const char *prefix) {
   return each_parameter(ctx, g, load, &(Source){g, reader, prefix});
-}
-
-BtStatus nn_graph_find_nonfinite(BtContext *ctx, const NnGraph *g, NnId *node) {
-  BtStatus st = BT_OK;
-  *node = NN_NONE;
-  for (int i = 0; i < g->count && st >= 0 && *node == NN_NONE; i++) {
-    const NnNode *n = g->nodes[i];
-    const size_t count = nn_count(g, n);
-    NnReal *host = malloc(count * sizeof *host);
-    if (!host) return bt_fail_memory(ctx, "values", (double)(count * sizeof *host));
-    st = nn_graph_get(ctx, g, i, host, count);
-    for (size_t k = 0; k < count && st >= 0; k++)
-      if (!isfinite(host[k])) {
-        *node = i;
-        break;
-      }
-    free(host);
-  }
-  return st;
 }

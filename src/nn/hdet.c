@@ -146,7 +146,9 @@ double nn_hdet_base(const NnHdet *h, int hyper) {
 /* The optimizer's step of the replica in the graph; numbers that are not finite fail the replica, not the
  * run. */
 static BtStatus take_step(BtContext *ctx, NnHdet *h) {
-  const BtStatus st = nn_optimizer_step(ctx, h->optimizer, nn_hdet_value(h, h->rate), NULL);
+  double norm;
+  const int clips = nn_optimizer_options(h->optimizer)->clip > 0;
+  const BtStatus st = nn_optimizer_step(ctx, h->optimizer, nn_hdet_value(h, h->rate), clips ? &norm : NULL);
   if (st != BT_ERR_NUMERIC) return st;
   h->failed[h->turn] = 1;
   return BT_OK;

@@ -24,8 +24,9 @@ struct NnHdetTraining {
   int applied;    /* replica whose values are in the graph, −1: none     */
   NnReal *lambda; /* [hyperparameters of the task]                       */
   double *value;  /* [hypers × replicas] of a sync, in their ranges      */
-  NnReal *state; /* [owned × states] recurrent states before the replicas' next batches; of votes [states] */
-  NnReal *vote_state;
+  /* On the backend: recurrent states, [owned × states] before the replicas' next batches, [states] of votes.
+   */
+  NnReal *state, *vote_state;
 };
 
 static const NnHyper *hyper_of(const NnHdetTraining *e, int i) {
@@ -117,17 +118,18 @@ static BtStatus apply(BtContext *ctx, NnHdetTraining *e, int replica) {
   return st < 0 || !any ? st : nn_graph_set(ctx, t->model->graph, t->model->nodes.lambda, e->lambda, n);
 }
 
-/* A batch through the network; recurrent networks from `state`, which becomes what follows. */
+/* A batch through the network; recurrent networks from `state` if it is carried on, else from zero; the state
+ * becomes what follows. */
 static BtStatus forward(BtContext *ctx, NnHdetTraining *e, const NnBatch *batch, const NnRun *run,
-                        NnReal *state, NnReal *loss) {
+                        int carried, NnReal *state, NnReal *loss) {
   NnModel *m = e->t->model;
   const size_t rows = batch->rows;
   BtStatus st = BT_OK;
   BT_TRY(nn_graph_set(ctx, m->graph, m->x, batch->x, rows * nn_shape_size(m->problem.x)));
   BT_TRY(nn_graph_set(ctx, m->graph, m->label, batch->label, rows * nn_shape_size(m->problem.label)));
-  if (e->t->states > 0) BT_TRY(nn_model_set_state(ctx, m, rows, state));
+  nn_model_set_state(m, rows, carried ? state : NULL);
   BT_TRY(nn_graph_forward(ctx, m->graph, run));
-  if (e->t->states > 0) BT_TRY(nn_model_get_state(ctx, m, rows, state));
+  nn_model_get_state(m, rows, state);
   BT_TRY(nn_graph_get(ctx, m->graph, m->loss, loss, 1));
 done:
   return st;
@@ -155,14 +157,12 @@ static BtStatus judge(void *user, BtContext *ctx, NnHdet *hdet, double *loss) {
                 first = nn_hdet_syncs(hdet) * e->o.vote_batches;
   BtStatus st = BT_OK;
   double sum = 0;
-  memset(e->vote_state, 0, e->t->states * sizeof *e->vote_state);
   for (int64_t i = first; i < first + e->o.vote_batches; i++) {
     NnBatch batch;
     NnReal value;
     BT_TRY(nn_loader_get(ctx, e->vote, (uint64_t)(i / batches), (size_t)(i % batches), &batch));
-    if (!batch.carried) memset(e->vote_state, 0, e->t->states * sizeof *e->vote_state);
     const NnRun run = {.batch = batch.rows, .response = NN_RESPONSE_OFF};
-    BT_TRY(forward(ctx, e, &batch, &run, e->vote_state, &value));
+    BT_TRY(forward(ctx, e, &batch, &run, i > first && batch.carried, e->vote_state, &value));
     sum += (double)value;
   }
   *loss = sum / e->o.vote_batches;
@@ -212,6 +212,18 @@ static BtStatus create_loaders(BtContext *ctx, NnHdetTraining *e) {
   return nn_loader_create(ctx, t->data, &o, &e->vote);
 }
 
+static BtStatus create_states(BtContext *ctx, NnHdetTraining *e) {
+  NnBackend *b = nn_graph_backend(e->t->model->graph);
+  const size_t bytes = e->t->states * sizeof *e->state,
+               owned = bt_team_owned(e->team, (size_t)e->o.ensemble.replicas);
+  BtStatus st = BT_OK;
+  if (bytes == 0) return BT_OK;
+  BT_TRY(b->allocate(ctx, b, owned * bytes, (void **)&e->state));
+  BT_TRY(b->allocate(ctx, b, bytes, (void **)&e->vote_state));
+done:
+  return st;
+}
+
 static BtStatus create(BtContext *ctx, NnHdetTraining *e) {
   NnTraining *t = e->t;
   NnHdetOptions *o = &e->o.ensemble;
@@ -237,9 +249,8 @@ static BtStatus create(BtContext *ctx, NnHdetTraining *e) {
   o->user = e;
   e->lambda = calloc(t->task->hyper.count + 1, sizeof *e->lambda);
   e->value = calloc((size_t)(o->replicas > 0 ? o->replicas : 1) * (size_t)o->hypers, sizeof *e->value);
-  e->state = calloc(bt_team_owned(e->team, (size_t)o->replicas) * t->states + 1, sizeof *e->state);
-  e->vote_state = calloc(t->states + 1, sizeof *e->vote_state);
-  if (!e->lambda || !e->value || !e->state || !e->vote_state) return bt_fail_memory(ctx, "ensemble", 0);
+  if (!e->lambda || !e->value) return bt_fail_memory(ctx, "ensemble", 0);
+  BT_TRY(create_states(ctx, e));
   BT_TRY(nn_hdet_create(ctx, o, e->team, t->model->graph, nn_tuner_weights(t->tuner), &e->hdet));
   e->extra = (NnTrainExtra){description_key, e->o.description, extra_declare, extra_append, extra_load, e};
   t->extra = &e->extra;
@@ -270,10 +281,11 @@ void nn_hdet_training_destroy(NnHdetTraining *e) {
   nn_hdet_destroy(e->hdet);
   nn_loader_destroy(e->train);
   nn_loader_destroy(e->vote);
+  NnBackend *b = nn_graph_backend(e->t->model->graph);
+  if (e->state) b->release(b, e->state);
+  if (e->vote_state) b->release(b, e->vote_state);
   free(e->lambda);
   free(e->value);
-  free(e->state);
-  free(e->vote_state);
   free(e);
 }
 
@@ -347,7 +359,7 @@ static BtStatus step(BtContext *ctx, NnHdetTraining *e) {
   NnHdet *h = e->hdet;
   const double begin = bt_clock();
   NnRun run = {.seed = t->o.seed, .step = nn_hdet_draw(h), .training = 1};
-  NnReal *state = e->state + (size_t)(nn_hdet_replica(h) / e->team->size) * t->states;
+  NnReal *state = t->states > 0 ? e->state + (size_t)(nn_hdet_replica(h) / e->team->size) * t->states : NULL;
   NnBatch batch;
   NnReal loss;
   uint64_t epoch;
@@ -357,9 +369,8 @@ static BtStatus step(BtContext *ctx, NnHdetTraining *e) {
   if (e->applied != nn_hdet_replica(h)) BT_TRY(apply(ctx, e, e->applied = nn_hdet_replica(h)));
   next_batch(e, &epoch, &index, &carried);
   BT_TRY(nn_loader_get(ctx, e->train, epoch, index, &batch));
-  if (!carried) memset(state, 0, t->states * sizeof *state);
   run.batch = batch.rows;
-  BT_TRY(forward(ctx, e, &batch, &run, state, &loss));
+  BT_TRY(forward(ctx, e, &batch, &run, carried, state, &loss));
   BT_TRY(nn_graph_gradient(ctx, m->graph, m->objective, NN_GENERAL));
   const int replica = nn_hdet_replica(h);
   const int64_t syncs = nn_hdet_syncs(h);

@@ -54,6 +54,7 @@ typedef enum {
 typedef struct {
   uint64_t seed, step;
   uint32_t stream;
+  const uint64_t *base; /* in memory of the backend, added to the step when the kernel runs; NULL: 0 */
 } NnKey;
 
 /* Images of a batch, NCHW. */
@@ -73,20 +74,31 @@ enum { NN_CUTOUT_LENGTH, NN_CUTOUT_HOLES };
 enum { NN_JITTER_HUE, NN_JITTER_SATURATION, NN_JITTER_BRIGHTNESS, NN_JITTER_CONTRAST };
 enum { NN_AFFINE_ROTATION, NN_AFFINE_SHEAR, NN_AFFINE_TRANSLATION, NN_AFFINE_SCALE };
 
+/* What a step of an optimizer (nn/optimizer.h) is taken with: numbers that change from step to step, which
+ * kernels therefore read from memory of the backend. */
 typedef struct {
-  double rate, momentum, decay; /* step size; momentum; weight of an L2 penalty added to the gradient  */
+  NnReal rate, momentum, decay; /* step size; momentum; weight of an L2 penalty added to the gradient  */
   int nesterov;
 } NnSgd;
 
 typedef struct {
-  double rate, beta1, beta2, epsilon, decay;
-  double correction1, correction2; /* 1 − beta1^t, 1 − beta2^t at this step t = 1, 2, …                 */
-  int decoupled;                   /* decay acts on the weights (AdamW) instead of on the gradient      */
+  NnReal beta1, beta2, epsilon;
+  NnReal step;  /* rate/(1 − beta1^t) at this step t = 1, 2, …                                          */
+  NnReal root;  /* 1/√(1 − beta2^t)                                                                     */
+  NnReal added; /* weight of an L2 penalty added to the gradient                                        */
+  NnReal shrink; /* the weights are multiplied by it: 1, AdamW: 1 − rate·decay                           */
 } NnAdam;
 
 typedef struct {
-  double rate, alpha, epsilon, momentum, decay;
+  NnReal rate, alpha, epsilon, momentum, decay;
 } NnRmsprop;
+
+/* An array to be searched: x [size], or [rows × size] if it is batched. */
+typedef struct {
+  const NnReal *x;
+  size_t size;
+  int batched;
+} NnArray;
 
 typedef struct NnKernels {
   /* C [m×n] = alpha·op(A)·op(B) + beta·C, op(A) [m×k], op(B) [k×n]; ld*: elements from row to row. */
@@ -207,7 +219,15 @@ typedef struct NnKernels {
   void (*affine)(NnBackend *b, NnKey key, const NnImages *n, const NnStrengths *s, const NnReal *x,
                  NnReal *y);
 
-  /* One step on weights w [n] with gradient g; state is updated. */
+  /* x is scaled to the Euclidean norm `most` if √(*square), its own, is larger. */
+  void (*clip)(NnBackend *b, size_t n, double most, const NnReal *square, NnReal *x);
+  /* If all of watched [count] are finite: *first = −1 and nothing else is read. Otherwise *first becomes the
+   * number of the first of the arrays (in memory of the backend) that has an element which is not finite,
+   * `arrays` if none has. */
+  void (*find_nonfinite)(NnBackend *b, size_t count, const NnReal *watched, size_t arrays,
+                         const NnArray *array, size_t rows, NnReal *first);
+
+  /* One step on weights w [n] with gradient g; state is updated; *o is in memory of the backend. */
   void (*sgd)(NnBackend *b, const NnSgd *o, size_t n, const NnReal *g, NnReal *w,
               NnReal *momentum /* may be NULL */);
   void (*adam)(NnBackend *b, const NnAdam *o, size_t n, const NnReal *g, NnReal *w, NnReal *first,

@@ -292,16 +292,14 @@ size_t nn_model_state_size(const NnModel *m, size_t rows) {
   return n;
 }
 
-BtStatus nn_model_get_state(BtContext *ctx, const NnModel *m, size_t rows, NnReal *after) {
-  BtStatus st = BT_OK;
-  for (int i = 0; i < m->states && st >= 0; after += state_size(m, i++, rows))
-    st = nn_graph_get(ctx, m->graph, m->state[i].after, after, state_size(m, i, rows));
-  return st;
+void nn_model_get_state(const NnModel *m, size_t rows, NnReal *after) {
+  for (int i = 0; i < m->states; after += state_size(m, i++, rows))
+    nn_graph_copy(m->graph, m->state[i].after, state_size(m, i, rows), after);
 }
 
-BtStatus nn_model_set_state(BtContext *ctx, NnModel *m, size_t rows, const NnReal *before) {
-  BtStatus st = BT_OK;
-  for (int i = 0; i < m->states && st >= 0; before += state_size(m, i++, rows))
-    st = nn_graph_set(ctx, m->graph, m->state[i].before, before, state_size(m, i, rows));
-  return st;
+void nn_model_set_state(NnModel *m, size_t rows, const NnReal *before) {
+  for (int i = 0; i < m->states; i++) {
+    nn_graph_put(m->graph, m->state[i].before, state_size(m, i, rows), before);
+    if (before) before += state_size(m, i, rows);
+  }
 }

@@ -73,9 +73,10 @@ BtStatus nn_model_initial(BtContext *ctx, NnModel *model, uint64_t seed, double 
                           const double *values);
 
 /* Elements of all recurrent states of `rows` examples; the states one after the other, each [rows × size].
- * What comes after the last run, and what goes before the next. */
+ * Copies, in memory of the backend, of what comes after the last run, and to what goes before the next;
+ * before NULL: zero, where a stream begins. */
 size_t nn_model_state_size(const NnModel *model, size_t rows);
-BtStatus nn_model_get_state(BtContext *ctx, const NnModel *model, size_t rows, NnReal *after);
-BtStatus nn_model_set_state(BtContext *ctx, NnModel *model, size_t rows, const NnReal *before);
+void nn_model_get_state(const NnModel *model, size_t rows, NnReal *after);
+void nn_model_set_state(NnModel *model, size_t rows, const NnReal *before);
 
 #endif

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define STATES 2
 
@@ -11,9 +12,10 @@ struct NnOptimizer {
   NnBackend *backend;
   NnReal *weights, *gradient; /* of the graph */
   NnReal *state[STATES];      /* NULL where the kind needs none */
-  NnReal *norm;               /* one number on the backend */
+  NnUpdate *update;           /* on the backend, for nn_optimizer_step    */
+  NnReal *square;             /* likewise: the gradient's squared norm    */
   size_t count;
-  int64_t steps;
+  int64_t steps, changes;
 };
 
 NnOptimizerOptions nn_optimizer_defaults(NnOptimizerKind kind) {
@@ -72,7 +74,8 @@ BtStatus nn_optimizer_create(BtContext *ctx, const NnOptimizerOptions *options, 
     BT_TRY(bt_fail(ctx, BT_ERR_ARG, "optimizer: the group has no parameters, or the graph is not closed"));
   for (int i = 0; i < state_count(options); i++)
     BT_TRY(p->backend->allocate(ctx, p->backend, p->count * sizeof(NnReal), (void **)&p->state[i]));
-  BT_TRY(p->backend->allocate(ctx, p->backend, sizeof(NnReal), (void **)&p->norm));
+  BT_TRY(p->backend->allocate(ctx, p->backend, sizeof *p->update, (void **)&p->update));
+  BT_TRY(p->backend->allocate(ctx, p->backend, sizeof *p->square, (void **)&p->square));
   *optimizer = p;
   return BT_OK;
 done:
@@ -84,59 +87,82 @@ void nn_optimizer_destroy(NnOptimizer *p) {
   if (!p) return;
   for (int i = 0; i < STATES; i++)
     if (p->state[i]) p->backend->release(p->backend, p->state[i]);
-  if (p->norm) p->backend->release(p->backend, p->norm);
+  if (p->update) p->backend->release(p->backend, p->update);
+  if (p->square) p->backend->release(p->backend, p->square);
   free(p);
 }
 
-static BtStatus clip(BtContext *ctx, NnOptimizer *p, double *norm) {
-  const NnKernels *k = p->backend->kernels;
-  NnReal square;
-  k->dot(p->backend, p->count, 1, p->gradient, p->gradient, 0, p->norm);
-  const BtStatus st = p->backend->download(ctx, p->backend, &square, p->norm, sizeof square);
-  if (st < 0) return st;
-  const double length = sqrt((double)square);
-  if (norm) *norm = length;
-  if (!isfinite(length)) return bt_fail(ctx, BT_ERR_NUMERIC, "optimizer: the gradient's norm is not finite");
-  if (p->o.clip > 0 && length > p->o.clip)
-    k->axpby(p->backend, p->count, (NnReal)(p->o.clip / length), p->gradient, 0, p->gradient);
+BtStatus nn_optimizer_next(BtContext *ctx, NnOptimizer *p, double rate, NnUpdate *u) {
+  const NnOptimizerOptions *o = &p->o;
+  if (!isfinite(rate)) return bt_fail(ctx, BT_ERR_ARG, "optimizer: the rate is not finite");
+  p->steps++;
+  memset(u, 0, sizeof *u);
+  switch (o->kind) {
+    case NN_SGD: u->sgd = (NnSgd){(NnReal)rate, (NnReal)o->momentum, (NnReal)o->decay, o->nesterov}; break;
+    case NN_ADAM:
+    case NN_ADAMW: {
+      const int decoupled = o->kind == NN_ADAMW;
+      u->adam = (NnAdam){.beta1 = (NnReal)o->beta1,
+                         .beta2 = (NnReal)o->beta2,
+                         .epsilon = (NnReal)o->epsilon,
+                         .step = (NnReal)(rate / (1 - pow(o->beta1, (double)p->steps))),
+                         .root = (NnReal)(1 / sqrt(1 - pow(o->beta2, (double)p->steps))),
+                         .added = decoupled ? 0 : (NnReal)o->decay,
+                         .shrink = decoupled ? (NnReal)(1 - rate * o->decay) : 1};
+      break;
+    }
+    case NN_RMSPROP:
+      u->rmsprop = (NnRmsprop){(NnReal)rate, (NnReal)o->alpha, (NnReal)o->epsilon, (NnReal)o->momentum,
+                               (NnReal)o->decay};
+      break;
+  }
   return BT_OK;
 }
 
-BtStatus nn_optimizer_step(BtContext *ctx, NnOptimizer *p, double rate, double *norm) {
-  const NnKernels *k = p->backend->kernels;
-  const NnOptimizerOptions *o = &p->o;
-  if (!isfinite(rate)) return bt_fail(ctx, BT_ERR_ARG, "optimizer: the rate is not finite");
-  if (norm || o->clip > 0) {
-    const BtStatus st = clip(ctx, p, norm);
-    if (st < 0) return st;
-  }
-  p->steps++;
-  switch (o->kind) {
-    case NN_SGD: {
-      const NnSgd s = {rate, o->momentum, o->decay, o->nesterov};
-      k->sgd(p->backend, &s, p->count, p->gradient, p->weights, p->state[0]);
-      break;
-    }
+static void measure(NnOptimizer *p, NnReal *square) {
+  p->backend->kernels->dot(p->backend, p->count, 1, p->gradient, p->gradient, 0, square);
+}
+
+/* Clips the gradient, whose squared norm is there, and moves the weights. */
+static void move(NnOptimizer *p, const NnUpdate *u, const NnReal *square) {
+  NnBackend *b = p->backend;
+  const NnKernels *k = b->kernels;
+  if (p->o.clip > 0) k->clip(b, p->count, p->o.clip, square, p->gradient);
+  switch (p->o.kind) {
+    case NN_SGD: k->sgd(b, &u->sgd, p->count, p->gradient, p->weights, p->state[0]); break;
     case NN_ADAM:
-    case NN_ADAMW: {
-      const NnAdam s = {rate,
-                        o->beta1,
-                        o->beta2,
-                        o->epsilon,
-                        o->decay,
-                        1 - pow(o->beta1, (double)p->steps),
-                        1 - pow(o->beta2, (double)p->steps),
-                        o->kind == NN_ADAMW};
-      k->adam(p->backend, &s, p->count, p->gradient, p->weights, p->state[0], p->state[1]);
+    case NN_ADAMW: k->adam(b, &u->adam, p->count, p->gradient, p->weights, p->state[0], p->state[1]); break;
+    case NN_RMSPROP:
+      k->rmsprop(b, &u->rmsprop, p->count, p->gradient, p->weights, p->state[0], p->state[1]);
       break;
-    }
-    case NN_RMSPROP: {
-      const NnRmsprop s = {rate, o->alpha, o->epsilon, o->momentum, o->decay};
-      k->rmsprop(p->backend, &s, p->count, p->gradient, p->weights, p->state[0], p->state[1]);
-      break;
-    }
   }
-  return p->backend->check(ctx, p->backend);
+}
+
+void nn_optimizer_apply(NnOptimizer *p, const NnUpdate *update, NnReal *square) {
+  if (p->o.clip > 0) measure(p, square);
+  move(p, update, square);
+}
+
+static BtStatus read_norm(BtContext *ctx, NnOptimizer *p, double *norm) {
+  NnReal square;
+  const BtStatus st = p->backend->download(ctx, p->backend, &square, p->square, sizeof square);
+  if (st < 0) return st;
+  *norm = sqrt((double)square);
+  return isfinite(*norm) ? BT_OK
+                         : bt_fail(ctx, BT_ERR_NUMERIC, "optimizer: the gradient's norm is not finite");
+}
+
+BtStatus nn_optimizer_step(BtContext *ctx, NnOptimizer *p, double rate, double *norm) {
+  NnUpdate update;
+  BtStatus st = BT_OK;
+  if (norm || p->o.clip > 0) measure(p, p->square);
+  if (norm) BT_TRY(read_norm(ctx, p, norm));
+  BT_TRY(nn_optimizer_next(ctx, p, rate, &update));
+  BT_TRY(p->backend->upload(ctx, p->backend, p->update, &update, sizeof update));
+  move(p, p->update, p->square);
+  st = p->backend->check(ctx, p->backend);
+done:
+  return st;
 }
 
 int64_t nn_optimizer_steps(const NnOptimizer *p) { return p->steps; }
@@ -149,8 +175,11 @@ BtStatus nn_optimizer_change(BtContext *ctx, NnOptimizer *p, const NnOptimizerOp
   if (options->kind != p->o.kind || state_count(options) != state_count(&p->o))
     return bt_fail(ctx, BT_ERR_ARG, "optimizer: kind and the use of momentum cannot change during a run");
   p->o = *options;
+  p->changes++;
   return BT_OK;
 }
+
+int64_t nn_optimizer_changes(const NnOptimizer *p) { return p->changes; }
 
 NnReal *nn_optimizer_state(const NnOptimizer *p, int which, size_t *count) {
   *count = p->count;

@@ -34,10 +34,24 @@ BtStatus nn_optimizer_create(BtContext *ctx, const NnOptimizerOptions *options, 
 /* NULL is allowed. Before its graph. */
 void nn_optimizer_destroy(NnOptimizer *optimizer);
 
-/* One step of size `rate` with the gradient that nn_graph_backward left. *norm, if not NULL, becomes the
- * gradient's norm before clipping (which costs a pass; it is computed anyhow if clip > 0). BT_ERR_NUMERIC if
- * that norm is not finite; then nothing has changed. */
+/* One step of size `rate` with the gradient that nn_graph_backward left. With norm NULL nothing waits for the
+ * backend. Otherwise *norm becomes the gradient's norm before clipping, and BT_ERR_NUMERIC is returned if
+ * that is not finite; then nothing has changed. */
 BtStatus nn_optimizer_step(BtContext *ctx, NnOptimizer *optimizer, double rate, double *norm);
+
+/* A step in two parts, for those who collect what changes from step to step in one copy to the backend, and
+ * start the same kernels again (nn/recorder.h). */
+typedef union {
+  NnSgd sgd;
+  NnAdam adam;
+  NnRmsprop rmsprop;
+} NnUpdate;
+
+/* Counts a step of size `rate` and tells what its kernels read. BT_ERR_ARG where the rate is not finite. */
+BtStatus nn_optimizer_next(BtContext *ctx, NnOptimizer *optimizer, double rate, NnUpdate *update);
+/* Starts its kernels, with the update, and the place for the gradient's squared norm, which is written if
+ * clip > 0, in memory of the backend. */
+void nn_optimizer_apply(NnOptimizer *optimizer, const NnUpdate *update, NnReal *square);
 
 /* Steps taken; setting them is for those who put another state into the buffers below. */
 int64_t nn_optimizer_steps(const NnOptimizer *optimizer);
@@ -46,6 +60,8 @@ void nn_optimizer_set_steps(NnOptimizer *optimizer, int64_t steps);
 /* Options of the next steps: the same kind, and momentum or none as before. BT_ERR_ARG, and nothing has changed. */
 const NnOptimizerOptions *nn_optimizer_options(const NnOptimizer *optimizer);
 BtStatus nn_optimizer_change(BtContext *ctx, NnOptimizer *optimizer, const NnOptimizerOptions *options);
+/* How often they have been changed. */
+int64_t nn_optimizer_changes(const NnOptimizer *optimizer);
 
 /* State buffers on the backend, laid out as nn_graph_group_values: momentum; Adam: first, second moment;
  * RMSprop: mean square, momentum. NULL beyond the last, for averages over replicas. */

@@ -68,15 +68,48 @@ done:
   return st;
 }
 
-static BtStatus create_buffers(BtContext *ctx, NnTraining *t) {
+static BtStatus create_states(BtContext *ctx, NnTraining *t, NnBackend *b) {
+  const size_t bytes = t->states * sizeof(NnReal),
+               scored = nn_model_state_size(t->model, (size_t)t->task->eval_batch) * sizeof(NnReal);
+  BtStatus st = BT_OK;
+  if (bytes == 0) return BT_OK;
+  BT_TRY(b->allocate(ctx, b, bytes, (void **)&t->train_state));
+  BT_TRY(b->allocate(ctx, b, bytes, (void **)&t->tune_state));
+  BT_TRY(b->allocate(ctx, b, scored, (void **)&t->score_state));
+done:
+  return st;
+}
+
+static BtStatus create_buffers(BtContext *ctx, NnTraining *t, NnBackend *backend) {
   const size_t n = t->task->hyper.count ? t->task->hyper.count : 1;
   t->states = nn_model_state_size(t->model, (size_t)t->task->batch);
-  t->train_state = calloc(t->states + 1, sizeof *t->train_state);
-  t->tune_state = calloc(t->states + 1, sizeof *t->tune_state);
+  t->saved_state = calloc(2 * t->states + 1, sizeof *t->saved_state);
   t->hyper = calloc(n, sizeof *t->hyper);
   t->best_hyper = calloc(n, sizeof *t->best_hyper);
-  if (t->train_state && t->tune_state && t->hyper && t->best_hyper) return BT_OK;
+  if (t->saved_state && t->hyper && t->best_hyper) return create_states(ctx, t, backend);
   return bt_fail_memory(ctx, "training", (double)(t->states * sizeof(NnReal)));
+}
+
+BtStatus nn_training_fetch_states(BtContext *ctx, NnTraining *t) {
+  NnBackend *b = nn_graph_backend(t->model->graph);
+  const size_t bytes = t->states * sizeof(NnReal);
+  BtStatus st = BT_OK;
+  if (bytes == 0) return BT_OK;
+  BT_TRY(b->download(ctx, b, t->saved_state, t->train_state, bytes));
+  BT_TRY(b->download(ctx, b, t->saved_state + t->states, t->tune_state, bytes));
+done:
+  return st;
+}
+
+BtStatus nn_training_put_states(BtContext *ctx, NnTraining *t) {
+  NnBackend *b = nn_graph_backend(t->model->graph);
+  const size_t bytes = t->states * sizeof(NnReal);
+  BtStatus st = BT_OK;
+  if (bytes == 0) return BT_OK;
+  BT_TRY(b->upload(ctx, b, t->train_state, t->saved_state, bytes));
+  BT_TRY(b->upload(ctx, b, t->tune_state, t->saved_state + t->states, bytes));
+done:
+  return st;
 }
 
 static BtStatus check_options(BtContext *ctx, const NnTraining *t) {
@@ -113,7 +146,7 @@ BtStatus nn_training_create(BtContext *ctx, const NnTask *task, const NnTrainOpt
   BT_TRY(check_options(ctx, t));
   BT_TRY(create_loaders(ctx, t));
   BT_TRY(create_model(ctx, t, backend));
-  BT_TRY(create_buffers(ctx, t));
+  BT_TRY(create_buffers(ctx, t, backend));
   t->rate = nn_step_rule_schedule(&task->weights.rule, t->batches, t->epochs);
   t->response_rate = nn_step_rule_schedule(&task->response.rule, t->batches, t->epochs);
   t->tuning_rate = nn_step_rule_schedule(&task->tuning.rule, t->batches, t->epochs);
@@ -124,16 +157,25 @@ done:
   return st;
 }
 
+static void destroy_states(NnTraining *t) {
+  NnReal *const states[] = {t->train_state, t->tune_state, t->score_state};
+  for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
+    if (!states[i]) continue;
+    NnBackend *b = nn_graph_backend(t->model->graph);
+    b->release(b, states[i]);
+  }
+}
+
 void nn_training_destroy(NnTraining *t) {
   if (!t) return;
   nn_loader_destroy(t->train);
   nn_loader_destroy(t->tune);
   for (int s = 0; s < NN_SPLITS; s++) nn_loader_destroy(t->score[s]);
+  destroy_states(t);
   nn_tuner_destroy(t->tuner);
   nn_model_destroy(t->model);
   for (int q = 0; q < NN_BEST_GROUPS; q++) free(t->best[q]);
-  free(t->train_state);
-  free(t->tune_state);
+  free(t->saved_state);
   free(t->hyper);
   free(t->best_hyper);
   free(t->history);
@@ -143,14 +185,12 @@ void nn_training_destroy(NnTraining *t) {
 }
 
 /* Sets a batch and the states before it: zero where a stream begins. */
-static BtStatus feed(BtContext *ctx, NnTraining *t, const NnBatch *batch, NnReal *state) {
+static BtStatus feed(BtContext *ctx, NnTraining *t, const NnBatch *batch, const NnReal *state) {
   NnModel *m = t->model;
   BtStatus st = BT_OK;
   BT_TRY(nn_graph_set(ctx, m->graph, m->x, batch->x, batch->rows * nn_shape_size(m->problem.x)));
   BT_TRY(nn_graph_set(ctx, m->graph, m->label, batch->label, batch->rows * nn_shape_size(m->problem.label)));
-  if (t->states == 0) return BT_OK;
-  if (!batch->carried) memset(state, 0, t->states * sizeof *state);
-  BT_TRY(nn_model_set_state(ctx, m, batch->rows, state));
+  nn_model_set_state(m, batch->rows, batch->carried ? state : NULL);
 done:
   return st;
 }
@@ -174,12 +214,11 @@ static double train_loss(const NnTraining *t) {
 /* Reads the losses of steps since the last time. After BT_ERR_NUMERIC the count of steps is that of those
  * before the one that diverged. */
 static BtStatus settle(BtContext *ctx, NnTraining *t) {
-  double losses[NN_TUNER_STEPS];
-  size_t count;
-  if (t->unread == 0) return BT_OK;
-  const BtStatus st = nn_tuner_losses(ctx, t->tuner, losses, &count);
-  for (size_t i = 0; i < count; i++) t->figures.loss_sum += losses[i];
-  if (st == BT_ERR_NUMERIC) t->count.step -= t->unread - (int64_t)count;
+  NnTunerLosses losses;
+  const BtStatus st = nn_tuner_losses(ctx, t->tuner, &losses);
+  for (size_t i = 0; i < losses.steps; i++) t->figures.loss_sum += losses.training[i];
+  if (!isnan(losses.validation)) t->tuning_loss = losses.validation;
+  if (st == BT_ERR_NUMERIC) t->count.step -= t->unread - (int64_t)losses.steps;
   t->unread = 0;
   return st;
 }
@@ -214,36 +253,32 @@ static BtStatus emit(BtContext *ctx, NnTraining *t, BtTrainingMoment moment, dou
 
 static BtStatus training_step(BtContext *ctx, NnTraining *t) {
   NnBatch batch;
-  double loss;
   BtStatus st = BT_OK;
   BT_TRY(replay(ctx, t));
   BT_TRY(nn_loader_get(ctx, t->train, (uint64_t)t->count.epoch, (size_t)t->count.index, &batch));
   BT_TRY(feed(ctx, t, &batch, t->train_state));
-  BT_TRY(nn_tuner_train(ctx, t->tuner, batch.rows,
-                        t->figures.multiplier * nn_schedule_rate(&t->rate, t->count.step),
-                        t->figures.multiplier * nn_schedule_rate(&t->response_rate, t->count.step),
-                        t->states ? t->train_state : NULL, t->read_every > 1 ? NULL : &loss));
+  BT_TRY(nn_tuner_train(
+      ctx, t->tuner, batch.rows, t->figures.multiplier * nn_schedule_rate(&t->rate, t->count.step),
+      t->figures.multiplier * nn_schedule_rate(&t->response_rate, t->count.step), t->train_state));
   t->count.index++;
   t->count.step++;
-  if (t->read_every == 1)
-    t->figures.loss_sum += loss;
-  else if (++t->unread == t->read_every)
-    BT_TRY(settle(ctx, t));
+  if (++t->unread == t->read_every) BT_TRY(settle(ctx, t));
   BT_TRY(replay(ctx, t));
 done:
   return st;
 }
 
 /* Validation batches come in epochs of their own. */
-static BtStatus validation_step(BtContext *ctx, NnTraining *t, double *loss) {
+static BtStatus validation_step(BtContext *ctx, NnTraining *t) {
   const int64_t batches = (int64_t)nn_loader_batches(t->tune);
   NnBatch batch;
   BtStatus st = BT_OK;
+  if (nn_tuner_full(t->tuner)) BT_TRY(settle(ctx, t));
   BT_TRY(nn_loader_get(ctx, t->tune, (uint64_t)(t->count.tuned / batches), (size_t)(t->count.tuned % batches),
                        &batch));
   BT_TRY(feed(ctx, t, &batch, t->tune_state));
   BT_TRY(nn_tuner_validate(ctx, t->tuner, batch.rows, nn_schedule_rate(&t->tuning_rate, t->count.step),
-                           t->states ? t->tune_state : NULL, loss));
+                           t->tune_state));
   t->count.tuned++;
 done:
   return st;
@@ -259,15 +294,14 @@ static int tunes_now(const NnTraining *t) {
 static BtStatus step(BtContext *ctx, NnTraining *t, double start) {
   BtStatus st = BT_OK;
   const double begin = bt_clock();
-  double loss = 0;
   BT_TRY(training_step(ctx, t));
   const int tunes = tunes_now(t);
+  for (int64_t k = 0; k < t->task->valid_steps && tunes; k++) BT_TRY(validation_step(ctx, t));
   if (tunes) BT_TRY(settle(ctx, t));
-  for (int64_t k = 0; k < t->task->valid_steps && tunes; k++) BT_TRY(validation_step(ctx, t, &loss));
   const double now = bt_clock();
   t->figures.step_seconds += now - begin;
   st = emit(ctx, t, BT_TRAINED_STEP, (double)NAN, 0, now - start);
-  if (st == BT_OK && tunes) st = emit(ctx, t, BT_TRAINED_TUNED, loss, 0, now - start);
+  if (st == BT_OK && tunes) st = emit(ctx, t, BT_TRAINED_TUNED, t->tuning_loss, 0, now - start);
 done:
   return st;
 }
@@ -368,5 +402,6 @@ NnTrainResult nn_training_result(const NnTraining *t) {
                     f->step_seconds
               : 0,
       .time_up = t->time_up,
-      .saved = t->saved};
+      .saved = t->saved,
+      .replayed = nn_tuner_replays(t->tuner)};
 }

@@ -50,6 +50,7 @@ typedef struct {
   double examples_per_second; /* training examples (words of text) by the time of all steps                 */
   int time_up;                /* max_seconds ended the run                                                 */
   int saved;                  /* this run has written its checkpoint                                       */
+  int64_t replayed;           /* steps of this process that were started as one, see nn/recorder.h         */
 } NnTrainResult;
 
 typedef struct NnTraining NnTraining;

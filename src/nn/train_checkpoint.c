@@ -31,8 +31,8 @@ static int entries(NnTraining *t, Entry *e) {
   if (t->count.epochs_seen > 0)
     e[n++] = (Entry){"train.history", BT_TENSOR_F64, (size_t)t->count.epochs_seen, t->history};
   if (t->states > 0) {
-    e[n++] = (Entry){"train.state", NN_REAL_TENSOR, t->states, t->train_state};
-    e[n++] = (Entry){"tune.state", NN_REAL_TENSOR, t->states, t->tune_state};
+    e[n++] = (Entry){"train.state", NN_REAL_TENSOR, t->states, t->saved_state};
+    e[n++] = (Entry){"tune.state", NN_REAL_TENSOR, t->states, t->saved_state + t->states};
   }
   if (t->count.best_epoch == 0) return n;
   if (t->task->hyper.count > 0)
@@ -66,6 +66,7 @@ static BtStatus write(BtContext *ctx, NnTraining *t, BtTensorWriter *writer) {
   Entry e[MOST_ENTRIES];
   const int n = entries(t, e);
   BtStatus st = BT_OK;
+  BT_TRY(nn_training_fetch_states(ctx, t));
   for (int i = 0; i < n; i++) BT_TRY(bt_tensors_declare(ctx, writer, e[i].name, e[i].type, 1, &e[i].count));
   BT_TRY(nn_graph_declare(ctx, t->model->graph, writer, ""));
   BT_TRY(nn_tuner_declare(ctx, t->tuner, writer));
@@ -127,6 +128,7 @@ static BtStatus read(BtContext *ctx, NnTraining *t, const char *path, BtTensorRe
   const int n = entries(t, e);
   for (int i = 0; i < n; i++)
     BT_TRY(bt_tensors_read(ctx, reader, e[i].name, e[i].type, e[i].count, e[i].elements));
+  BT_TRY(nn_training_put_states(ctx, t));
   BT_TRY(check_figures(ctx, t, path));
   BT_TRY(nn_graph_load(ctx, t->model->graph, reader, ""));
   BT_TRY(nn_tuner_load(ctx, t->tuner, reader));

@@ -48,13 +48,17 @@ struct NnTraining {
   NnFigures figures;
   double *history; /* [history_room] validation losses by epoch                        */
   size_t history_room;
-  NnReal *train_state, *tune_state; /* recurrent states before the next batch          */
-  size_t states;                    /* elements of each, 0: none                       */
+  /* Recurrent states before the next batch, on the backend: [states] of training, of validation steps and,
+   * with as many rows as an evaluation has, of that. */
+  NnReal *train_state, *tune_state, *score_state;
+  size_t states;                    /* 0: none                                               */
+  NnReal *saved_state;              /* [2 × states] of the first two, for a checkpoint      */
   NnReal *best[NN_BEST_GROUPS];     /* values of all groups in the best epoch          */
   double *hyper, *best_hyper;       /* [hyperparameters]                               */
   NnReal *scratch;                  /* of evaluation                                   */
   size_t scratch_room;
-  int64_t read_every, unread; /* steps between readings of losses; since the last */
+  int64_t read_every, unread; /* training steps between readings of losses; since the last */
+  double tuning_loss;         /* of the last validation step that was read                  */
   const NnTrainExtra *extra; /* borrowed, or NULL */
   size_t replayed; /* rows of the replay that have been reached       */
   double deadline; /* monotonic clock, INFINITY: none                 */
@@ -67,6 +71,10 @@ struct NnTraining {
 BtStatus nn_training_score(BtContext *ctx, NnTraining *t);
 BtStatus nn_training_judge(BtContext *ctx, NnTraining *t, int *best);
 BtStatus nn_training_keep_best(BtContext *ctx, NnTraining *t);
+
+/* To and from saved_state. */
+BtStatus nn_training_fetch_states(BtContext *ctx, NnTraining *t);
+BtStatus nn_training_put_states(BtContext *ctx, NnTraining *t);
 
 /* Room for one more epoch's validation loss. */
 BtStatus nn_training_reserve(BtContext *ctx, NnTraining *t, int64_t entries);

@@ -52,7 +52,7 @@ static BtStatus add_correct(BtContext *ctx, NnTraining *t, const NnBatch *batch,
 }
 
 /* Recurrent states go from window to window, zero at the beginning. */
-static BtStatus evaluate(BtContext *ctx, NnTraining *t, NnLoader *loader, NnReal *state, Sums *s) {
+static BtStatus evaluate(BtContext *ctx, NnTraining *t, NnLoader *loader, Sums *s) {
   NnModel *m = t->model;
   const int counts = m->problem.classes > 0 && !m->problem.tokens;
   BtStatus st = BT_OK;
@@ -61,12 +61,11 @@ static BtStatus evaluate(BtContext *ctx, NnTraining *t, NnLoader *loader, NnReal
     if (bt_stop_requested(ctx)) return BT_STOPPED;
     BT_TRY(nn_loader_get(ctx, loader, 0, i, &batch));
     const NnRun run = {.batch = batch.rows, .response = t->traits.evaluation};
-    if (!batch.carried && state) memset(state, 0, nn_model_state_size(m, batch.rows) * sizeof *state);
     BT_TRY(nn_graph_set(ctx, m->graph, m->x, batch.x, batch.rows * nn_shape_size(m->problem.x)));
     BT_TRY(nn_graph_set(ctx, m->graph, m->label, batch.label, batch.rows * nn_shape_size(m->problem.label)));
-    if (state) BT_TRY(nn_model_set_state(ctx, m, batch.rows, state));
+    nn_model_set_state(m, batch.rows, i > 0 && batch.carried ? t->score_state : NULL);
     BT_TRY(nn_graph_forward(ctx, m->graph, &run));
-    if (state) BT_TRY(nn_model_get_state(ctx, m, batch.rows, state));
+    nn_model_get_state(m, batch.rows, t->score_state);
     BT_TRY(add_losses(ctx, t, &batch, s));
     if (counts) BT_TRY(add_correct(ctx, t, &batch, s));
   }
@@ -76,15 +75,10 @@ done:
 
 BtStatus nn_training_evaluate(BtContext *ctx, NnTraining *t, NnSplit split, NnScore *score) {
   Sums s = {0};
-  NnReal *state = NULL;
   *score = (NnScore){(double)NAN, (double)NAN};
   if (split == NN_TRAIN || !t->score[split])
     return bt_fail(ctx, BT_ERR_ARG, "there are no %s data to evaluate", nn_split_name(split));
-  const size_t size = nn_model_state_size(t->model, (size_t)t->task->eval_batch);
-  if (size > 0 && !(state = calloc(size, sizeof *state)))
-    return bt_fail_memory(ctx, "evaluation", (double)(size * sizeof *state));
-  const BtStatus st = evaluate(ctx, t, t->score[split], state, &s);
-  free(state);
+  const BtStatus st = evaluate(ctx, t, t->score[split], &s);
   if (st != BT_OK) return st;
   score->loss = s.loss / (double)s.losses;
   if (s.rows) score->accuracy = s.correct / (double)s.rows;

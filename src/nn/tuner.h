@@ -41,22 +41,36 @@ BtStatus nn_tuner_create(BtContext *ctx, const NnTunerOptions *options, NnModel 
 /* NULL is allowed. Before its model. */
 void nn_tuner_destroy(NnTuner *tuner);
 
-/* One training step on the `rows` examples (and states) that are set in the model. *loss: L_T without
- * penalties, of the run that trains W and b. after: where the states that follow from that run go
- * (nn_model_get_state), or NULL. BT_ERR_NUMERIC names the first tensor that is not finite; weights are then
- * useless. With loss NULL nothing waits for the backend: losses are kept there, those of NN_TUNER_STEPS steps
- * at most, until nn_tuner_losses reads and checks them. */
-#define NN_TUNER_STEPS 32
+/* One training step on the `rows` examples (and states) that are set in the model. after: where, in memory of
+ * the backend, the states that follow from the run that trains W and b go (nn_model_get_state), or NULL.
+ * Nothing waits for the backend: losses are kept there, with what was not finite, until nn_tuner_losses reads
+ * and checks them. On a backend that records (nn/recorder.h) all kernels of the step are started as one.
+ * BT_ERR_ARG where nn_tuner_full. */
 BtStatus nn_tuner_train(BtContext *ctx, NnTuner *tuner, size_t rows, double rate, double response_rate,
-                        NnReal *after, double *loss);
-/* One validation step; not for NN_TUNER_NONE. *loss: L_V at the perturbed hyperparameters. */
-BtStatus nn_tuner_validate(BtContext *ctx, NnTuner *tuner, size_t rows, double rate, NnReal *after,
-                           double *loss);
+                        NnReal *after);
+/* One validation step; not for NN_TUNER_NONE. */
+BtStatus nn_tuner_validate(BtContext *ctx, NnTuner *tuner, size_t rows, double rate, NnReal *after);
 
-/* Losses of the training steps since the last call, in their order; losses[NN_TUNER_STEPS]. BT_ERR_NUMERIC if
- * one is not finite: *count is then the number of whole steps before it, and the tensor that is named is one
- * of the present state, several steps on. */
-BtStatus nn_tuner_losses(BtContext *ctx, NnTuner *tuner, double *losses, size_t *count);
+/* So many steps' losses can be kept. */
+#define NN_TUNER_STEPS 32
+/* Whether there is no room for those of another one. */
+int nn_tuner_full(const NnTuner *tuner);
+
+/* Of the steps since the last reading. */
+typedef struct {
+  double training[NN_TUNER_STEPS]; /* L_T without penalties, of the run that trains W and b, step by step */
+  size_t steps;                    /* of them                                                              */
+  /* L_V at the perturbed hyperparameters, of the last validation step; NAN: there was none. */
+  double validation;
+} NnTunerLosses;
+
+/* Waits and reads. BT_ERR_NUMERIC if a loss, or a norm that gradients are clipped by, was not finite: the
+ * text names the first tensor of that run that was not, `steps` is the number of whole training steps before
+ * it, and the weights are useless. */
+BtStatus nn_tuner_losses(BtContext *ctx, NnTuner *tuner, NnTunerLosses *losses);
+
+/* Steps that were replayed as one. */
+int64_t nn_tuner_replays(const NnTuner *tuner);
 
 /* The optimizer of W and b, for those who take its steps themselves. */
 NnOptimizer *nn_tuner_weights(NnTuner *tuner);

@@ -4,14 +4,14 @@
 #include "bench_nn.h"
 
 #define COUNT ((size_t)1 << 23) /* numbers of an array, 32 MB */
-#define ARRAYS 5
+#define ARRAYS 7
 #define WORDS 2800
 #define ENTRIES 10000
 
 /* COUNT numbers as images of AlexNet's first layer, and as rows of a large layer. */
 static const NnRows images = {COUNT / (64 * 256), 1, 64, 256}, rows = {COUNT / 4096, 1, 4096, 1};
 static const NnPool pool = {COUNT / 256, 16, 16, 2, 2, 0, 8, 8};
-static const NnKey key = {1, 2, 3};
+static const NnKey key = {.seed = 1, .step = 2, .stream = 3};
 
 #define CALL(name, ...)                        \
   static void name(NnBackend *b, void *user) { \
@@ -40,8 +40,11 @@ CALL(max_scatter, k->max_pool_scatter(b, &pool, a[1], (const int32_t *)(const vo
 CALL(mask, k->dropout_mask(b, key, rows.rows, 4096, a[0], 1, a[1]))
 CALL(normal, k->normal(b, key, COUNT, a[1]))
 CALL(entropy, k->cross_entropy(b, COUNT / 8192, 8192, a[0], a[1], a[2], a[3]))
-CALL(sgd, k->sgd(b, &(NnSgd){0, 0.9, 0, 0}, COUNT, a[0], a[1], a[2]))
-CALL(adam, k->adam(b, &(NnAdam){0, 0.9, 0.99, 1e-3, 0, 0.1, 0.01, 0}, COUNT, a[0], a[1], a[2], a[3]))
+/* Steps of size 0, whose numbers are the last two arrays. */
+static const NnSgd sgd_step = {0, (NnReal)0.9, 0, 0};
+static const NnAdam adam_step = {(NnReal)0.9, (NnReal)0.99, (NnReal)1e-3, 0, 10, 0, 1};
+CALL(sgd, k->sgd(b, (const NnSgd *)(const void *)a[5], COUNT, a[0], a[1], a[2]))
+CALL(adam, k->adam(b, (const NnAdam *)(const void *)a[6], COUNT, a[0], a[1], a[2], a[3]))
 CALL(embedding, k->gather(b, WORDS, 650, ENTRIES, a[4], a[0], 0, a[1]))
 CALL(embedding_gradient, k->scatter(b, WORDS, 650, ENTRIES, a[4], a[0], a[1]))
 
@@ -79,9 +82,12 @@ void bench_kernels(NnBackend *b) {
       {"scatter, 2800 words of 650", embedding_gradient, 3 * numbers},
   };
   NnReal *a[ARRAYS];
-  for (int i = 0; i < ARRAYS; i++) a[i] = bench_numbers(b, COUNT);
+  for (int i = 0; i < ARRAYS; i++) a[i] = bench_numbers(b, i < 5 ? COUNT : 64);
   for (size_t i = 0; i < WORDS; i++) words[i] = (NnReal)(i * i % ENTRIES);
-  if (b->upload(NULL, b, a[4], words, sizeof words) < 0) return;
+  if (b->upload(NULL, b, a[4], words, sizeof words) < 0 ||
+      b->upload(NULL, b, a[5], &sgd_step, sizeof sgd_step) < 0 ||
+      b->upload(NULL, b, a[6], &adam_step, sizeof adam_step) < 0)
+    return;
   for (size_t r = 0; r < sizeof kernels / sizeof *kernels; r++) {
     const double t = bench_best(b, kernels[r].call, a), bytes = 4 * kernels[r].numbers;
     printf("%-32s %7.1f MB %9.3f ms %8.1f GB/s\n", kernels[r].name, 1e-6 * bytes, 1e3 * t, 1e-9 * bytes / t);

@@ -1,5 +1,7 @@
-/* Training steps of whole networks on the CPU: seconds, counted products, and what a step of Δ-STN costs
- * beside a plain one. bench_nn_steps TASK [TUNER [THREADS [STEPS]]] prints one line of JSON.
+/* Training steps of whole networks: seconds, counted products, and what a step of Δ-STN costs beside a plain
+ * one. bench_nn_steps TASK [TUNER [THREADS | DEVICE [STEPS]]] prints one line of JSON; exit code 77 where the
+ * device, such as cuda or cuda,graph, is not there. On a device a step is the mean of 16, after which their
+ * losses are read, as in a training; cpu_seconds are then what starting it costs the host.
  *
  * Augmentation is left out: steps are those of the network alone, on numbers that stay the same. Products are
  * counted by a table of kernels that counts and hands on. Seconds are of the wall clock; cpu_seconds, of
@@ -124,23 +126,26 @@ static int by_value(const void *a, const void *b) {
 typedef struct {
   double *wall, *cpu, flops, products;
   int steps;
+  int each; /* of which the losses are read at a time */
 } Times;
 
-/* Step 0 warms up; `each` validation steps belong to as many training steps as the task says. */
+/* The first ones warm up; the very first counts the products, which a device may record. */
 static void run(BtContext *ctx, NnTuner *tuner, size_t rows, int validate, Times *t) {
-  double loss;
-  for (int i = 0; i <= t->steps; i++) {
+  NnTunerLosses losses;
+  for (int i = -1; i <= t->steps; i++) {
     const double start = seconds(CLOCK_MONOTONIC), cpu = seconds(CLOCK_PROCESS_CPUTIME_ID);
+    const int each = i < 0 ? 1 : t->each;
     flops = product_seconds = 0;
-    if (validate)
-      must(nn_tuner_validate(ctx, tuner, rows, 1e-6, NULL, &loss), ctx);
-    else
-      must(nn_tuner_train(ctx, tuner, rows, 1e-6, 1e-6, NULL, &loss), ctx);
-    if (i == 0) continue;
-    t->wall[i - 1] = seconds(CLOCK_MONOTONIC) - start;
-    t->cpu[i - 1] = seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu;
-    t->flops = flops;
-    t->products += product_seconds / t->steps;
+    for (int k = 0; k < each; k++)
+      must(validate ? nn_tuner_validate(ctx, tuner, rows, 1e-6, NULL)
+                    : nn_tuner_train(ctx, tuner, rows, 1e-6, 1e-6, NULL),
+           ctx);
+    must(nn_tuner_losses(ctx, tuner, &losses), ctx);
+    if (i < 0) t->flops = flops;
+    if (i <= 0) continue;
+    t->wall[i - 1] = (seconds(CLOCK_MONOTONIC) - start) / each;
+    t->cpu[i - 1] = (seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu) / each;
+    t->products += product_seconds / each / t->steps;
   }
   qsort(t->wall, (size_t)t->steps, sizeof *t->wall, by_value);
   qsort(t->cpu, (size_t)t->steps, sizeof *t->cpu, by_value);
@@ -162,7 +167,7 @@ int main(int argc, char **argv) {
   NnTuner *tuner;
   char kind[16];
   if (argc < 2) {
-    fprintf(stderr, "usage: bench_nn_steps TASK [none|stn|cstn|dstn [THREADS [STEPS]]]\n");
+    fprintf(stderr, "usage: bench_nn_steps TASK [none|stn|cstn|dstn [THREADS | DEVICE [STEPS]]]\n");
     return 2;
   }
   const int choice = argc > 2 ? bt_choice_index(NN_TUNER_CHOICES, argv[2], strlen(argv[2])) : 0;
@@ -170,8 +175,15 @@ int main(int argc, char **argv) {
   if (choice < 0 || steps < 1) return 2;
   bt_context_init(&ctx);
   must(nn_task_load(&ctx, argv[1], &task), &ctx);
-  must(nn_backend_open(&ctx, "cpu", argc > 3 ? atoi(argv[3]) : 1, &b), &ctx);
-  const double rate = gemm_rate(b);
+  const int on_cpu = argc <= 3 || strspn(argv[3], "0123456789") == strlen(argv[3]);
+  const BtStatus opened =
+      nn_backend_open(&ctx, on_cpu ? "cpu" : argv[3], on_cpu && argc > 3 ? atoi(argv[3]) : 1, &b);
+  if (opened == BT_ERR_UNSUPPORTED) {
+    fprintf(stderr, "SKIPPED: %s\n", ctx.error);
+    return 77;
+  }
+  must(opened, &ctx);
+  const double rate = on_cpu ? gemm_rate(b) : 0;
 
   real = b->kernels;
   NnKernels counting = *real;
@@ -203,17 +215,19 @@ int main(int argc, char **argv) {
 
   double *room = calloc(4 * (size_t)steps, sizeof *room);
   if (!room) return 1;
-  Times training = {.wall = room, .cpu = room + steps, .steps = steps};
-  Times validation = {.wall = room + 2 * steps, .cpu = room + 3 * steps, .steps = steps};
+  const int each = on_cpu ? 1 : 16;
+  Times training = {.wall = room, .cpu = room + steps, .steps = steps, .each = each};
+  Times validation = {.wall = room + 2 * steps, .cpu = room + 3 * steps, .steps = steps, .each = each};
   run(&ctx, tuner, rows, 0, &training);
   if (choice != NN_TUNER_NONE) run(&ctx, tuner, rows, 1, &validation);
 
   const size_t examples = rows * nn_shape_size(problem.label);
-  json_t *result = json_pack("{s:s, s:s, s:i, s:I, s:I, s:I, s:f, s:o}", "task", argv[1], "tuner",
-                             bt_choice_name(NN_TUNER_CHOICES, choice, kind, sizeof kind), "threads",
-                             b->threads, "batch", (json_int_t)rows, "train_steps",
-                             (json_int_t)task->train_steps, "valid_steps", (json_int_t)task->valid_steps,
-                             "gemm_gflops", 1e-9 * rate, "training", times_json(&training, examples));
+  json_t *result =
+      json_pack("{s:s, s:s, s:s, s:i, s:I, s:I, s:I, s:I, s:f, s:o}", "task", argv[1], "tuner",
+                bt_choice_name(NN_TUNER_CHOICES, choice, kind, sizeof kind), "device", b->name, "threads",
+                b->threads, "replays", (json_int_t)nn_tuner_replays(tuner), "batch", (json_int_t)rows,
+                "train_steps", (json_int_t)task->train_steps, "valid_steps", (json_int_t)task->valid_steps,
+                "gemm_gflops", 1e-9 * rate, "training", times_json(&training, examples));
   if (choice != NN_TUNER_NONE)
     (void)json_object_set_new(result, "validation", times_json(&validation, examples));
   (void)json_dumpf(result, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6) | JSON_PRESERVE_ORDER);

@@ -92,11 +92,12 @@ static void feed(Net *t, NnLoader *l, uint64_t epoch, size_t index, NnBatch *bat
 
 void train(Net *t, int64_t first, int64_t last, double rate, double response_rate) {
   NnBatch batch;
-  double loss;
+  NnTunerLosses losses;
   for (int64_t e = first; e < last; e++)
     for (size_t i = 0; i < nn_loader_batches(t->train); i++) {
       feed(t, t->train, (uint64_t)e, i, &batch);
-      must(nn_tuner_train(&t->ctx, t->tuner, batch.rows, rate, response_rate, NULL, &loss), &t->ctx);
+      must(nn_tuner_train(&t->ctx, t->tuner, batch.rows, rate, response_rate, NULL), &t->ctx);
+      must(nn_tuner_losses(&t->ctx, t->tuner, &losses), &t->ctx);
     }
 }
 

@@ -32,15 +32,17 @@ NnBackend *nn_test_backend(int threads) {
   return backend;
 }
 
-NnReal *nn_put(NnBackend *b, const NnReal *x, size_t n) {
+void *nn_put_bytes(NnBackend *b, const void *x, size_t bytes) {
   BtContext ctx;
   void *memory = NULL;
   bt_context_init(&ctx);
   if (!x) return NULL;
-  if (!BT_CHECK_STATUS(b->allocate(&ctx, b, n * sizeof *x, &memory), BT_OK, &ctx)) abort();
-  BT_CHECK_STATUS(b->upload(&ctx, b, memory, x, n * sizeof *x), BT_OK, &ctx);
+  if (!BT_CHECK_STATUS(b->allocate(&ctx, b, bytes, &memory), BT_OK, &ctx)) abort();
+  BT_CHECK_STATUS(b->upload(&ctx, b, memory, x, bytes), BT_OK, &ctx);
   return memory;
 }
+
+NnReal *nn_put(NnBackend *b, const NnReal *x, size_t n) { return nn_put_bytes(b, x, n * sizeof *x); }
 
 NnReal *nn_memory(NnBackend *b, size_t n) {
   NnReal *x = malloc(n * sizeof *x);
@@ -58,7 +60,7 @@ void nn_take(NnBackend *b, NnReal *memory, NnReal *x, size_t n) {
   b->release(b, memory);
 }
 
-void nn_drop(NnBackend *b, NnReal *memory) {
+void nn_drop(NnBackend *b, void *memory) {
   if (memory) b->release(b, memory);
 }
 

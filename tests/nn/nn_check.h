@@ -35,13 +35,15 @@ NnBackend *nn_test_backend(int threads);
 /* The device's name. */
 const char *nn_test_device(void);
 
-/* A copy of x [n] in the backend's memory, NULL for NULL; nn_take brings it back and releases it. */
+/* A copy of x in the backend's memory, NULL for NULL. */
+void *nn_put_bytes(NnBackend *b, const void *x, size_t bytes);
+/* The same of x [n]; nn_take brings it back and releases it. */
 NnReal *nn_put(NnBackend *b, const NnReal *x, size_t n);
 /* n elements of NaN. */
 NnReal *nn_memory(NnBackend *b, size_t n);
 void nn_take(NnBackend *b, NnReal *device, NnReal *x, size_t n);
 /* Releases what was only read. */
-void nn_drop(NnBackend *b, NnReal *device);
+void nn_drop(NnBackend *b, void *device);
 
 /* Random values for all leaves, the same for the same seed. */
 void nn_fill_leaves(NnGraph *g, uint64_t seed);

@@ -236,6 +236,14 @@ static void masks(void) {
     BT_CHECK_ROW(wrong == 0, "mask of rate %g: %zu elements differ from the definition", q, wrong);
     BT_CHECK_NEAR((double)dropped / COUNT, q, 5 * sqrt(q * (1 - q) / COUNT));
   }
+  /* A part of the step may lie on the backend. */
+  const uint64_t part = 70;
+  uint64_t *base = nn_put_bytes(b, &part, sizeof part);
+  NnKey based = key;
+  based.step = 7, based.base = base;
+  draw_mask(b, based, ROWS, COUNT, rate[0], 2, again);
+  BT_CHECK(memcmp(mask, again, sizeof mask) == 0);
+  nn_drop(b, base);
   /* A smaller batch is a prefix; seed, step and stream matter. */
   draw_mask(b, key, 3, COUNT, rate[0], 2, again);
   BT_CHECK(memcmp(mask, again, 3 * COUNT * sizeof *mask) == 0);
@@ -259,7 +267,7 @@ static void noise(void) {
   NnBackend *b = nn_test_backend(2);
   BT_NEED(b);
   NnReal *drawn = nn_memory(b, MANY);
-  b->kernels->normal(b, (NnKey){9, 1, 2}, MANY, drawn);
+  b->kernels->normal(b, (NnKey){.seed = 9, .step = 1, .stream = 2}, MANY, drawn);
   nn_take(b, drawn, x, MANY);
   for (size_t i = 0; i + 1 < MANY; i++) {
     const double v = (double)x[i];
@@ -459,11 +467,50 @@ static void refusals(void) {
   BT_CHECK_STATUS(nn_graph_gradient(&ctx, g, y, NN_GENERAL), BT_ERR_ARG, &ctx);
   nn_graph_destroy(g);
   nn_backend_close(b);
-  static const char *const devices[] = {"gpu", "cuda:", "cuda:x",    "cuda:-1",    "cuda:99999",
-                                        "",    "cudax", "cuda,tf16", "cuda:0tf32", "cuda:,tf32"};
+  static const char *const devices[] = {
+      "gpu",        "cuda:",      "cuda:x",     "cuda:-1",    "cuda:99999",       "",
+      "cudax",      "cuda,tf16",  "cuda:0tf32", "cuda:,tf32", "cuda,graph,graph", "cuda,graphs",
+      "cuda,tf32,", "cuda:1graph"};
   for (size_t i = 0; i < sizeof devices / sizeof *devices; i++)
     BT_CHECK_STATUS(nn_backend_open(&ctx, devices[i], 0, &none), BT_ERR_ARG, &ctx);
   BT_CHECK_STATUS(nn_backend_open(&ctx, "cpu", -1, &none), BT_ERR_ARG, &ctx);
+}
+
+/* The search for what is not finite: the first of the arrays, and only when a watched number is not. */
+static void search(void) {
+  enum { ARRAYS = 4, MANY = 3000, ROWS = 3 };
+  static NnReal x[ARRAYS][MANY];
+  const struct {
+    NnReal watched[2];
+    int array; /* with an element that is not finite, −1: none */
+    size_t element;
+    NnReal first;
+  } rows[] = {{{1, 2}, 1, 7, -1},
+              {{(NnReal)NAN, 2}, -1, 0, ARRAYS},
+              {{0, (NnReal)INFINITY}, 2, 2999, 2},
+              {{(NnReal)NAN, 0}, 0, 256, 0},
+              {{0, -(NnReal)INFINITY}, 1, 999, 1}, /* the last of ROWS rows of 333 and one more */
+              {{0, (NnReal)NAN}, 3, 999, ARRAYS}}; /* behind its rows */
+  NnBackend *b = nn_test_backend(1);
+  BT_NEED(b);
+  for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+    NnReal *there[ARRAYS], found;
+    NnArray list[ARRAYS] = {{NULL, MANY, 0}, {NULL, 1000, 0}, {NULL, MANY, 0}, {NULL, 333, 1}};
+    for (int k = 0; k < ARRAYS; k++) {
+      for (size_t i = 0; i < MANY; i++) x[k][i] = (NnReal)i;
+      if (k == rows[r].array) x[k][rows[r].element] = r % 2 ? (NnReal)NAN : -(NnReal)INFINITY;
+      list[k].x = there[k] = nn_put(b, x[k], MANY);
+    }
+    NnArray *array = nn_put_bytes(b, list, sizeof list);
+    NnReal *watched = nn_put(b, rows[r].watched, 2), *first = nn_memory(b, 1);
+    b->kernels->find_nonfinite(b, 2, watched, ARRAYS, array, ROWS, first);
+    nn_take(b, first, &found, 1);
+    BT_CHECK_ROW(found == rows[r].first, "row %zu: array %g, wanted %g", r, (double)found,
+                 (double)rows[r].first);
+    nn_drop(b, watched), nn_drop(b, array);
+    for (int k = 0; k < ARRAYS; k++) nn_drop(b, there[k]);
+  }
+  nn_backend_close(b);
 }
 
 /* Labels and tokens outside of their range give NaN and touch nothing else. */
@@ -556,6 +603,7 @@ static const BtTest tests[] = {{"products", products},
                                {"running statistics", running_statistics},
                                {"refusals", refusals},
                                {"broken labels", broken_labels},
+                               {"what is not finite", search},
                                {"ranges", range_inverses}};
 
 int main(int argc, char **argv) {

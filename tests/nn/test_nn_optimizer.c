@@ -154,9 +154,14 @@ static void clipping(void) {
   BT_CHECK_STATUS(step(&p, o, 1, &norm), BT_ERR_NUMERIC, &p.ctx);
   BT_CHECK_STATUS(nn_graph_get(&p.ctx, p.g, p.w, after, N), BT_OK, &p.ctx);
   BT_CHECK(memcmp(before, after, sizeof before) == 0);
-  NnId where;
-  BT_CHECK_STATUS(nn_graph_find_nonfinite(&p.ctx, p.g, &where), BT_OK, &p.ctx);
-  BT_CHECK(where == nn_graph_find(p.g, "a"));
+  /* Which numbers are not finite. */
+  const NnReal nan = (NnReal)NAN;
+  NnReal *watched = nn_put(p.backend, &nan, 1), *there = nn_memory(p.backend, 2), found[2];
+  nn_graph_watch(p.g, 1, watched, there);
+  nn_graph_watch_gradients(p.g, NN_GENERAL, 1, watched, there + 1);
+  nn_take(p.backend, there, found, 2);
+  BT_CHECK((NnId)found[0] == nn_graph_find(p.g, "a") && (NnId)found[1] == p.w);
+  nn_drop(p.backend, watched);
   nn_optimizer_destroy(o);
   finish(&p);
 }

@@ -170,18 +170,51 @@ KERNEL(lstm_parts, K->lstm(b, R, H, a[0], a[1], a[2], a[3]);
        K->lstm_vjp(b, R, H, a[1], a[3], a[2], 1, a[5], 0, NULL);
        K->lstm_vjp(b, R, H, a[1], a[3], a[2], 0, NULL, 1, a[6]))
 
-static const NnKey key = {0x123456789abcdefull, 0x100000007ull, 3};
+static const NnKey key = {.seed = 0x123456789abcdefull, .step = 0x100000007ull, .stream = 3};
 KERNEL(masks, K->dropout_mask(b, key, 7, 3001, a[0], 2, a[1]);
        K->dropout_mask(b, key, 5000, 1, a[2], 1, a[3]); K->dropout_mask(b, key, 3, 1000, a[0], 0, a[4] + 1))
 KERNEL(noise, K->normal(b, key, 30001, a[0]))
 
-KERNEL(sgd, K->sgd(b, &(NnSgd){0.1, 0.9, 0.01, 1}, N, a[0], a[1], a[2]);
-       K->sgd(b, &(NnSgd){0.1, 0.9, 0.01, 0}, N, a[0], a[1], a[2]);
-       K->sgd(b, &(NnSgd){0.1, 0, 0.01, 0}, N, a[0], a[1], NULL))
-KERNEL(adam, K->adam(b, &(NnAdam){1e-2, 0.9, 0.99, 1e-4, 0.1, 0.1, 0.01, 0}, N, a[0], a[1], a[2], a[3]);
-       K->adam(b, &(NnAdam){1e-2, 0.9, 0.99, 1e-4, 0.1, 0.19, 0.02, 1}, N, a[0], a[1], a[2], a[3]))
-KERNEL(rmsprop, K->rmsprop(b, &(NnRmsprop){1e-2, 0.9, 1e-3, 0.5, 0.1}, N, a[0], a[1], a[2], a[3]);
-       K->rmsprop(b, &(NnRmsprop){1e-2, 0.9, 1e-3, 0, 0}, N, a[0], a[1], a[2], NULL))
+/* Steps with numbers that lie on the backend. */
+static void sgd(NnBackend *b, NnReal *const *a) {
+  const NnSgd o[3] = {{(NnReal)0.1, (NnReal)0.9, (NnReal)0.01, 1},
+                      {(NnReal)0.1, (NnReal)0.9, (NnReal)0.01, 0},
+                      {(NnReal)0.1, 0, (NnReal)0.01, 0}};
+  NnSgd *there = nn_put_bytes(b, o, sizeof o);
+  for (int i = 0; i < 3; i++) K->sgd(b, there + i, N, a[0], a[1], i < 2 ? a[2] : NULL);
+  nn_drop(b, there);
+}
+
+static void adam(NnBackend *b, NnReal *const *a) {
+  const NnAdam o[2] = {
+      {(NnReal)0.9, (NnReal)0.99, (NnReal)1e-4, (NnReal)0.1, 10, (NnReal)0.1, 1},
+      {(NnReal)0.9, (NnReal)0.99, (NnReal)1e-4, (NnReal)0.05, (NnReal)7.07, 0, (NnReal)0.999}};
+  NnAdam *there = nn_put_bytes(b, o, sizeof o);
+  for (int i = 0; i < 2; i++) K->adam(b, there + i, N, a[0], a[1], a[2], a[3]);
+  nn_drop(b, there);
+}
+
+static void rmsprop(NnBackend *b, NnReal *const *a) {
+  const NnRmsprop o[2] = {{(NnReal)1e-2, (NnReal)0.9, (NnReal)1e-3, (NnReal)0.5, (NnReal)0.1},
+                          {(NnReal)1e-2, (NnReal)0.9, (NnReal)1e-3, 0, 0}};
+  NnRmsprop *there = nn_put_bytes(b, o, sizeof o);
+  for (int i = 0; i < 2; i++) K->rmsprop(b, there + i, N, a[0], a[1], a[2], i ? NULL : a[3]);
+  nn_drop(b, there);
+}
+
+KERNEL(clip, K->dot(b, N, 1, a[0], a[0], 0, a[1]); K->clip(b, N, 0.3, a[1], a[0]);
+       K->dot(b, N, 1, a[2], a[2], 0, a[1]); K->clip(b, N, 1e9, a[1], a[2]))
+
+/* The masks of a key are those of one whose step lies on the backend. */
+static void based(NnBackend *b, NnReal *const *a) {
+  const uint64_t step = key.step - 5;
+  uint64_t *base = nn_put_bytes(b, &step, sizeof step);
+  NnKey k = key;
+  k.step = 5, k.base = base;
+  K->dropout_mask(b, k, 7, 3001, a[0], 2, a[1]);
+  K->normal(b, k, 3001, a[2]);
+  nn_drop(b, base);
+}
 
 static const NnImages colours = {5, 3, 37, 41}, gray = {5, 1, 37, 41};
 static void augment(NnBackend *b, const NnImages *n, NnReal *const *a, size_t stride) {
@@ -272,6 +305,8 @@ static const Row rows[] = {
       {IN_OUT, R * 2 * H}}},
     {"dropout_mask", masks, 0, {{RATE, 14}, {OUT, 21007}, {RATE, 5000}, {OUT, 5000}, {IN_OUT, 3001}}},
     {"normal", noise, 1e-6, {{OUT, 30001}}},
+    {"draws with a base", based, 1e-6, {{RATE, 14}, {OUT, 21007}, {OUT, 3001}}},
+    {"clip", clip, 1e-6, {{IN_OUT, N}, {OUT, 1}, {IN_OUT, N}}},
     {"sgd", sgd, 1e-6, {{NORMAL, N}, {IN_OUT, N}, {IN_OUT, N}}},
     {"adam", adam, 1e-5, {{NORMAL, N}, {IN_OUT, N}, {IN_OUT, N}, {UNIT_IN_OUT, N}}},
     {"rmsprop", rmsprop, 1e-5, {{NORMAL, N}, {IN_OUT, N}, {UNIT_IN_OUT, N}, {IN_OUT, N}}},

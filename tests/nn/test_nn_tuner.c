@@ -111,11 +111,13 @@ static void tear_down(Ridge *r) {
 }
 
 static void train(Ridge *r, int steps, double rate, double response_rate) {
-  double loss;
-  for (int k = 0; k < steps; k++)
-    if (!BT_CHECK_STATUS(nn_tuner_train(&r->ctx, r->tuner, N, rate, response_rate, NULL, &loss), BT_OK,
-                         &r->ctx))
+  NnTunerLosses losses;
+  for (int k = 0; k < steps; k++) {
+    if (!BT_CHECK_STATUS(nn_tuner_train(&r->ctx, r->tuner, N, rate, response_rate, NULL), BT_OK, &r->ctx))
       return;
+    if (nn_tuner_full(r->tuner) || k + 1 == steps)
+      BT_CHECK_STATUS(nn_tuner_losses(&r->ctx, r->tuner, &losses), BT_OK, &r->ctx);
+  }
 }
 
 static void get(Ridge *r, const char *name, NnReal *x, size_t n) {
@@ -210,7 +212,8 @@ static void general_weights(void) {
 static void hypergradient(void) {
   Ridge r;
   if (set_up(&r, NN_TUNER_DSTN, NN_SGD, 0.02)) {
-    double wanted = 0, loss;
+    double wanted = 0;
+    NnTunerLosses losses;
     train(&r, 300, 0.1,
           0); /* first the weights: with them far from w* the response's steps would be too long */
     train(&r, 4000, 0.1, 120);
@@ -232,9 +235,37 @@ static void hypergradient(void) {
     /* A step goes down this gradient: on training rows less penalty is better. */
     double before, after;
     BT_CHECK_STATUS(nn_hyper_values(&r.ctx, m->graph, &r.hyper, &m->nodes, &before, NULL), BT_OK, &r.ctx);
-    BT_CHECK_STATUS(nn_tuner_validate(&r.ctx, r.tuner, N, 0.05, NULL, &loss), BT_OK, &r.ctx);
+    BT_CHECK_STATUS(nn_tuner_validate(&r.ctx, r.tuner, N, 0.05, NULL), BT_OK, &r.ctx);
+    BT_CHECK_STATUS(nn_tuner_losses(&r.ctx, r.tuner, &losses), BT_OK, &r.ctx);
+    BT_CHECK(losses.steps == 0 && losses.validation > 0);
     BT_CHECK_STATUS(nn_hyper_values(&r.ctx, m->graph, &r.hyper, &m->nodes, &after, NULL), BT_OK, &r.ctx);
     BT_CHECK(wanted > 0 && after < before);
+  }
+  tear_down(&r);
+}
+
+/* A gradient that is not finite although the loss is: only where it is clipped is its norm known. */
+static void lost_gradient(void) {
+  const NnReal large = (NnReal)NN_TOLERANCE(1e21, 1e160), small = (NnReal)NN_TOLERANCE(1e-3, 1e-10);
+  NnReal x[N * D] = {0}, W[D] = {small};
+  NnOptimizerOptions clipped = nn_optimizer_defaults(NN_SGD);
+  NnTunerLosses losses;
+  Ridge r;
+  clipped.clip = 1;
+  for (int n = 0; n < N; n++) x[n * D] = large;
+  if (set_up(&r, NN_TUNER_NONE, NN_SGD, 0.05)) {
+    NnGraph *g = r.model->graph;
+    BT_CHECK_STATUS(nn_optimizer_change(&r.ctx, nn_tuner_weights(r.tuner), &clipped), BT_OK, &r.ctx);
+    train(&r, 1, 0.1, 0);
+    BT_CHECK_STATUS(nn_tuner_train(&r.ctx, r.tuner, N, 0.1, 0, NULL), BT_OK, &r.ctx);
+    BT_CHECK_STATUS(nn_graph_set(&r.ctx, g, r.model->x, x, N * D), BT_OK, &r.ctx);
+    BT_CHECK_STATUS(nn_graph_set(&r.ctx, g, nn_graph_find(g, "layer1.W"), W, D), BT_OK, &r.ctx);
+    for (int k = 0; k < 3; k++)
+      BT_CHECK_STATUS(nn_tuner_train(&r.ctx, r.tuner, N, 0.1, 0, NULL), BT_OK, &r.ctx);
+    BT_CHECK_STATUS(nn_tuner_losses(&r.ctx, r.tuner, &losses), BT_ERR_NUMERIC, &r.ctx);
+    BT_CHECK_ROW(strstr(r.ctx.error, "the gradient is not finite") && strstr(r.ctx.error, "layer1.W"), "%s",
+                 r.ctx.error);
+    BT_CHECK_ROW(losses.steps == 1, "%zu whole steps", losses.steps);
   }
   tear_down(&r);
 }
@@ -382,10 +413,9 @@ static void response_steps(void) {
   json_decref(d.json);
 }
 
-static const BtTest tests[] = {{"response in closed form", closed_response},
-                               {"centring", centring},
-                               {"general weights", general_weights},
-                               {"hypergradient", hypergradient},
-                               {"response steps", response_steps}};
+static const BtTest tests[] = {
+    {"response in closed form", closed_response}, {"centring", centring},
+    {"general weights", general_weights},         {"hypergradient", hypergradient},
+    {"response steps", response_steps},           {"lost gradients", lost_gradient}};
 
 int main(void) { return bt_test_main("tuners", tests, sizeof tests / sizeof *tests); }

@@ -8,6 +8,11 @@
  * nearly as its alignment allows. With the address sanitizer it is plain memory instead, whose ends that
  * watches.
  *
+ * Everything runs when it is started, but for a stream that is captured: then kernels, copies and the
+ * libraries' work are kept, with their arguments, for cudaGraphLaunch. What ends a capture on a device ends
+ * it here: waits, allocations, copies from memory that is not pinned, kernels and libraries that have to set
+ * themselves up first, products without a work space of their own.
+ *
  * What it cannot show: how memory is seen by threads that run at the same time, host pointers given to
  * kernels, anything about speed, and what cuBLAS and cuDNN do; those are plain loops here, which check the
  * arguments that they get. */
@@ -32,23 +37,48 @@ extern dim3 gridDim, blockDim, blockIdx, threadIdx;
 void __syncthreads(void);
 int __syncthreads_or(int condition);
 
-/* Device memory may be touched from the first to the last. */
+/* Device memory may be touched from the first to the last; pairs may be nested. */
 void emulate_access(bool allowed);
 void emulate_kernel(dim3 grid, unsigned threads, const std::function<void()> &body);
 
-#define NN_START(cuda, name, grid, ...)                                    \
-  do {                                                                     \
-    emulate_kernel(grid, NN_THREADS, [&] { name##_kernel(__VA_ARGS__); }); \
-    nn_cuda_started((cuda), #name);                                        \
+typedef struct EmulatedStream *cudaStream_t;
+/* Does it now, or when the graph is launched that the stream is captured for. `setup`: what must have been
+ * started without a capture before. False after an error. */
+bool emulate_queue(cudaStream_t stream, const void *setup, const std::function<void()> &work);
+
+template <typename T>
+struct EmulatedArgument {
+  typedef T type; /* converted as in a call, not deduced */
+};
+
+template <typename... P>
+void emulate_start(cudaStream_t stream, dim3 grid, unsigned threads, void (*kernel)(P...),
+                   typename EmulatedArgument<P>::type... arguments) {
+  emulate_queue(stream, (const void *)kernel,
+                [=] { emulate_kernel(grid, threads, [&] { kernel(arguments...); }); });
+}
+
+#define NN_START(cuda, name, grid, ...)                                            \
+  do {                                                                             \
+    emulate_start((cuda)->stream, (grid), NN_THREADS, name##_kernel, __VA_ARGS__); \
+    nn_cuda_started((cuda), #name);                                                \
   } while (0)
 
-enum cudaError_t { cudaSuccess = 0, cudaErrorMemoryAllocation = 2, cudaErrorIllegalAddress = 700 };
+enum cudaError_t {
+  cudaSuccess = 0,
+  cudaErrorMemoryAllocation = 2,
+  cudaErrorIllegalAddress = 700,
+  cudaErrorStreamCaptureUnsupported = 900,
+  cudaErrorStreamCaptureInvalidated = 901
+};
+enum cudaStreamCaptureMode { cudaStreamCaptureModeThreadLocal = 1 };
 enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost };
 enum cudaDeviceAttr { cudaDevAttrComputeCapabilityMajor, cudaDevAttrComputeCapabilityMinor };
 enum { cudaStreamNonBlocking = 1, cudaEventDisableTiming = 2 };
 #define CUDART_VERSION 0
 
-typedef struct EmulatedStream *cudaStream_t;
+typedef struct EmulatedGraph *cudaGraph_t;
+typedef struct EmulatedGraph *cudaGraphExec_t;
 typedef struct EmulatedEvent *cudaEvent_t;
 struct cudaFuncAttributes {
   int version;
@@ -76,5 +106,11 @@ cudaError_t cudaEventDestroy(cudaEvent_t event);
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned flags);
 cudaError_t cudaStreamSynchronize(cudaStream_t stream);
 cudaError_t cudaStreamDestroy(cudaStream_t stream);
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode);
+cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *graph);
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t *exec, cudaGraph_t graph, unsigned long long flags);
+cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream);
+cudaError_t cudaGraphDestroy(cudaGraph_t graph);
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec);
 
 #endif

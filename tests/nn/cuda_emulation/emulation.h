@@ -2,6 +2,8 @@
 #ifndef BITUNE_EMULATION_H
 #define BITUNE_EMULATION_H
 
+#include <stddef.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -18,6 +20,15 @@ void emulation_order(EmulationOrder order);
 
 /* The next kernel reports an error. */
 void emulation_fail(void);
+
+/* The next capture fails at its end. */
+void emulation_fail_capture(void);
+
+/* Kernels, copies and products that were started one by one, graphs, and waits for all of them. */
+typedef struct {
+  size_t single, graphs, waits;
+} EmulationCounts;
+EmulationCounts emulation_counts(void);
 
 #ifdef __cplusplus
 }
