@@ -169,7 +169,7 @@ static double train(int graph, int64_t read_every, EmulationCounts *counts, int6
   BT_CHECK_STATUS(nn_backend_open(&ctx, graph ? "cuda,graph" : "cuda", 1, &b), BT_OK, &ctx);
   BT_CHECK_STATUS(nn_task_load(&ctx, "tiny-lstm", &task), BT_OK, &ctx);
   if (!b || !task) abort();
-  task->data.count = task->data.test_count = 200;
+  task->data.count = task->data.test_count = 150;
   task->data.valid_share = 0;
   task->data.length = 4;
   task->batch = task->eval_batch = 4;
