@@ -265,6 +265,8 @@ void bt_nn_hdet_report(BtApp *app, BtNnEnsemble *e) {
   bt_app_put_int(app, "syncs", nn_hdet_syncs(h));
   bt_app_put_int(app, "collectives", nn_hdet_collectives(h));
   bt_app_put_int(app, "gradient_collectives", nn_hdet_gradient_collectives(h));
+  bt_app_put_int(app, "failed_syncs", nn_hdet_failures(h));
+  bt_app_put_int(app, "dropped_replicas", nn_hdet_dropped(h));
   bt_app_put_real(app, "exchange_seconds", nn_hdet_training_exchange_seconds(e->training));
   bt_app_put(app, "bases", bases);
   bt_app_print(app, "%lld replicas on %d processes, %lld syncs\n", (long long)e->set.replicas, app->team.size,

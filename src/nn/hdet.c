@@ -128,6 +128,8 @@ int nn_hdet_done(const NnHdet *h) { return h->start >= h->o.total; }
 int nn_hdet_replica(const NnHdet *h) { return h->team->rank + (int)h->turn * h->team->size; }
 int64_t nn_hdet_at(const NnHdet *h) { return h->start + h->local; }
 int64_t nn_hdet_syncs(const NnHdet *h) { return h->syncs; }
+int64_t nn_hdet_failures(const NnHdet *h) { return h->failures; }
+int64_t nn_hdet_dropped(const NnHdet *h) { return h->dropped; }
 int64_t nn_hdet_collectives(const NnHdet *h) { return h->collectives; }
 int64_t nn_hdet_gradient_collectives(const NnHdet *h) { return h->gradient_collectives; }
 

@@ -165,8 +165,9 @@ double nn_hdet_value(const NnHdet *hdet, int hyper);
 
 /* The optimizer's step of this replica with the gradient in the graph; `loss` is its training loss before the
  * step. Converges when all replicas have done a block's steps. BT_ERR_TEAM: another process is lost (or MPI's
- * error); BT_ERR_NUMERIC: all replicas failed in `NN_HDET_RETREATS` blocks in a row; errors of the optimizer,
- * judge, backend. */
+ * error); BT_ERR_NUMERIC: all replicas failed in `NN_HDET_RETREATS` blocks in a row, or the run is over and
+ * no block could be kept (of a trial: since the weights started anew), of which `observe` is told first;
+ * errors of the optimizer, judge, backend. All ranks end with the same of these. */
 #define NN_HDET_RETREATS 20
 BtStatus nn_hdet_step(BtContext *ctx, NnHdet *hdet, double loss);
 
@@ -181,6 +182,10 @@ void nn_hdet_stop(NnHdet *hdet);
 int64_t nn_hdet_syncs(const NnHdet *hdet);
 int64_t nn_hdet_collectives(const NnHdet *hdet);
 int64_t nn_hdet_gradient_collectives(const NnHdet *hdet);
+/* Blocks so far in which all replicas failed, and replicas left out of averages (those of such blocks too).
+ */
+int64_t nn_hdet_failures(const NnHdet *hdet);
+int64_t nn_hdet_dropped(const NnHdet *hdet);
 /* Base value of a hyperparameter now. */
 double nn_hdet_base(const NnHdet *hdet, int hyper);
 

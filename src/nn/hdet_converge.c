@@ -89,7 +89,8 @@ static BtStatus average(BtContext *ctx, NnHdet *h, int *valid) {
   }
   vote(h, valid);
   const double share = copies ? 1 : *valid;
-  for (size_t i = 0; i<h->state && * valid> 0 && !back; i++) h->anchor[i] = (NnReal)(h->total[i] / share);
+  const size_t averaged = *valid > 0 && !back ? h->state : 0;
+  for (size_t i = 0; i < averaged; i++) h->anchor[i] = (NnReal)(h->total[i] / share);
   return *valid > 0 && nn_hdet_mixes(h) ? nn_hdet_mix_vote(ctx, h) : BT_OK;
 }
 
@@ -125,16 +126,44 @@ BtStatus nn_hdet_converge_stopped(BtContext *ctx, NnHdet *h) {
 }
 
 /* The bases, and the count of steps, after the collective. */
-static BtStatus move_on(BtContext *ctx, NnHdet *h, NnHdetSync *sync) {
+static void move_on(BtContext *ctx, NnHdet *h, NnHdetSync *sync) {
   const int64_t end = h->start + h->length;
   sync->searched = h->searches > 0;
   sync->retreat = sync->valid == 0 || nn_hdet_too_high(h);
   nn_optimizer_set_steps(h->optimizer, h->optimizer_start + (sync->retreat ? 0 : h->length));
-  if (sync->valid == 0) return nn_hdet_retreat(ctx, h);
+  h->dropped += h->o.replicas - sync->valid;
+  if (sync->valid == 0) {
+    h->failures++;
+    nn_hdet_retreat(ctx, h);
+    return;
+  }
   h->retreats = 0;
+  h->averages += !sync->retreat;
   if (!sync->searched) warn_of_dropped(ctx, h);
   sync->steered = nn_hdet_steer_all(h, end);
-  return BT_OK;
+}
+
+/* Whether the run can go on, or has come to something. The same on all ranks. */
+static BtStatus outcome(BtContext *ctx, const NnHdet *h, double rate) {
+  static const char advice[] = "losses, gradients or weights are not finite; start with a lower rate";
+  if (h->retreats == NN_HDET_RETREATS)
+    return bt_fail(
+        ctx, BT_ERR_NUMERIC,
+        "hdet: all replicas failed in %d blocks in a row, up to step %lld, the last one with a rate "
+        "of %.3g: %s",
+        h->retreats, (long long)h->start, rate, advice);
+  if (h->start < h->o.total || h->averages > 0) return BT_OK;
+  if (h->failures > 0)
+    return bt_fail(
+        ctx, BT_ERR_NUMERIC,
+        "hdet: after all %lld steps nothing is learned: all replicas failed in %lld of %lld blocks, "
+        "the last one with a rate of %.3g: %s",
+        (long long)h->o.total, (long long)h->failures, (long long)h->syncs, rate, advice);
+  return bt_fail(
+      ctx, BT_ERR_NUMERIC,
+      "hdet: after all %lld steps nothing is learned: the rate was too high in all blocks, down to "
+      "%.3g; start with a lower rate, or let replicas converge more often",
+      (long long)h->o.total, rate);
 }
 
 BtStatus nn_hdet_converge(BtContext *ctx, NnHdet *h) {
@@ -152,8 +181,7 @@ BtStatus nn_hdet_converge(BtContext *ctx, NnHdet *h) {
     }
   read_bases(h, end - 1, before);
   sync.mixture = sync.valid > 0 && nn_hdet_mixes(h) ? h->mixture_loss : NULL;
-  st = move_on(ctx, h, &sync);
-  if (st < 0) return st;
+  move_on(ctx, h, &sync);
   h->start = end;
   sync.sync = ++h->syncs;
   read_bases(h, end < h->o.total ? end : end - 1, after);
@@ -163,5 +191,5 @@ BtStatus nn_hdet_converge(BtContext *ctx, NnHdet *h) {
   sync.multiplier = h->multiplier, sync.value = h->value;
   sync.before = before, sync.after = after, sync.velocity = h->velocity;
   if (h->o.observe) h->o.observe(h->o.user, &sync);
-  return BT_OK;
+  return outcome(ctx, h, before[h->rate]);
 }

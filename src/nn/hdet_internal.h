@@ -57,11 +57,13 @@ struct NnHdet {
 
   /* Steering. */
   double base[NN_HDET_MAX_HYPERS], velocity[NN_HDET_MAX_HYPERS];
-  double gamma, damping; /* damping: of the schedule, by retreats */
-  int steering, retreats;
-  int searches;    /* blocks of search left                                      */
-  int64_t settled; /* step from which the rate is steered no more; 0: it is      */
-  int64_t votes;   /* on the rate, and the sum of the replicas' mean rates in the blocks that voted */
+  double gamma, damping;     /* damping: of the schedule, by retreats */
+  int steering, retreats;    /* retreats: in a row */
+  int64_t averages;          /* that the weights hold, since they started or started anew */
+  int64_t failures, dropped; /* blocks in which all replicas failed; replicas left out of averages */
+  int searches;              /* blocks of search left                                      */
+  int64_t settled;           /* step from which the rate is steered no more; 0: it is      */
+  int64_t votes; /* on the rate, and the sum of the replicas' mean rates in the blocks that voted */
   double rates;
   int *place; /* [hypers × N] of this block */
 
@@ -112,7 +114,7 @@ int nn_hdet_steers(const NnHdet *h, int hyper);
 /* The next bases, once the valid replicas are averaged; `step` steps are done. Returns whether they moved. */
 int nn_hdet_steer_all(NnHdet *h, int64_t step);
 /* Nothing to average: back to the anchor with a lower rate. */
-BtStatus nn_hdet_retreat(BtContext *ctx, NnHdet *h);
+void nn_hdet_retreat(BtContext *ctx, NnHdet *h);
 
 /* nn_hdet_sum: one collective over numbers of all replicas, in `total`. */
 BtStatus nn_hdet_sum(BtContext *ctx, NnHdet *h, const NnReal *mine, size_t n);

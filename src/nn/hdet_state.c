@@ -18,6 +18,9 @@ enum {
   SEARCHES,
   SETTLED,
   VOTES,
+  AVERAGES,
+  FAILURES,
+  DROPPED,
   COUNTS
 };
 #define FIXED (HYPERS + 1) /* those that must be the same   */
@@ -39,6 +42,9 @@ static void counts_of(const NnHdet *h, int64_t count[COUNTS]) {
   count[SEARCHES] = h->searches;
   count[SETTLED] = h->settled;
   count[VOTES] = h->votes;
+  count[AVERAGES] = h->averages;
+  count[FAILURES] = h->failures;
+  count[DROPPED] = h->dropped;
 }
 
 int nn_hdet_converged(const NnHdet *h) {
@@ -83,9 +89,10 @@ static BtStatus check(BtContext *ctx, const NnHdet *h, const char *name, const i
   const int64_t start = count[START];
   int good = start >= 0 && start <= h->o.total && (start % h->o.sync == 0 || start == h->o.total) &&
              count[SYNCS] == (start + h->o.sync - 1) / h->o.sync && count[RETREATS] >= 0 &&
-             count[RETREATS] <= NN_HDET_RETREATS && count[SEARCHES] >= 0 &&
+             count[RETREATS] < NN_HDET_RETREATS && count[SEARCHES] >= 0 &&
              count[SEARCHES] <= h->o.search.blocks && count[VOTES] >= 0 && count[SETTLED] >= 0 &&
-             count[SETTLED] <= start;
+             count[SETTLED] <= start && count[AVERAGES] >= 0 && count[AVERAGES] <= count[SYNCS] &&
+             count[FAILURES] >= 0 && count[FAILURES] <= count[SYNCS] && count[DROPPED] >= 0;
   for (int i = 0; i < VALUES; i++) good = good && isfinite(value[i]);
   return good ? BT_OK : bt_fail(ctx, BT_ERR_FORMAT, "%s: is not a state of an ensemble", name);
 }
@@ -110,6 +117,9 @@ BtStatus nn_hdet_load(BtContext *ctx, NnHdet *h, BtTensorReader *reader, const c
   h->searches = (int)count[SEARCHES];
   h->settled = count[SETTLED];
   h->votes = count[VOTES];
+  h->averages = count[AVERAGES];
+  h->failures = count[FAILURES];
+  h->dropped = count[DROPPED];
   for (int i = 0; i < h->o.hypers; i++) {
     h->base[i] = value[BASES + i];
     h->velocity[i] = value[VELOCITIES + i];

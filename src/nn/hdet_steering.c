@@ -76,6 +76,7 @@ static void settle(NnHdet *h, int64_t step) {
   if (!h->o.search.trial) return;
   memcpy(h->anchor, h->origin, h->state * sizeof *h->anchor);
   nn_optimizer_set_steps(h->optimizer, 0);
+  h->averages = 0;
 }
 
 int nn_hdet_steer_all(NnHdet *h, int64_t step) {
@@ -93,12 +94,10 @@ int nn_hdet_steer_all(NnHdet *h, int64_t step) {
   return moved;
 }
 
-BtStatus nn_hdet_retreat(BtContext *ctx, NnHdet *h) {
+void nn_hdet_retreat(BtContext *ctx, NnHdet *h) {
   const NnSpreadSpace space = h->o.hyper[h->rate].space;
   const double factor = h->searches > 0 ? exp(-h->o.search.spread) : 0.5;
-  if (++h->retreats > NN_HDET_RETREATS)
-    return bt_fail(ctx, BT_ERR_NUMERIC,
-                   "hdet: all replicas failed in %d blocks in a row; a lower rate may help", h->retreats);
+  h->retreats++;
   h->damping *= factor;
   h->base[h->rate] =
       space.spread == NN_SPREAD_LOG ? h->base[h->rate] + log(factor) : factor * h->base[h->rate];
@@ -108,5 +107,4 @@ BtStatus nn_hdet_retreat(BtContext *ctx, NnHdet *h) {
       "all replicas failed in the block up to step %lld: they go back to the last average, with %.2g times "
       "the rate",
       (long long)(h->start + h->length), factor);
-  return BT_OK;
 }

@@ -21,6 +21,7 @@ struct NnHdetTraining {
   int column[NN_HDET_MAX_HYPERS]; /* of the task's hyperparameters, −1: of the optimizer */
   double exchange_seconds;
   int64_t taken;  /* steps of this rank's replicas */
+  int resumed;    /* from a checkpoint */
   int applied;    /* replica whose values are in the graph, −1: none     */
   NnReal *lambda; /* [hyperparameters of the task]                       */
   double *value;  /* [hypers × replicas] of a sync, in their ranges      */
@@ -199,7 +200,9 @@ static BtStatus extra_append(BtContext *ctx, void *user, BtTensorWriter *writer)
 }
 
 static BtStatus extra_load(BtContext *ctx, void *user, BtTensorReader *reader) {
-  return nn_hdet_load(ctx, ((NnHdetTraining *)user)->hdet, reader, "ensemble.");
+  NnHdetTraining *e = user;
+  e->resumed = 1;
+  return nn_hdet_load(ctx, e->hdet, reader, "ensemble.");
 }
 
 static BtStatus create_loaders(BtContext *ctx, NnHdetTraining *e) {
@@ -229,7 +232,10 @@ static BtStatus create(BtContext *ctx, NnHdetTraining *e) {
   NnHdetOptions *o = &e->o.ensemble;
   BtStatus st = BT_OK;
   if (t->o.tuner != NN_TUNER_NONE)
-    return bt_fail(ctx, BT_ERR_ARG, "ensembles are for training without a tuner: use --tuner none");
+    return bt_fail(
+        ctx, BT_ERR_ARG,
+        "an ensemble (--hdet) and a tuner cannot steer one training: use --tuner none and name what the "
+        "tuner would tune in --hdet, or leave --hdet out; `bitune compare` runs both side by side");
   BT_TRY(choose_all(ctx, e, o));
   BT_TRY(create_loaders(ctx, e));
   o->total = nn_hdet_plan(t, o->replicas).steps;
@@ -353,7 +359,8 @@ static BtStatus tell(BtContext *ctx, NnHdetTraining *e, BtTrainingMoment moment,
   return st < 0 ? st : BT_OK;
 }
 
-static BtStatus step(BtContext *ctx, NnHdetTraining *e) {
+/* *alone: whether what fails fails on this rank only. */
+static BtStatus step(BtContext *ctx, NnHdetTraining *e, int *alone) {
   NnTraining *t = e->t;
   NnModel *m = t->model;
   NnHdet *h = e->hdet;
@@ -366,6 +373,7 @@ static BtStatus step(BtContext *ctx, NnHdetTraining *e) {
   size_t index;
   int carried;
   BtStatus st = BT_OK;
+  *alone = 1;
   if (e->applied != nn_hdet_replica(h)) BT_TRY(apply(ctx, e, e->applied = nn_hdet_replica(h)));
   next_batch(e, &epoch, &index, &carried);
   BT_TRY(nn_loader_get(ctx, e->train, epoch, index, &batch));
@@ -375,6 +383,7 @@ static BtStatus step(BtContext *ctx, NnHdetTraining *e) {
   const int replica = nn_hdet_replica(h);
   const int64_t syncs = nn_hdet_syncs(h);
   const double stepped = bt_clock();
+  *alone = 0;
   st = nn_hdet_step(ctx, h, (double)loss);
   e->taken++;
   if (nn_hdet_syncs(h) > syncs || (replica != nn_hdet_replica(h) && e->o.ensemble.gradients == NN_HDET_LOCAL))
@@ -418,29 +427,56 @@ done:
   return st;
 }
 
-static BtStatus fail_lost(BtContext *ctx, const NnHdetTraining *e) {
+/* What ends the run for good, and what is left of it. */
+static BtStatus fail(BtContext *ctx, const NnHdetTraining *e, BtStatus st) {
   char cause[512];
   snprintf(cause, sizeof cause, "%.500s", ctx->error);
-  if (!e->t->saved) return bt_fail(ctx, BT_ERR_TEAM, "%s; no checkpoint has been written", cause);
-  return bt_fail(ctx, BT_ERR_TEAM, "%s; the last checkpoint is %s", cause, e->o.checkpoint);
+  if (!e->t->saved)
+    return bt_fail(ctx, st, "%s; no checkpoint has been written%s", cause,
+                   e->resumed ? " since the one that this run went on from" : "");
+  return bt_fail(ctx, st, "%s; the last checkpoint is %s", cause, e->o.checkpoint);
+}
+
+/* This rank alone cannot go on: the others learn it in the collective that they wait for, as a stop, and then
+ * the cause. Returns what all end with. */
+static BtStatus leave(BtContext *ctx, NnHdetTraining *e, BtStatus failed) {
+  char cause[512];
+  snprintf(cause, sizeof cause, "%.500s", ctx->error);
+  BtStatus st = BT_OK;
+  while (st == BT_OK && e->team->size > 1 && !nn_hdet_done(e->hdet)) {
+    nn_hdet_stop(e->hdet);
+    st = nn_hdet_step(ctx, e->hdet, 0);
+  }
+  (void)bt_fail(ctx, failed, "%s", cause);
+  return st == BT_STOPPED ? bt_team_agree(e->team, ctx, failed) : failed;
+}
+
+/* Steps and what belongs to them, to the end. What fails in nn_hdet_step, fails on all ranks. */
+static BtStatus run(BtContext *ctx, NnHdetTraining *e, double deadline, double *start) {
+  BtStatus st = BT_OK;
+  int alone = 0;
+  while (st == BT_OK && !nn_hdet_done(e->hdet)) {
+    const int64_t syncs = nn_hdet_syncs(e->hdet);
+    if (bt_clock() >= deadline) nn_hdet_stop(e->hdet);
+    st = step(ctx, e, &alone);
+    if (st != BT_OK) break;
+    alone = 1;
+    st = tell(ctx, e, BT_TRAINED_STEP, 0, *start);
+    if (st == BT_OK && nn_hdet_syncs(e->hdet) > syncs) st = synced(ctx, e, start);
+  }
+  if (st == BT_STOPPED) return bt_team_agree(e->team, ctx, st);
+  return st < 0 && alone ? leave(ctx, e, st) : st;
 }
 
 BtStatus nn_hdet_training_run(BtContext *ctx, NnHdetTraining *e) {
   NnTraining *t = e->t;
   double start = bt_clock();
   const double deadline = t->o.max_seconds > 0 ? start + t->o.max_seconds : (double)INFINITY;
-  BtStatus st = BT_OK;
   t->time_up = 0;
   count(e);
   e->taken = nn_hdet_at(e->hdet) * (int64_t)bt_team_owned(e->team, (size_t)e->o.ensemble.replicas);
-  while (st == BT_OK && !nn_hdet_done(e->hdet)) {
-    const int64_t syncs = nn_hdet_syncs(e->hdet);
-    if (bt_clock() >= deadline) nn_hdet_stop(e->hdet);
-    st = step(ctx, e);
-    if (st == BT_OK) st = tell(ctx, e, BT_TRAINED_STEP, 0, start);
-    if (st == BT_OK && nn_hdet_syncs(e->hdet) > syncs) st = synced(ctx, e, &start);
-  }
-  if (st == BT_ERR_TEAM) return fail_lost(ctx, e);
+  BtStatus st = run(ctx, e, deadline, &start);
+  if (st == BT_ERR_TEAM || st == BT_ERR_NUMERIC) return fail(ctx, e, st);
   if (st < 0) return st;
   if (st == BT_STOPPED && bt_clock() >= deadline) {
     t->time_up = 1;

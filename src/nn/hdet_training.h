@@ -51,7 +51,7 @@ BtStatus nn_hdet_training_create(BtContext *ctx, const NnHdetTrainingOptions *op
 void nn_hdet_training_destroy(NnHdetTraining *ensemble);
 
 /* To the end. Events, scores and checkpoints are rank 0's. Outcomes as nn_training_run, the same on all
- * ranks; BT_ERR_TEAM names the last checkpoint. */
+ * ranks; BT_ERR_TEAM and BT_ERR_NUMERIC name the last checkpoint. */
 BtStatus nn_hdet_training_run(BtContext *ctx, NnHdetTraining *ensemble);
 
 /* What this process spent on changing replicas and on averages, the wait for others and one step each

@@ -80,6 +80,20 @@ equal $? 1
 says "process 1 of 2 died" "lost.ckpt"
 run 0 "$bitune" nn eval lost.ckpt
 
+# Rates at which every replica fails: an error that tells what happened and what is left, not a result. All of the
+# log is there.
+bad="--task tiny-mlp --hdet lr --base-rate 1e30 --threads 1"
+run 1 "$bitune" nn train $bad --fixed --replicas 4 --sync 5 --epochs 10 --jobs 2 --json --checkpoint bad.ckpt --replica-log bad_r.csv
+says "nothing is learned" "lower rate" "the last checkpoint is bad.ckpt"
+equal "$(field out status)" "numerical failure"
+check "the result tells another error" grep -q '"error": "hdet: after all 50 steps nothing is learned' out
+equal "$(awk -F, '$9 == 1' bad_r.csv | wc -l)" 40
+run 1 "$bitune" nn train $bad --replicas 1 --sync 5 --epochs 10
+says "20 blocks in a row" "no checkpoint has been written"
+# Weights so large that their average has no score: the process that finds this tells the other.
+run 1 timeout 60 "$bitune" nn train $bad --fixed --gradients shared --replicas 4 --sync 1 --epochs 100 --jobs 2
+says "no checkpoint has been written"
+
 # What cannot be.
 refuses 1 "never converge" "$bitune" nn train $ensemble --sync 5000
 refuses 1 "no \"nothing\" to spread" "$bitune" nn train --task tiny-mlp --hdet nothing
@@ -90,7 +104,7 @@ refuses 2 "controller" "$bitune" nn train $ensemble --controller best
 refuses 2 "settle" "$bitune" nn train $ensemble --settle 2
 refuses 2 "search" "$bitune" nn train $ensemble --search -1
 refuses 1 "spread twice" "$bitune" nn train --task tiny-mlp --hdet lr,lr --sync 5
-refuses 1 "--tuner none" "$bitune" nn train $ensemble --tuner dstn
+refuses 1 "use --tuner none and name" "$bitune" nn train $ensemble --tuner dstn
 refuses 1 "weight-decay" "$bitune" nn train --task tiny-mlp --hdet weight-decay --sync 5
 refuses 2 "--resume" "$bitune" nn train --hdet lr --resume one.ckpt
 refuses 2 "of tuners" "$bitune" nn train $ensemble --replay one_r.csv

@@ -14,6 +14,15 @@ done
 run 1 ranks 5 "$bitune" nn train $ensemble
 says "at most one process a replica"
 
+# No rank waits for one that cannot go on, alone or like all of them.
+bad="--task tiny-mlp --hdet lr --fixed --base-rate 1e30 --replicas 4 --threads 1"
+# shellcheck disable=SC2086
+run 1 ranks 2 timeout 60 "$bitune" nn train $bad --sync 5 --epochs 10
+says "nothing is learned"
+# shellcheck disable=SC2086
+run 1 ranks 2 timeout 60 "$bitune" nn train $bad --gradients shared --sync 1 --epochs 100
+says "no checkpoint has been written"
+
 # What is for one process, started on many, runs once.
 run 0 ranks 2 "$bitune" nn train --task tiny-mlp --epochs 1 --threads 1
 equal "$(grep -c 'examples a second' out)" 1

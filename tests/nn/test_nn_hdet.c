@@ -300,6 +300,7 @@ static void all_fail(void) {
     if (forever) {
       BT_CHECK_STATUS(st, BT_ERR_NUMERIC, &t.net.ctx);
       BT_CHECK(nn_hdet_syncs(t.hdet) == 2 + NN_HDET_RETREATS);
+      BT_CHECK(seen.retreats == NN_HDET_RETREATS && nn_hdet_failures(t.hdet) == NN_HDET_RETREATS);
     } else {
       BT_CHECK_STATUS(st, BT_OK, &t.net.ctx);
       BT_CHECK(hdet_net_state(&t.net, after, STATE) == n && memcmp(before, after, n * sizeof *after) == 0);
@@ -308,6 +309,34 @@ static void all_fail(void) {
       while (!nn_hdet_done(t.hdet)) BT_CHECK_STATUS(nn_hdet_step(&t.net.ctx, t.hdet, 1), BT_OK, &t.net.ctx);
       BT_CHECK(seen.retreats == 1);
     }
+    hdet_told_close(&t);
+  }
+}
+
+/* A run in which no block could be kept is an error at its end, of which all that is to be told is told
+ * first; one good block is enough for a result, or one replica that is sound all the time. */
+static void nothing_learned(void) {
+  for (int k = 0; k < 12; k++) {
+    const int n = k % 2 ? 2 : 1, good = k / 2 % 3, sound = good == 2 && n == 2;
+    const int64_t blocks = 3;
+    NnHdetOptions o = hdet_constant_rate(n, 2 * blocks, 2);
+    static Seen seen;
+    HdetTold t;
+    BtStatus st = BT_OK;
+    seen = (Seen){.net = NULL};
+    o.gradients = k / 6 ? NN_HDET_SHARED : NN_HDET_LOCAL;
+    o.observe = keep_sync, o.user = &seen;
+    hdet_told_open(&t, &o);
+    while (st >= 0 && !nn_hdet_done(t.hdet)) {
+      const int fine = sound ? nn_hdet_replica(t.hdet) == 1 : nn_hdet_syncs(t.hdet) < good;
+      st = nn_hdet_step(&t.net.ctx, t.hdet, fine ? 1 : (double)NAN);
+    }
+    const int64_t failures = sound ? 0 : blocks - good;
+    BT_CHECK_STATUS(st, good ? BT_OK : BT_ERR_NUMERIC, &t.net.ctx);
+    BT_CHECK(good || strstr(t.net.ctx.error, "nothing is learned") != NULL);
+    BT_CHECK(nn_hdet_done(t.hdet) && seen.syncs == blocks && seen.retreats == failures);
+    BT_CHECK(nn_hdet_failures(t.hdet) == failures &&
+             nn_hdet_dropped(t.hdet) == (sound ? blocks : n * failures));
     hdet_told_close(&t);
   }
 }
@@ -438,6 +467,7 @@ static const BtTest tests[] = {
     {"one collective a sync", one_collective_a_sync},
     {"drops a replica that is not finite", drops_a_replica},
     {"all fail", all_fail},
+    {"nothing learned", nothing_learned},
     {"copies the best", copies_the_best},
     {"noisy start", noisy_start},
     {"refusals", refusals},
