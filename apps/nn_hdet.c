@@ -256,6 +256,7 @@ BtStatus bt_nn_hdet_run(BtApp *app, BtNnEnsemble *e) {
 
 void bt_nn_hdet_report(BtApp *app, BtNnEnsemble *e) {
   NnHdet *h = nn_hdet_training_hdet(e->training);
+  const NnHdetSeconds spent = nn_hdet_seconds(h);
   json_t *bases = json_object();
   for (int i = 0; bases && i < nn_hdet_training_hypers(e->training); i++)
     (void)json_object_set_new(bases, nn_hdet_training_name(e->training, i),
@@ -267,7 +268,13 @@ void bt_nn_hdet_report(BtApp *app, BtNnEnsemble *e) {
   bt_app_put_int(app, "gradient_collectives", nn_hdet_gradient_collectives(h));
   bt_app_put_int(app, "failed_syncs", nn_hdet_failures(h));
   bt_app_put_int(app, "dropped_replicas", nn_hdet_dropped(h));
-  bt_app_put_real(app, "exchange_seconds", nn_hdet_training_exchange_seconds(e->training));
+  bt_app_put_real(app, "fan_out_seconds", spent.fan_out);
+  bt_app_put_real(app, "converge_seconds", spent.converge);
+  bt_app_put_real(app, "mixture_seconds", spent.mixtures);
+  bt_app_put_real(app, "vote_seconds", spent.votes);
+  bt_app_put_real(
+      app, "step_seconds",
+      nn_hdet_training_seconds(e->training) - spent.fan_out - spent.converge - spent.mixtures - spent.votes);
   bt_app_put(app, "bases", bases);
   bt_app_print(app, "%lld replicas on %d processes, %lld syncs\n", (long long)e->set.replicas, app->team.size,
                (long long)nn_hdet_syncs(h));

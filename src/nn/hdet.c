@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/clock.h"
 #include "nn/hdet_internal.h"
 
 static void add_part(NnHdet *h, NnReal *values, size_t count) {
@@ -128,6 +129,7 @@ int nn_hdet_done(const NnHdet *h) { return h->start >= h->o.total; }
 int nn_hdet_replica(const NnHdet *h) { return h->team->rank + (int)h->turn * h->team->size; }
 int64_t nn_hdet_at(const NnHdet *h) { return h->start + h->local; }
 int64_t nn_hdet_syncs(const NnHdet *h) { return h->syncs; }
+NnHdetSeconds nn_hdet_seconds(const NnHdet *h) { return h->seconds; }
 int64_t nn_hdet_failures(const NnHdet *h) { return h->failures; }
 int64_t nn_hdet_dropped(const NnHdet *h) { return h->dropped; }
 int64_t nn_hdet_collectives(const NnHdet *h) { return h->collectives; }
@@ -158,8 +160,31 @@ static BtStatus take_step(BtContext *ctx, NnHdet *h) {
 
 /* A step, of which mixtures remember the iterate. */
 static BtStatus advance(BtContext *ctx, NnHdet *h) {
-  const BtStatus st = take_step(ctx, h);
-  return st < 0 || h->failed[h->turn] ? st : nn_hdet_mix_step(ctx, h);
+  BtStatus st = take_step(ctx, h);
+  if (st < 0 || h->failed[h->turn]) return st;
+  const double begin = bt_clock();
+  st = nn_hdet_mix_step(ctx, h);
+  h->seconds.mixtures += bt_clock() - begin;
+  return st;
+}
+
+BtStatus nn_hdet_judge(BtContext *ctx, NnHdet *h, double *loss) {
+  const double begin = bt_clock();
+  const BtStatus st = h->o.judge(h->o.user, ctx, h, loss);
+  h->seconds.votes += bt_clock() - begin;
+  return st;
+}
+
+/* Work on the replica of this turn that is no step. */
+static BtStatus fan_out(BtContext *ctx, NnHdet *h, BtStatus (*work)(BtContext *ctx, NnHdet *h)) {
+  const double begin = bt_clock();
+  const BtStatus st = work(ctx, h);
+  h->seconds.fan_out += bt_clock() - begin;
+  return st;
+}
+
+static BtStatus save_replica(BtContext *ctx, NnHdet *h) {
+  return nn_hdet_save_state(ctx, h, nn_hdet_slot(h, h->turn));
 }
 
 /* The replica in the graph has done its block. */
@@ -167,14 +192,16 @@ static BtStatus end_replica(BtContext *ctx, NnHdet *h) {
   BtStatus st = BT_OK;
   double *vote = &h->vote[h->turn];
   *vote = h->loss[h->turn] /= (double)h->length;
-  if (h->o.judge && !h->failed[h->turn] && !nn_hdet_mixes(h)) st = h->o.judge(h->o.user, ctx, h, vote);
+  if (h->o.judge && !h->failed[h->turn] && !nn_hdet_mixes(h)) st = nn_hdet_judge(ctx, h, vote);
   if (!isfinite(*vote)) h->failed[h->turn] = 1;
-  return st < 0 ? st : nn_hdet_save_state(ctx, h, nn_hdet_slot(h, h->turn));
+  return st < 0 ? st : fan_out(ctx, h, save_replica);
 }
 
 static BtStatus end_block(BtContext *ctx, NnHdet *h) {
+  const double begin = bt_clock(), votes = h->seconds.votes;
   const BtStatus st = nn_hdet_converge(ctx, h);
-  return st == BT_OK ? nn_hdet_start_block(ctx, h) : st;
+  h->seconds.converge += bt_clock() - begin - (h->seconds.votes - votes);
+  return st == BT_OK ? fan_out(ctx, h, nn_hdet_start_block) : st;
 }
 
 static int wants_stop(const BtContext *ctx, const NnHdet *h) { return h->asked || bt_stop_requested(ctx); }
@@ -189,7 +216,7 @@ static BtStatus step_local(BtContext *ctx, NnHdet *h) {
   if (st < 0) return st;
   if (++h->turn == h->owned) return end_block(ctx, h);
   h->local = 0;
-  return nn_hdet_start_replica(ctx, h);
+  return fan_out(ctx, h, nn_hdet_start_replica);
 }
 
 /* With one replica a rank its state stays in the graph. */

@@ -186,6 +186,14 @@ int64_t nn_hdet_gradient_collectives(const NnHdet *hdet);
  */
 int64_t nn_hdet_failures(const NnHdet *hdet);
 int64_t nn_hdet_dropped(const NnHdet *hdet);
+/* What this rank spent beside steps, in seconds of the wall clock. */
+typedef struct {
+  double fan_out;  /* replicas into the graph and out of it, places and values of a block                 */
+  double converge; /* averages and steering, the wait for other ranks included                           */
+  double mixtures; /* remembering iterates for MIXTURES                                                  */
+  double votes;    /* the caller's judge: computing, not moving                                          */
+} NnHdetSeconds;
+NnHdetSeconds nn_hdet_seconds(const NnHdet *hdet);
 /* Base value of a hyperparameter now. */
 double nn_hdet_base(const NnHdet *hdet, int hyper);
 

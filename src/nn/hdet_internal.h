@@ -49,6 +49,7 @@ struct NnHdet {
   int64_t local;         /* steps of the block done by the replica in the graph (SHARED: by all) */
   size_t turn;           /* index of that replica among the owned                         */
   int64_t syncs, collectives, gradient_collectives;
+  NnHdetSeconds seconds;
   int64_t optimizer_start; /* its steps at the start of the block                         */
 
   double *vote; /* [owned] losses that vote */
@@ -79,6 +80,9 @@ BtStatus nn_hdet_load_parts(BtContext *ctx, NnHdet *h, const NnReal *from, int f
 BtStatus nn_hdet_save_parts(BtContext *ctx, NnHdet *h, NnReal *to, int first, int count);
 NnReal *nn_hdet_slot(const NnHdet *h, size_t turn);
 int nn_hdet_finite(const NnReal *x, size_t n);
+
+/* The judge's loss for what the graph holds. */
+BtStatus nn_hdet_judge(BtContext *ctx, NnHdet *h, double *loss);
 
 /* The block that begins at `start`: new places, and the first replica (SHARED: all). */
 BtStatus nn_hdet_start_block(BtContext *ctx, NnHdet *h);

@@ -81,7 +81,7 @@ static BtStatus judge(BtContext *ctx, NnHdet *h, int hyper, int sign, size_t m) 
   if (owner % ranks != (size_t)h->team->rank) return BT_OK;
   for (size_t i = 0; i < h->mixed; i++) h->mixture[i] = (NnReal)((mean[i] + sign * leaning[i]) / all);
   BtStatus st = nn_hdet_load_parts(ctx, h, h->mixture, 0, h->trained);
-  if (st >= 0) st = h->o.judge(h->o.user, ctx, h, &loss);
+  if (st >= 0) st = nn_hdet_judge(ctx, h, &loss);
   h->reports[owner / ranks * 2 * (size_t)h->mixtures + m] = (NnReal)loss;
   return st;
 }

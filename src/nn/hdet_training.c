@@ -19,14 +19,13 @@ struct NnHdetTraining {
   NnLoader *train, *vote;
   NnTrainExtra extra;
   int column[NN_HDET_MAX_HYPERS]; /* of the task's hyperparameters, −1: of the optimizer */
-  double exchange_seconds;
-  int64_t taken;  /* steps of this rank's replicas */
-  int resumed;    /* from a checkpoint */
-  int applied;    /* replica whose values are in the graph, −1: none     */
-  NnReal *lambda; /* [hyperparameters of the task]                       */
-  double *value;  /* [hypers × replicas] of a sync, in their ranges      */
-  /* On the backend: recurrent states, [owned × states] before the replicas' next batches, [states] of votes.
-   */
+  double step_seconds;            /* of this run */
+  int64_t taken;                  /* steps of this rank's replicas */
+  int resumed;                    /* from a checkpoint */
+  int applied;                    /* replica whose values are in the graph, −1: none     */
+  NnReal *lambda;                 /* [hyperparameters of the task]                       */
+  double *value;                  /* [hypers × replicas] of a sync, in their ranges      */
+  /* On the backend: recurrent states, [owned × states] before the replicas' next batches, [states] of votes. */
   NnReal *state, *vote_state;
 };
 
@@ -304,7 +303,7 @@ int nn_hdet_training_hypers(const NnHdetTraining *e) { return e->o.ensemble.hype
 double nn_hdet_training_base(const NnHdetTraining *e, int i) {
   return in_range(hyper_of(e, i), nn_hdet_base(e->hdet, i));
 }
-double nn_hdet_training_exchange_seconds(const NnHdetTraining *e) { return e->exchange_seconds; }
+double nn_hdet_training_seconds(const NnHdetTraining *e) { return e->step_seconds; }
 NnHdet *nn_hdet_training_hdet(NnHdetTraining *e) { return e->hdet; }
 const char *nn_hdet_training_name(const NnHdetTraining *e, int hyper) {
   return e->o.ensemble.hyper[hyper].name;
@@ -380,15 +379,12 @@ static BtStatus step(BtContext *ctx, NnHdetTraining *e, int *alone) {
   run.batch = batch.rows;
   BT_TRY(forward(ctx, e, &batch, &run, carried, state, &loss));
   BT_TRY(nn_graph_gradient(ctx, m->graph, m->objective, NN_GENERAL));
-  const int replica = nn_hdet_replica(h);
-  const int64_t syncs = nn_hdet_syncs(h);
-  const double stepped = bt_clock();
   *alone = 0;
   st = nn_hdet_step(ctx, h, (double)loss);
   e->taken++;
-  if (nn_hdet_syncs(h) > syncs || (replica != nn_hdet_replica(h) && e->o.ensemble.gradients == NN_HDET_LOCAL))
-    e->exchange_seconds += bt_clock() - stepped;
-  t->figures.step_seconds += bt_clock() - begin;
+  const double took = bt_clock() - begin;
+  t->figures.step_seconds += took;
+  e->step_seconds += took;
 done:
   return st;
 }

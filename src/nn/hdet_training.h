@@ -54,9 +54,9 @@ void nn_hdet_training_destroy(NnHdetTraining *ensemble);
  * ranks; BT_ERR_TEAM and BT_ERR_NUMERIC name the last checkpoint. */
 BtStatus nn_hdet_training_run(BtContext *ctx, NnHdetTraining *ensemble);
 
-/* What this process spent on changing replicas and on averages, the wait for others and one step each
- * included. */
-double nn_hdet_training_exchange_seconds(const NnHdetTraining *ensemble);
+/* What this process spent on steps and what lies between them (nn_hdet_seconds), without scores and
+ * checkpoints. */
+double nn_hdet_training_seconds(const NnHdetTraining *ensemble);
 NnHdet *nn_hdet_training_hdet(NnHdetTraining *ensemble);
 /* Hyperparameters of the ensemble, the name and the present base value (in its range) of one. */
 int nn_hdet_training_hypers(const NnHdetTraining *ensemble);
