@@ -44,10 +44,14 @@ const BtOption bt_nn_hdet_options[] = {
     BT_OPT_REAL(
         "settle", BtNnHdet, settle, NAN, BT_WITHIN(0, 1), "F",
         "after this share of the steps lr is steered no more and follows the schedule, times what was "
-        "found; 0: never; by default 0.12, paper: 0"),
+        "found; 0: never; by default 0.06 a trial, at least 0.12; paper: 0"),
     BT_OPT_CHOICE(
         "settled", BtNnHdet, trial, 1, "goes-on|restarts",
         "whether the training goes on from there or starts anew, in the steps left, from its first weights"),
+    BT_OPT_INT(
+        "trial-runs", BtNnHdet, trials, 0, BT_WITHIN(0, 100), "N",
+        "how often lr is searched and voted on from the first weights, in equal shares of the steps before "
+        "it settles, on the mean of what is found; 0: 3 times, or once if syncs are few"),
     BT_OPT_REAL("steer-from", BtNnHdet, steer_from, NAN, BT_WITHIN(0, 1), "F",
                 "the losses steer after this share of the steps, by default 0, paper: 0.3"),
     BT_OPT_REAL(
@@ -185,7 +189,10 @@ static NnHdetTrainingOptions translate(const BtNnEnsemble *e, uint64_t seed, int
   if (searches(set)) {
     nn_hdet_find_rate(&o.ensemble);
     o.ensemble.search.blocks = (int)set->search;
-    o.ensemble.search.trial = set->trial;
+    if (set->trials > 0 || !set->trial) {
+      o.ensemble.search.trials = set->trial ? (int)set->trials : 0;
+      o.ensemble.search.settle = (int64_t)(0.06 * (double)steps * fmax(2, o.ensemble.search.trials));
+    }
     if (o.vote_batches == 0) o.vote_batches = 8;
   }
   if (!isnan(set->settle)) o.ensemble.search.settle = (int64_t)(set->settle * (double)steps);

@@ -10,7 +10,7 @@
 /* The options. */
 typedef struct {
   const char *hdet, *log;
-  int64_t replicas, sync, vote_batches, search;
+  int64_t replicas, sync, vote_batches, search, trials;
   int controller, gradients, converge, fixed, schedule, trial;
   double rate, spread, hyper_spread, steer_from, settle, floor, sigma, beta, step, noise;
 } BtNnHdet;

@@ -38,7 +38,7 @@ static BtStatus allocate(BtContext *ctx, NnHdet *h) {
   h->mixture = numbers(ctx, &st, h->mixed, sizeof *h->mixture);
   h->mixture_loss = numbers(ctx, &st, 2 * (size_t)h->o.hypers, sizeof *h->mixture_loss);
   h->anchor = numbers(ctx, &st, h->state, sizeof *h->anchor);
-  h->origin = numbers(ctx, &st, h->o.search.trial ? h->state : 0, sizeof *h->origin);
+  h->origin = numbers(ctx, &st, h->o.search.trials > 0 ? h->state : 0, sizeof *h->origin);
   h->total = numbers(ctx, &st, h->slot > gradient ? h->slot : gradient, sizeof *h->total);
   h->gradients = numbers(ctx, &st, h->owned * gradient, sizeof *h->gradients);
   h->vote = numbers(ctx, &st, h->owned, sizeof *h->vote);
@@ -106,7 +106,7 @@ BtStatus nn_hdet_create(BtContext *ctx, const NnHdetOptions *options, BtTeam *te
                                 i == h->rate ? options->schedule.rate : options->hyper[i].initial);
   BT_TRY(lay_out(ctx, h));
   BT_TRY(nn_hdet_save_state(ctx, h, h->anchor));
-  if (options->search.trial) memcpy(h->origin, h->anchor, h->state * sizeof *h->origin);
+  if (options->search.trials > 0) memcpy(h->origin, h->anchor, h->state * sizeof *h->origin);
   BT_TRY(nn_hdet_start_block(ctx, h));
   *hdet = h;
   return BT_OK;

@@ -81,11 +81,16 @@ typedef struct {
                     rates ever after. Ends with a best rate inside the range. 0: no search; else the rate must
                     be steered and spread in its logarithm, and is steered from the end of the search on    */
   double spread; /* α of the rate meanwhile, usual log 10                                               */
-  int64_t settle; /* the first sync at or after this step ends the steering of the rate: its base is the mean
-                     of the replicas' rates, with which averages have moved, over all blocks that have voted
-                     on it, times the schedule's value over its peak; no spread from there on. 0: never */
-  int trial;      /* the steps up to there are a trial: weights, optimizer and schedule start anew, the latter
-                     stretched over the steps that are left, so that no harm done by too high a rate remains   */
+  int64_t settle; /* the first sync at or after this step ends the steering of the rate: its base is what the
+                     votes have found, times the schedule's value over its peak; no spread from there on.
+                     Mixtures find nn_hdet_votes_zero, times the mean of the replicas' multiples of their
+                     base, with which averages have moved; replicas the mean of their rates over all blocks
+                     that have voted on it. 0: never */
+  int trials; /* > 0: the steps up to there are trials, so many and of about the same length. At the end of
+                 each weights and optimizer start anew, so that no harm done by too high a rate remains, and a
+                 next one searches and votes again, from what was found: the result is the mean of all, in the
+                 coordinate that is spread. After the last the schedule starts, stretched over the steps left
+               */
 } NnHdetSearch;
 
 typedef struct NnHdet NnHdet;
@@ -140,9 +145,10 @@ typedef struct {
  * it; local gradients, z-scored losses, β 0.9, λ 0.5, no noise. */
 NnHdetOptions nn_hdet_defaults(int replicas, int64_t total, int64_t sync, double rate);
 
-/* In place of these, for a first guess that may be wrong by a factor of ten and more: a search of at most
- * four blocks, then votes of mixtures over replicas spread by e^±1.1 until 0.12·total, where the trial ends
- * and the run starts anew with the rate found; β 0, λ 1. The caller sets a judge. */
+/* In place of these, for a first guess that may be wrong by a factor of ten and more: three trials of
+ * 0.06·total each (one of 0.12·total, where they would have fewer than five syncs), in each a search of at
+ * most four blocks, then votes of mixtures over replicas spread by e^±1.1; after these the run starts anew
+ * with the rate found; β 0, λ 1. The caller sets total and sync before, and a judge. */
 void nn_hdet_find_rate(NnHdetOptions *options);
 
 /* Team, graph (closed, initial values set, also for a run that a checkpoint then continues) and optimizer of

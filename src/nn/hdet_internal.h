@@ -64,9 +64,14 @@ struct NnHdet {
   int64_t failures, dropped; /* blocks in which all replicas failed; replicas left out of averages */
   int searches;              /* blocks of search left                                      */
   int64_t settled;           /* step from which the rate is steered no more; 0: it is      */
-  int64_t votes; /* on the rate, and the sum of the replicas' mean rates in the blocks that voted */
-  double rates;
-  int *place; /* [hypers × N] of this block */
+  int trials;                /* whose time is over */
+  int64_t finds;             /* trials that have found a rate, and the sum of these bases */
+  double found;
+  int64_t votes; /* of this trial on the rate; sums of the replicas' mean rates in the blocks that voted,
+                    and of these over the base */
+  double rates, lifts;
+  NnHdetVotes told; /* by its mixtures */
+  int *place;       /* [hypers × N] of this block */
 
   /* Of a sync: [N], [hypers × 2], [hypers × N]. */
   double *losses, *training, *mixture_loss, *weight, *multiplier, *value;

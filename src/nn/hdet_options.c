@@ -22,7 +22,10 @@ NnHdetOptions nn_hdet_defaults(int replicas, int64_t total, int64_t sync, double
 }
 
 void nn_hdet_find_rate(NnHdetOptions *o) {
-  o->search = (NnHdetSearch){4, log(10), (int64_t)(0.12 * (double)o->total), 1};
+  /* A trial needs a few votes, and finds little more from later ones. */
+  const double third = 0.06 * (double)o->total;
+  const int trials = o->sync > 0 && third >= 5 * (double)o->sync ? 3 : 1;
+  o->search = (NnHdetSearch){4, log(10), (int64_t)(third * (trials > 1 ? trials : 2)), trials};
   o->voters = NN_HDET_MIXTURES;
   o->steer_from = 0;
   o->floor = 0;
@@ -76,6 +79,7 @@ static BtStatus check_search(BtContext *ctx, const NnHdetOptions *o) {
     return bt_fail(ctx, BT_ERR_ARG, "hdet: a search is for a steered rate that is spread in its logarithm");
   if (s->blocks > 0 && (!(s->spread > 0) || !isfinite(s->spread)))
     return bt_fail(ctx, BT_ERR_ARG, "hdet: the search's spread %g is not positive", s->spread);
+  if (s->trials < 0) return bt_fail(ctx, BT_ERR_ARG, "hdet: %d trials", s->trials);
   if (s->settle < 0) return bt_fail(ctx, BT_ERR_ARG, "hdet: the rate cannot settle before step 0");
   if (o->voters == NN_HDET_MIXTURES && !o->judge)
     return bt_fail(ctx, BT_ERR_ARG, "hdet: mixtures vote with losses that a judge must tell");

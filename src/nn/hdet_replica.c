@@ -32,7 +32,7 @@ BtStatus nn_hdet_save_state(BtContext *ctx, NnHdet *h, NnReal *to) {
 
 /* After a trial the schedule begins anew, over the steps that are left. */
 static int64_t scheduled_step(const NnHdet *h, int64_t step) {
-  if (!h->o.search.trial || h->settled == h->o.total) return step;
+  if (h->o.search.trials == 0 || h->settled == h->o.total) return step;
   const double left = (double)(h->o.total - h->settled);
   return (int64_t)((double)(step - h->settled) * (double)h->o.total / left);
 }

@@ -70,6 +70,21 @@ double nn_hdet_decay(double start, double floor, int64_t syncs) {
   return syncs > 0 ? -expm1(log(floor / start) / (double)syncs) : 0;
 }
 
+void nn_hdet_votes_add(NnHdetVotes *v, double u, double d) {
+  v->lowest = v->count > 0 ? fmin(v->lowest, u) : u;
+  v->highest = v->count > 0 ? fmax(v->highest, u) : u;
+  v->count++;
+  v->u += u, v->uu += u * u;
+  v->d += d, v->ud += u * d;
+}
+
+double nn_hdet_votes_zero(const NnHdetVotes *v) {
+  const double n = (double)v->count, mean = v->u / n;
+  const double spread = v->uu / n - mean * mean, slope = (v->ud / n - mean * v->d / n) / spread;
+  if (v->count < 3 || !(slope < 0)) return mean;
+  return fmax(v->lowest, fmin(v->highest, mean - v->d / n / slope));
+}
+
 void nn_hdet_steer(const NnSteering *steering, NnSpread spread, double gamma, double delta, double *base,
                    double *velocity) {
   const double v = steering->beta * *velocity + (1 - steering->beta) * delta;

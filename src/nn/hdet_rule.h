@@ -39,6 +39,20 @@ int nn_hdet_vote(int n, const double *loss, const int *valid, double sigma, doub
  * The published formula, fed with the usual one-cycle settings, is negative and makes the rate grow. */
 double nn_hdet_decay(double start, double floor, int64_t syncs);
 
+/* What the votes of mixtures have told: at base u the loss of the low mixture less that of the high one, d.
+ */
+typedef struct {
+  int64_t count;
+  double u, uu, d, ud;    /* sums of u, u², d, u·d */
+  double lowest, highest; /* u                     */
+} NnHdetVotes;
+void nn_hdet_votes_add(NnHdetVotes *votes, double u, double d);
+/* Where d = 0 on the line of least squares through the votes, which have steered u to either side: it
+ * uses how much losses differ, while u itself has only followed which was lower. Between lowest and highest;
+ * the mean of u if there are fewer than three votes, or if they say that the wrong way is better (slope >=
+ * 0). */
+double nn_hdet_votes_zero(const NnHdetVotes *votes);
+
 /* The momentum of the steering: v ← βv + (1 − β)Δ, Δ = Σ w_r u_r − u, u ← u(1 − γ) + λ v (MULTIPLE; at least
  * half of what it was, so that it stays positive), u + log(1 − γ) + λ v (LOG), u + λ v (others, which do not
  * decay). */

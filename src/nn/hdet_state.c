@@ -17,14 +17,17 @@ enum {
   RETREATS,
   SEARCHES,
   SETTLED,
+  TRIALS,
+  FINDS,
   VOTES,
+  TOLD,
   AVERAGES,
   FAILURES,
   DROPPED,
   COUNTS
 };
 #define FIXED (HYPERS + 1) /* those that must be the same   */
-#define BASES 3            /* after γ, damping, sum of rates */
+#define BASES 11           /* after γ, damping and what votes have told */
 #define VELOCITIES (BASES + NN_HDET_MAX_HYPERS)
 #define VALUES (VELOCITIES + NN_HDET_MAX_HYPERS)
 
@@ -41,7 +44,10 @@ static void counts_of(const NnHdet *h, int64_t count[COUNTS]) {
   count[RETREATS] = h->retreats;
   count[SEARCHES] = h->searches;
   count[SETTLED] = h->settled;
+  count[TRIALS] = h->trials;
+  count[FINDS] = h->finds;
   count[VOTES] = h->votes;
+  count[TOLD] = h->told.count;
   count[AVERAGES] = h->averages;
   count[FAILURES] = h->failures;
   count[DROPPED] = h->dropped;
@@ -65,7 +71,9 @@ BtStatus nn_hdet_declare(BtContext *ctx, const NnHdet *h, BtTensorWriter *writer
 
 BtStatus nn_hdet_append(BtContext *ctx, const NnHdet *h, BtTensorWriter *writer) {
   int64_t count[COUNTS];
-  double value[VALUES] = {h->gamma, h->damping, h->rates};
+  const NnHdetVotes *told = &h->told;
+  double value[VALUES] = {h->gamma, h->damping, h->found, h->rates,     h->lifts,     told->u,
+                          told->uu, told->d,    told->ud, told->lowest, told->highest};
   counts_of(h, count);
   for (int i = 0; i < h->o.hypers; i++) {
     value[BASES + i] = h->base[i];
@@ -90,9 +98,11 @@ static BtStatus check(BtContext *ctx, const NnHdet *h, const char *name, const i
   int good = start >= 0 && start <= h->o.total && (start % h->o.sync == 0 || start == h->o.total) &&
              count[SYNCS] == (start + h->o.sync - 1) / h->o.sync && count[RETREATS] >= 0 &&
              count[RETREATS] < NN_HDET_RETREATS && count[SEARCHES] >= 0 &&
-             count[SEARCHES] <= h->o.search.blocks && count[VOTES] >= 0 && count[SETTLED] >= 0 &&
-             count[SETTLED] <= start && count[AVERAGES] >= 0 && count[AVERAGES] <= count[SYNCS] &&
-             count[FAILURES] >= 0 && count[FAILURES] <= count[SYNCS] && count[DROPPED] >= 0;
+             count[SEARCHES] <= h->o.search.blocks && count[TRIALS] >= 0 && count[FINDS] >= 0 &&
+             count[FINDS] <= count[TRIALS] && count[VOTES] >= 0 && count[TOLD] >= 0 &&
+             count[TOLD] <= count[VOTES] && count[SETTLED] >= 0 && count[SETTLED] <= start &&
+             count[AVERAGES] >= 0 && count[AVERAGES] <= count[SYNCS] && count[FAILURES] >= 0 &&
+             count[FAILURES] <= count[SYNCS] && count[DROPPED] >= 0;
   for (int i = 0; i < VALUES; i++) good = good && isfinite(value[i]);
   return good ? BT_OK : bt_fail(ctx, BT_ERR_FORMAT, "%s: is not a state of an ensemble", name);
 }
@@ -113,7 +123,12 @@ BtStatus nn_hdet_load(BtContext *ctx, NnHdet *h, BtTensorReader *reader, const c
   h->retreats = (int)count[RETREATS];
   h->gamma = value[0];
   h->damping = value[1];
-  h->rates = value[2];
+  h->trials = (int)count[TRIALS];
+  h->finds = count[FINDS];
+  h->found = value[2];
+  h->rates = value[3];
+  h->lifts = value[4];
+  h->told = (NnHdetVotes){count[TOLD], value[5], value[6], value[7], value[8], value[9], value[10]};
   h->searches = (int)count[SEARCHES];
   h->settled = count[SETTLED];
   h->votes = count[VOTES];

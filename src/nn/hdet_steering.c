@@ -60,20 +60,58 @@ static void search(NnHdet *h, int64_t step) {
   if (h->searches == 0) start_steering(h, step);
 }
 
-/* Of the replicas that are averaged. */
-static double mean_rate(const NnHdet *h) {
-  double sum = 0, valid = 0;
-  for (int r = 0; r < h->o.replicas; r++)
-    if (h->kept[r]) sum += h->value[h->rate * h->o.replicas + r], valid++;
-  return sum / valid;
+/* What this block's vote on the rate tells, for when it settles. Replicas that are averaged count. */
+static void remember(NnHdet *h) {
+  const NnSpreadSpace space = h->o.hyper[h->rate].space;
+  const size_t first = (size_t)(h->rate * h->o.replicas);
+  const double base = h->base[h->rate], *mixture = h->mixture_loss + 2 * h->rate;
+  double rates = 0, lifts = 0, valid = 0;
+  for (int r = 0; r < h->o.replicas; r++) {
+    if (!h->kept[r]) continue;
+    rates += h->value[first + (size_t)r];
+    lifts += nn_spread_value(space, base, h->multiplier[first + (size_t)r]) / nn_spread_value(space, base, 1);
+    valid++;
+  }
+  h->votes++;
+  h->rates += rates / valid;
+  h->lifts += lifts / valid;
+  if (h->mixed > 0 && isfinite(mixture[0] - mixture[1]))
+    nn_hdet_votes_add(&h->told, base, mixture[0] - mixture[1]);
 }
 
-static void settle(NnHdet *h, int64_t step) {
-  const NnSpreadSpace space = h->o.hyper[h->rate].space;
-  h->settled = step;
+/* The rate that the votes of this trial have found. Averages of replicas have moved with the mean of the
+ * rates, which is above the one in the middle. */
+static double found(const NnHdet *h) {
+  const double votes = (double)h->votes;
+  if (h->told.count == 0) return h->rates / votes;
+  return nn_spread_value(h->o.hyper[h->rate].space, nn_hdet_votes_zero(&h->told), 1) * h->lifts / votes;
+}
+
+/* The mean of what this trial and those before it have found is the base. */
+static void conclude(NnHdet *h) {
+  h->finds++;
+  h->found += nn_spread_base(h->o.hyper[h->rate].space, found(h));
+  h->base[h->rate] = h->found / (double)h->finds;
+  h->votes = 0;
+  h->rates = h->lifts = 0;
+  h->told = (NnHdetVotes){0};
+}
+
+/* The last trial ends with the steering of the rate; without trials, that ends alone. */
+static void end_trial(NnHdet *h, int64_t step) {
+  const NnHdetSearch *s = &h->o.search;
+  const int trials = s->trials > 0 ? s->trials : 1, before = h->trials, last = step >= s->settle;
+  if (s->settle == 0 || h->settled) return;
+  while (h->trials < trials && step >= s->settle * (h->trials + 1) / trials) h->trials++;
+  if (h->trials == before) return;
+  if (h->votes == 0 && !last) return; /* still searching, which begins anew by itself */
+  if (h->votes > 0) conclude(h);
   h->velocity[h->rate] = 0;
-  if (h->votes > 0) h->base[h->rate] = nn_spread_base(space, h->rates / (double)h->votes);
-  if (!h->o.search.trial) return;
+  if (last)
+    h->settled = step;
+  else
+    h->searches = s->blocks;
+  if (s->trials == 0) return;
   memcpy(h->anchor, h->origin, h->state * sizeof *h->anchor);
   nn_optimizer_set_steps(h->optimizer, 0);
   h->averages = 0;
@@ -86,11 +124,11 @@ int nn_hdet_steer_all(NnHdet *h, int64_t step) {
   } else {
     moved = 0;
     if (!h->steering && step >= h->o.steer_from) start_steering(h, step);
+    if (nn_hdet_steers(h, h->rate)) remember(h);
     for (int i = 0; i < h->o.hypers; i++)
       if (nn_hdet_steers(h, i)) steer(h, i), moved = 1;
-    if (nn_hdet_steers(h, h->rate)) h->votes++, h->rates += mean_rate(h);
   }
-  if (h->o.search.settle > 0 && step >= h->o.search.settle && !h->settled) settle(h, step);
+  end_trial(h, step);
   return moved;
 }
 

@@ -1,19 +1,26 @@
 # Does a searched rate make up for a bad first guess? Ensembles against data-parallel training with a fixed one-cycle
-# peak at the same number of gradients, beside the paper's controller, copying and tuners. Two tasks: a perceptron on
-# MNIST and a small convolutional network on Fashion-MNIST, 8 replicas with batches of 32. Writes one line a run: mode,
-# peak or base rate, seed, losses, rate that was settled on, seconds.
-#   BITUNE=build/bin/bitune SEEDS="1 2" MODES="data-parallel search" sh tests/bench/hdet.sh mlp|cnn DATA_FOLDER > hdet.csv
+# peak at the same number of gradients, beside the paper's controller and copying. Three tasks: a perceptron on
+# MNIST (Adam), a small convolutional network (Adam) and a deeper perceptron (SGD with momentum) on Fashion-MNIST, 8
+# replicas with batches of 32. Writes one line a run: mode, peak or base rate, seed, losses, rate that was settled on,
+# seconds.
+#   BITUNE=build/bin/bitune SEEDS="1 2" MODES="data-parallel search" sh tests/bench/hdet.sh mlp|cnn|deep DATA_FOLDER > hdet.csv
 # shellcheck shell=sh
 set -eu
 bitune=${BITUNE:-bitune}
 kind=$1
 data=$2
+optimizer='"kind": "adam", "rate": 0.005'
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 if [ "$kind" = mlp ]; then
   images=13333 share=0.1 epochs=10
   layers='{"type": "flatten"}, {"type": "linear", "out": 64}, {"type": "relu"}'
-  peaks="0.005 0.01 0.002 0.02 0.001 0.05 0.0005" rates="0.0005 0.005 0.05"
+  peaks="0.01 0.005 0.02 0.002 0.05 0.001 0.0005" rates="0.001 0.005 0.01 0.1"
+elif [ "$kind" = deep ]; then
+  images=10000 share=0.2 epochs=12
+  layers='{"type": "flatten"}, {"type": "linear", "out": 64}, {"type": "relu"}, {"type": "linear", "out": 32}, {"type": "relu"}'
+  optimizer='"kind": "sgd", "momentum": 0.9, "rate": 0.05'
+  peaks="0.1 0.05 0.2 0.025 0.4 0.0125 0.8" rates="0.01 0.1 1"
 else
   images=10000 share=0.2 epochs=12
   layers='{"type": "conv2d", "out": 8, "kernel": 3, "stride": 2, "pad": 1}, {"type": "relu"},
@@ -26,7 +33,7 @@ cat >"$work/task.json" <<TASK
   "data": {"kind": "mnist", "valid_share": $share, "normalise": "standard", "train_limit": $images},
   "batch": 32, "epochs": $epochs,
   "model": {"layers": [$layers, {"type": "linear", "out": "classes"}], "loss": "cross-entropy"},
-  "optimizer": {"kind": "adam", "rate": 0.005}
+  "optimizer": {$optimizer}
 }
 TASK
 

@@ -46,7 +46,7 @@ if [ -f broken.ckpt ]; then
 fi
 
 # The search for a rate: mixtures vote; wherever replicas live, and in a recurrent network too.
-search="--hdet lr --replicas 4 --sync 4 --base-rate 100 --threads 1"
+search="--hdet lr --replicas 4 --sync 2 --trial-runs 3 --base-rate 100 --threads 1"
 trains found1 --task tiny-mlp $search --epochs 20 --jobs 1
 trains found3 --task tiny-mlp $search --epochs 20 --jobs 3
 alike found1 found3

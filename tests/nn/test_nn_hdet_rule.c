@@ -118,9 +118,29 @@ static void spaces(void) {
   BT_CHECK_NEAR(nn_spread_value(plain, 0.3, 1.1), 0.4, 1e-15);
 }
 
+/* The zero of the line through votes; none that was not visited, and no line where there is none. */
+static void zeros(void) {
+  static const struct {
+    double u[4], slope, offset, zero; /* d = slope·(u − offset) */
+    int count;
+  } cases[] = {
+      {{-1, 0, 1, 2}, -3, 0.7, 0.7, 4}, {{-5, -4.6, -5, -5.4}, -0.01, -4.9, -4.9, 4},
+      {{-1, 0, 1, 2}, -3, 2.5, 2, 4},   {{-1, 0, 1, 2}, -3, -7, -1, 4},
+      {{-1, 0, 1, 2}, 3, 0.7, 0.5, 4},  {{1, 3}, -3, 1.5, 2, 2},
+      {{2, 2, 2, 2}, -3, 0.7, 2, 4},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    NnHdetVotes votes = {0};
+    for (int k = 0; k < cases[i].count; k++)
+      nn_hdet_votes_add(&votes, cases[i].u[k], cases[i].slope * (cases[i].u[k] - cases[i].offset));
+    const double zero = nn_hdet_votes_zero(&votes);
+    BT_CHECK_ROW(fabs(zero - cases[i].zero) < 1e-12, "case %zu: %g", i, zero);
+  }
+}
+
 static const BtTest tests[] = {
     {"multipliers", multipliers}, {"places", places}, {"votes", votes}, {"decay", decay},
-    {"steering", steering},       {"spaces", spaces},
+    {"steering", steering},       {"spaces", spaces}, {"zeros", zeros},
 };
 
 int main(void) { return bt_test_main("nn hdet rules", tests, sizeof tests / sizeof *tests); }

@@ -220,39 +220,80 @@ static void mixtures_vote(void) {
 
 /* The rate settles on the mean of what the replicas had in the blocks that voted, and follows the schedule
  * from there on: with the weights it has, or, after a trial, anew from the first ones, over the steps that
- * are left. */
+ * are left. Of several trials, each begins so, and the rate is the geometric mean. */
 static void settles(void) {
-  for (int trial = 0; trial < 2; trial++) {
+  for (int trials = 0; trials < 4; trials++) {
     NnHdetOptions o = nn_hdet_defaults(N, 40, 2, RATE);
     static NnReal start[STATE], state[STATE];
     Seen seen = {0};
     HdetTold t;
-    double sum = 0;
+    double sum = 0, found = 0;
+    int blocks = 0, ended = 0;
     o.steer_from = 2, o.floor = 0;
     o.hyper[0].space.spread = NN_SPREAD_LOG;
-    o.search.settle = 20, o.search.trial = trial;
+    o.search.settle = 20, o.search.trials = trials;
     o.observe = keep_sync, o.user = &seen;
     hdet_told_open(&t, &o);
     (void)hdet_net_state(&t.net, start, STATE);
     while (!seen.settled) {
-      const int syncs = seen.syncs;
+      const int syncs = seen.syncs, wanted = trials > 0 ? trials : 1;
       BT_CHECK_STATUS(nn_hdet_step(&t.net.ctx, t.hdet, valley(nn_hdet_value(t.hdet, 0), 0.1)), BT_OK,
                       &t.net.ctx);
-      for (int r = 0; r < N && seen.syncs > syncs; r++) sum += seen.value[r] / N;
+      if (seen.syncs == syncs) continue;
+      for (int r = 0; r < N; r++) sum += seen.value[r] / N;
+      blocks++;
+      const int ends = nn_hdet_at(t.hdet) >= 20 * (ended + 1) / wanted;
+      (void)hdet_net_state(&t.net, state, STATE);
+      BT_CHECK((memcmp(state, start, t.net.count * sizeof *state) == 0) == (ends && trials > 0));
+      BT_CHECK(nn_optimizer_steps(t.net.optimizer) == 0 || !ends || trials == 0);
+      if (!ends) continue;
+      found += log(sum / blocks);
+      sum = blocks = 0;
+      ended++;
+      if (ended < wanted) BT_CHECK_NEAR(log(nn_hdet_base(t.hdet, 0)), found / ended, 1e-12);
     }
-    BT_CHECK(seen.syncs == 10);
-    (void)hdet_net_state(&t.net, state, STATE);
-    BT_CHECK((memcmp(state, start, t.net.count * sizeof *state) == 0) == trial);
-    BT_CHECK(nn_optimizer_steps(t.net.optimizer) == (trial ? 0 : 20));
-    const double settled = sum / 10;
+    BT_CHECK(seen.syncs == 10 && ended == (trials > 0 ? trials : 1));
+    BT_CHECK(nn_optimizer_steps(t.net.optimizer) == (trials > 0 ? 0 : 20));
+    const double settled = exp(found / ended);
     while (!nn_hdet_done(t.hdet)) {
-      const int64_t at = nn_hdet_at(t.hdet), scheduled = trial ? 2 * (at - 20) : at;
+      const int64_t at = nn_hdet_at(t.hdet), scheduled = trials > 0 ? 2 * (at - 20) : at;
       const double wanted = settled * nn_schedule_rate(&o.schedule, scheduled) / RATE;
       BT_CHECK_NEAR(nn_hdet_base(t.hdet, 0) / wanted, 1, 1e-12);
       BT_CHECK_NEAR(nn_hdet_value(t.hdet, 0) / wanted, 1, 1e-12);
       BT_CHECK_STATUS(nn_hdet_step(&t.net.ctx, t.hdet, 1), BT_OK, &t.net.ctx);
     }
     BT_CHECK(seen.settled && !seen.steered);
+    hdet_told_close(&t);
+  }
+}
+
+/* Losses of mixtures that lean to either side of the base by 0.4. */
+static BtStatus judge_valley(void *user, BtContext *ctx, NnHdet *hdet, double *loss) {
+  Mixtures *m = user;
+  (void)ctx;
+  *loss = valley(nn_hdet_base(hdet, 0) * exp(m->calls++ % 2 ? 0.4 : -0.4), 0.03);
+  return BT_OK;
+}
+
+/* By mixtures the rate settles where their losses are the same, times what averages have moved with; in each
+ * of several trials, from whichever side the votes come. */
+static void mixtures_settle(void) {
+  for (int k = 0; k < 4; k++) {
+    const int trials = k % 2 ? 3 : 0;
+    NnHdetOptions o = nn_hdet_defaults(N, 100, 1, k / 2 ? 0.1 : 0.01);
+    static Mixtures m;
+    HdetTold t;
+    double lift = 0;
+    m = (Mixtures){.told = &t};
+    nn_hdet_find_rate(&o);
+    o.schedule.kind = NN_SCHEDULE_CONSTANT;
+    o.search.blocks = 0, o.search.settle = 30, o.search.trials = trials;
+    o.judge = judge_valley, o.observe = keep_sync, o.user = &m;
+    hdet_told_open(&t, &o);
+    while (!m.seen.settled) BT_CHECK_STATUS(nn_hdet_step(&t.net.ctx, t.hdet, 1), BT_OK, &t.net.ctx);
+    for (int r = 0; r < N; r++) lift += exp(o.hyper[0].spread * (2.0 * r / (N - 1) - 1)) / N;
+    BT_CHECK(m.seen.syncs == 30 && m.calls == 60);
+    BT_CHECK_ROW(fabs(m.seen.next / (0.03 * lift) - 1) < 1e-5, "case %d: %g", k, m.seen.next / lift);
     hdet_told_close(&t);
   }
 }
@@ -348,6 +389,7 @@ static const BtTest tests[] = {
     {"searches", searches},
     {"mixtures vote", mixtures_vote},
     {"settles", settles},
+    {"mixtures settle", mixtures_settle},
     {"finds the rate", finds_the_rate},
     {"values of the optimizer", optimizer_values},
     {"refusals", refusals},
