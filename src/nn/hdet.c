@@ -192,7 +192,8 @@ static BtStatus end_replica(BtContext *ctx, NnHdet *h) {
   BtStatus st = BT_OK;
   double *vote = &h->vote[h->turn];
   *vote = h->loss[h->turn] /= (double)h->length;
-  if (h->o.judge && !h->failed[h->turn] && !nn_hdet_mixes(h)) st = nn_hdet_judge(ctx, h, vote);
+  const int judged = h->o.judge && (h->o.voters == NN_HDET_REPLICAS || nn_hdet_copies(h));
+  if (judged && !h->failed[h->turn]) st = nn_hdet_judge(ctx, h, vote);
   if (!isfinite(*vote)) h->failed[h->turn] = 1;
   return st < 0 ? st : fan_out(ctx, h, save_replica);
 }

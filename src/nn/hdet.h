@@ -132,9 +132,9 @@ typedef struct {
   NnHdetHyper hyper[NN_HDET_MAX_HYPERS];
 
   /* The loss that a replica votes with, instead of its mean training loss; called at the end of its block
-   * with the replica in the graph. Needed by MIXTURES, which are judged in the place of replicas; otherwise
-   * optional. To be comparable, losses of one sync (nn_hdet_syncs) should be those of the same examples. Must
-   * leave parameters as they are (NnRun.keep_statistics). */
+   * with the replica in the graph. Needed by MIXTURES, which are judged in the place of replicas but for the
+   * search, as long as they vote; otherwise optional. To be comparable, losses of one sync (nn_hdet_syncs)
+   * should be those of the same examples. Must leave parameters as they are (NnRun.keep_statistics). */
   BtStatus (*judge)(void *user, BtContext *ctx, NnHdet *hdet, double *loss);
   /* Optional: told of each sync, on every rank alike. */
   void (*observe)(void *user, const NnHdetSync *sync);

@@ -294,6 +294,8 @@ static void mixtures_settle(void) {
     for (int r = 0; r < N; r++) lift += exp(o.hyper[0].spread * (2.0 * r / (N - 1) - 1)) / N;
     BT_CHECK(m.seen.syncs == 30 && m.calls == 60);
     BT_CHECK_ROW(fabs(m.seen.next / (0.03 * lift) - 1) < 1e-5, "case %d: %g", k, m.seen.next / lift);
+    while (!nn_hdet_done(t.hdet)) BT_CHECK_STATUS(nn_hdet_step(&t.net.ctx, t.hdet, 1), BT_OK, &t.net.ctx);
+    BT_CHECK(m.calls == 60); /* nobody votes any more */
     hdet_told_close(&t);
   }
 }
