@@ -39,7 +39,7 @@ const BtOption bt_nn_hdet_options[] = {
                 "rate of the base schedule, for one-cycle its peak; by default the task's"),
     BT_OPT_CHOICE("base-schedule", BtNnHdet, schedule, SCHEDULE_ONE_CYCLE, "one-cycle|task|constant",
                   "the rate's base until it is steered, and its course after it has settled"),
-    BT_OPT_INT("search", BtNnHdet, search, 4, BT_NONNEGATIVE, "N",
+    BT_OPT_INT("search", BtNnHdet, search, 8, BT_NONNEGATIVE, "N",
                "syncs at most that search the order of magnitude of lr, not with --controller paper"),
     BT_OPT_REAL(
         "settle", BtNnHdet, settle, NAN, BT_WITHIN(0, 1), "F",

@@ -147,7 +147,7 @@ NnHdetOptions nn_hdet_defaults(int replicas, int64_t total, int64_t sync, double
 
 /* In place of these, for a first guess that may be wrong by a factor of ten and more: three trials of
  * 0.06·total each (one of 0.12·total, where they would have fewer than five syncs), in each a search of at
- * most four blocks, then votes of mixtures over replicas spread by e^±1.1; after these the run starts anew
+ * most eight blocks, then votes of mixtures over replicas spread by e^±1.1; after these the run starts anew
  * with the rate found; β 0, λ 1. The caller sets total and sync before, and a judge. */
 void nn_hdet_find_rate(NnHdetOptions *options);
 

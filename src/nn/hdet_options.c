@@ -25,7 +25,7 @@ void nn_hdet_find_rate(NnHdetOptions *o) {
   /* A trial needs a few votes, and finds little more from later ones. */
   const double third = 0.06 * (double)o->total;
   const int trials = o->sync > 0 && third >= 5 * (double)o->sync ? 3 : 1;
-  o->search = (NnHdetSearch){4, log(10), (int64_t)(third * (trials > 1 ? trials : 2)), trials};
+  o->search = (NnHdetSearch){8, log(10), (int64_t)(third * (trials > 1 ? trials : 2)), trials};
   o->voters = NN_HDET_MIXTURES;
   o->steer_from = 0;
   o->floor = 0;
