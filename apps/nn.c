@@ -17,6 +17,10 @@ static const BtOption options[] = {
                "threads on the CPU; 0: all cores available"),
     BT_OPT_INT("epochs", BtNn, epochs, 0, BT_NONNEGATIVE, "N",
                "train: passes over the training data; 0: the task's"),
+    BT_OPT_INT(
+        "max-work", BtNn, work, 0, BT_NONNEGATIVE, "N",
+        "train, search: as many epochs as take N gradients of examples (words of text) or less, those of "
+        "response and validation steps and of all trials included; 0: no limit"),
     BT_OPT_INT("seed", BtNn, seed, 1, BT_NONNEGATIVE, "N",
                "train: of initial weights, order of the data, dropout masks and perturbations"),
     BT_OPT_TEXT("schedule", 0, BtNn, schedule, NULL, "FILE.csv",
@@ -65,12 +69,19 @@ static BtStatus check_train(BtApp *app, const BtNn *set) {
   if (set->replay && set->tuner != NN_TUNER_NONE)
     return bt_fail(ctx, BT_ERR_ARG, "--replay follows a schedule instead of tuning: use --tuner none");
   /* Outputs first; the checkpoint alone may be what is resumed from. */
-  const char *const files[] = {bt_keeping_path(keeping), keeping->log, set->schedule, set->ensemble.log,
-                               set->replay, set->task, set->data, keeping->resume};
+  const char *const files[] = {bt_keeping_path(keeping),
+                               keeping->log,
+                               set->schedule,
+                               set->ensemble.log,
+                               set->replay,
+                               set->task,
+                               set->data,
+                               keeping->resume};
   enum { OUTPUTS = 4, FILES = sizeof files / sizeof *files };
   for (int i = 0; i < OUTPUTS; i++)
     for (int k = i + 1; k < FILES; k++)
-      if (files[i] && files[k] && !(i == 0 && files[k] == keeping->resume) && bt_same_file(files[i], files[k]))
+      if (files[i] && files[k] && !(i == 0 && files[k] == keeping->resume) &&
+          bt_same_file(files[i], files[k]))
         return bt_fail(ctx, BT_ERR_ARG, "%s is named for two files", files[i]);
   if (set->ensemble.hdet && (set->replay || set->schedule))
     return bt_fail(ctx, BT_ERR_ARG,
@@ -82,9 +93,9 @@ static BtStatus check_train(BtApp *app, const BtNn *set) {
 static BtStatus check_others(BtApp *app, const BtNn *set, const char *action) {
   const struct {
     const char *option, *value;
-  } files[] = {{"log", set->keeping.log},       {"checkpoint", set->keeping.checkpoint},
-               {"resume", set->keeping.resume}, {"schedule", set->schedule},
-               {"replay", set->replay},         {"hdet", set->ensemble.hdet},
+  } files[] = {{"log", set->keeping.log},         {"checkpoint", set->keeping.checkpoint},
+               {"resume", set->keeping.resume},   {"schedule", set->schedule},
+               {"replay", set->replay},           {"hdet", set->ensemble.hdet},
                {"replica-log", set->ensemble.log}};
   for (size_t i = 0; i < sizeof files / sizeof *files; i++)
     if (files[i].value)

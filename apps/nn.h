@@ -21,7 +21,7 @@ extern const BtOption bt_nn_search_options[];
 typedef struct {
   const char *task, *data, *device, *schedule, *replay;
   int tuner, print_task, last;
-  int64_t epochs, seed, threads;
+  int64_t epochs, work, seed, threads;
   BtKeepingSettings keeping;
   BtNnHdet ensemble;
   BtNnSearchOptions search;
@@ -32,7 +32,7 @@ typedef struct BtNnLog BtNnLog;
 
 typedef enum {
   BT_NN_EPOCHS,  /* a row for each epoch: epoch, step, rate, train_loss, valid_loss, test_loss, accuracies or
-                    perplexities, best, seconds, hyperparameters                                       */
+                    perplexities, best, seconds, work, hyperparameters                                 */
   BT_NN_SCHEDULE /* a row for each change of the hyperparameters: step, epoch, tuning_loss, hyperparameters */
 } BtNnLogKind;
 

@@ -23,7 +23,7 @@ struct BtNnLog {
 };
 
 static const char epoch_columns[] =
-    "epoch,step,rate,train_loss,valid_loss,test_loss,valid_%s,test_%s,best,seconds";
+    "epoch,step,rate,train_loss,valid_loss,test_loss,valid_%s,test_%s,best,seconds,work";
 
 /* A line of any length, in memory. */
 typedef struct {
@@ -93,7 +93,7 @@ static BtStatus find_end(BtContext *ctx, BtNnLog *log, int64_t step, size_t *end
   BtStatus st = bt_csv_read(ctx, log->path, &csv);
   if (st < 0) return st;
   const long column = bt_csv_column(&csv, "step");
-  const size_t fixed = log->kind == BT_NN_EPOCHS ? 10 : 3;
+  const size_t fixed = log->kind == BT_NN_EPOCHS ? 11 : 3;
   *end = csv.header_end;
   if (column < 0 || csv.columns != fixed + log->hyper->count)
     st = bt_fail(ctx, BT_ERR_FORMAT,
@@ -143,10 +143,10 @@ BtStatus bt_nn_log_open(BtContext *ctx, const char *path, BtNnLogKind kind, cons
 }
 
 static void print_epoch(const BtNnLog *log, const BtTrainingEvent *e, FILE *out) {
-  (void)fprintf(out, "%" PRId64 ",%" PRId64 ",%.17g,%.17g,%.17g,%.17g,%.17g,%.17g,%d,%.3f", e->epoch, e->step,
-                e->rate, e->train_loss, e->valid_loss, e->test_loss,
+  (void)fprintf(out, "%" PRId64 ",%" PRId64 ",%.17g,%.17g,%.17g,%.17g,%.17g,%.17g,%d,%.3f,%" PRId64, e->epoch,
+                e->step, e->rate, e->train_loss, e->valid_loss, e->test_loss,
                 log->text ? exp(e->valid_loss) : e->valid_accuracy,
-                log->text ? exp(e->test_loss) : e->test_accuracy, e->best, e->seconds);
+                log->text ? exp(e->test_loss) : e->test_accuracy, e->best, e->seconds, e->work);
 }
 
 int bt_nn_log_event(void *user, const BtEvent *event) {
@@ -198,7 +198,8 @@ BtStatus bt_nn_schedule_read(BtContext *ctx, const char *path, const NnHyperSet 
     if (!(step >= 0 && step <= 9e15 && step == floor(step)))
       st = bt_fail(ctx, BT_ERR_FORMAT, "%s: row %zu: its step is no whole number from 0 on", path, r + 1);
     else if (r && step < (double)s->step[r - 1])
-      st = bt_fail(ctx, BT_ERR_FORMAT, "%s: row %zu: its step lies before that of the row above", path, r + 1);
+      st =
+          bt_fail(ctx, BT_ERR_FORMAT, "%s: row %zu: its step lies before that of the row above", path, r + 1);
     else
       s->step[r] = (int64_t)step;
     for (size_t i = 0; i < n && st >= 0; i++) {

@@ -119,6 +119,28 @@ static BtStatus count_trials(BtNnSearch *s) {
   return BT_OK;
 }
 
+/* Epochs of a trial that is trained to its end: by --epochs or the task, or as many as --max-work allows. */
+static BtStatus plan_epochs(BtNnSearch *s) {
+  BtContext *ctx = &s->app->ctx;
+  const BtNnSearchOptions *o = &s->set->search;
+  const NnTask *task = s->session.task;
+  const int64_t work = s->set->work, epochs = s->set->epochs;
+  const BtStatus st = nn_epoch_work(ctx, task, s->session.data, &s->epoch_work);
+  if (st < 0) return st;
+  s->epochs = epochs > 0 ? epochs : task->epochs;
+  if (work > 0) {
+    const int64_t most = work / s->epoch_work;
+    s->epochs = epochs > 0 && epochs < most ? epochs : most;
+  }
+  for (; s->epochs > 0; s->epochs--) {
+    s->rungs = bt_nn_rungs(s->count, s->epochs, o->halving, o->least_epochs);
+    if (work == 0 || bt_nn_rungs_epochs(&s->rungs) * s->epoch_work <= work) return BT_OK;
+  }
+  return bt_fail(ctx, BT_ERR_ARG,
+                 "%s: an epoch of %zu trials takes %lld gradients, more than the %lld of --max-work",
+                 task->file, s->count, (long long)s->count * (long long)s->epoch_work, (long long)work);
+}
+
 static BtStatus prepare(BtNnSearch *s) {
   BtApp *app = s->app;
   const BtNnSearchOptions *o = &s->set->search;
@@ -133,8 +155,7 @@ static BtStatus prepare(BtNnSearch *s) {
                    task->file);
   BT_TRY(count_trials(s));
   BT_TRY(bt_nn_space_create(&app->ctx, &task->hyper, o->space, o->width, &s->space));
-  s->epochs = s->set->epochs > 0 ? s->set->epochs : task->epochs;
-  s->rungs = bt_nn_rungs(s->count, s->epochs, o->halving, o->least_epochs);
+  BT_TRY(plan_epochs(s));
   s->deadline = limit > 0 ? bt_app_clock() + limit : (double)INFINITY;
   s->theta = calloc(s->count * task->hyper.count, sizeof *s->theta);
   s->trial = calloc(s->count, sizeof *s->trial);

@@ -38,6 +38,8 @@ typedef struct {
 
 /* ratio < 2: a single rung. */
 BtNnRungs bt_nn_rungs(size_t trials, int64_t epochs, int64_t ratio, int64_t least_epochs);
+/* Epochs of all trials together, if none fails. */
+int64_t bt_nn_rungs_epochs(const BtNnRungs *rungs);
 
 typedef struct {
   int rungs;                     /* finished; a trial that failed has finished all    */
@@ -57,6 +59,7 @@ typedef struct {
   BtNnSpace space;
   BtNnRungs rungs;
   int64_t epochs, grid_points;
+  int64_t epoch_work; /* gradients of an epoch, see nn/train.h        */
   size_t count;      /* planned trials                       */
   size_t known;      /* trials whose point is known          */
   double *theta;     /* [count × hyperparameters], owned     */

@@ -30,7 +30,7 @@ static void print_table(const BtNnSearch *s, double *values, FILE *out) {
   int64_t epochs = 0;
   (void)fprintf(out,
                 "trial,epochs,best_epoch,valid_loss,test_loss,valid_%s,test_%s,best_loss,failed,seconds,"
-                "total_epochs",
+                "total_epochs,work",
                 name, name);
   for (size_t j = 0; j < hyper->count; j++) {
     (void)fputc(',', out);
@@ -42,10 +42,12 @@ static void print_table(const BtNnSearch *s, double *values, FILE *out) {
     if (t->rungs == 0) continue;
     if (!t->failed) best = fmin(best, t->valid.loss);
     epochs += t->epochs;
-    (void)fprintf(out, "%zu,%" PRId64 ",%" PRId64 ",%.17g,%.17g,%.17g,%.17g,%.17g,%d,%.3f,%" PRId64, i + 1,
-                  t->epochs, t->best_epoch, t->failed ? (double)NAN : t->valid.loss,
+    (void)fprintf(out,
+                  "%zu,%" PRId64 ",%" PRId64 ",%.17g,%.17g,%.17g,%.17g,%.17g,%d,%.3f,%" PRId64 ",%" PRId64,
+                  i + 1, t->epochs, t->best_epoch, t->failed ? (double)NAN : t->valid.loss,
                   t->failed ? (double)NAN : t->test.loss, t->failed ? (double)NAN : figure(text, t->valid),
-                  t->failed ? (double)NAN : figure(text, t->test), best, t->failed, t->seconds, epochs);
+                  t->failed ? (double)NAN : figure(text, t->test), best, t->failed, t->seconds, epochs,
+                  epochs * s->epoch_work);
     bt_nn_space_values(&s->space, s->theta + i * hyper->count, values);
     for (size_t j = 0; j < hyper->count; j++) (void)fprintf(out, ",%.17g", values[j]);
     (void)fputc('\n', out);
@@ -121,6 +123,7 @@ static void put_totals(const BtNnSearch *s, int time_up) {
   bt_app_put_int(app, "failed_trials", failed);
   bt_app_put_int(app, "complete_trials", whole);
   bt_app_put_int(app, "epochs", epochs);
+  bt_app_put_int(app, "work", epochs * s->epoch_work);
   bt_app_put_real(app, "seconds", seconds);
   bt_app_put_text(app, "reason", time_up ? "time used up" : "all trials done");
   bt_app_put_text(app, "bitune", bt_version_text());

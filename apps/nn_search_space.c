@@ -65,3 +65,10 @@ BtNnRungs bt_nn_rungs(size_t trials, int64_t epochs, int64_t ratio, int64_t leas
   }
   return r;
 }
+
+int64_t bt_nn_rungs_epochs(const BtNnRungs *r) {
+  int64_t epochs = 0;
+  for (int k = 0; k < r->count; k++)
+    epochs += (int64_t)r->trials[k] * (r->epochs[k] - (k > 0 ? r->epochs[k - 1] : 0));
+  return epochs;
+}

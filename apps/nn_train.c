@@ -41,7 +41,7 @@ static BtStatus load_task(BtApp *app, Run *run, NnTask **task) {
   if (set->seed != 1 && (uint64_t)set->seed != info.seed) return fail_other(app, resume, "seed", info.task);
   run->tuner = info.tuner;
   run->seed = info.seed;
-  if (run->epochs == 0) run->epochs = info.epochs;
+  if (run->epochs == 0 && set->work == 0) run->epochs = info.epochs;
   return BT_OK;
 }
 
@@ -66,6 +66,7 @@ static BtStatus prepare(BtApp *app, Run *run) {
   const NnTrainOptions o = {.tuner = run->tuner,
                             .seed = run->seed,
                             .epochs = run->epochs,
+                            .work = set->work,
                             .max_seconds = keeping->max_seconds,
                             .threads = 1,
                             .replay = set->replay ? &run->replay.replay : NULL,
@@ -114,6 +115,7 @@ static BtStatus report(BtApp *app, Run *run) {
   bt_app_put_int(app, "epochs", r.epoch);
   bt_app_put_int(app, "steps", r.step);
   bt_app_put_int(app, "validation_steps", r.tuned);
+  bt_app_put_int(app, "work", r.work);
   bt_app_put_real(app, "seconds", r.seconds);
   bt_app_put_real(app, "examples_per_second", r.examples_per_second);
   bt_app_put_text(app, "reason", r.time_up ? "time used up" : "all epochs done");

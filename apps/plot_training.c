@@ -12,7 +12,8 @@
 #define RIGHT_MARGIN 14 /* characters, for such a legend                 */
 
 typedef enum { EPOCHS, SCHEDULE, TRIALS, KINDS } Kind;
-/* The columns that tell a kind; the first is the x axis, hyperparameters follow the last. */
+/* The columns that tell a kind; the first is the x axis, hyperparameters follow the last and that of the
+ * work. */
 static const char *const marks[KINDS][4] = {{"epoch", "train_loss", "valid_loss", "seconds"},
                                             {"step", "tuning_loss", "epoch", "tuning_loss"},
                                             {"trial", "best_loss", "valid_loss", "total_epochs"}};
@@ -222,6 +223,7 @@ int bt_plot_training(FILE *script, const BtCsv *log, BtPictureFormat format, con
   if (kind < 0 || log->rows == 0) return 0;
   Plot plot = {.out = script, .log = log, .kind = (Kind)kind, .x = bt_csv_column(log, marks[kind][0])};
   plot.first = (size_t)bt_csv_column(log, marks[kind][3]) + 1;
+  if (bt_csv_column(log, "work") == (long)plot.first) plot.first++;
   const BtPlotRange x = range_of(&plot, &plot.x, 1);
   if (isnan(x.lo)) return 0;
   const int small = members(&plot, 0) > 0, large = members(&plot, 1) > 0;

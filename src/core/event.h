@@ -61,6 +61,7 @@ typedef struct {
   int best;              /* EPOCH: the least validation loss so far                           */
   const double *hyper;   /* [hyper_count] hyperparameters, discrete ones before they are floored; borrowed for */
   int64_t hyper_count;   /* the call; NULL in STEP                                                        */
+  int64_t work;          /* gradients of single examples (words of text) computed so far, see nn/train.h    */
   double seconds;        /* wall time since the run began, earlier parts of a resumed run included        */
 } BtTrainingEvent;
 

@@ -346,6 +346,7 @@ static BtStatus tell(BtContext *ctx, NnHdetTraining *e, BtTrainingMoment moment,
                            .test_loss = scored ? f->test[0] : unknown,
                            .test_accuracy = scored ? f->test[1] : unknown,
                            .best = best,
+                           .work = nn_training_work(t, t->count.step, 0),
                            .seconds = f->seconds + bt_clock() - start};
   if (scored) {
     const BtStatus st = nn_training_hyper(ctx, t, t->hyper, NULL);

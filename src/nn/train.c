@@ -138,13 +138,13 @@ BtStatus nn_training_create(BtContext *ctx, const NnTask *task, const NnTrainOpt
   t->o = *options;
   t->data = data;
   t->traits = nn_tuner_traits(options->tuner);
-  t->epochs = options->epochs > 0 ? options->epochs : task->epochs;
   t->figures.multiplier = 1;
   t->read_every = options->read_every > 0 ? options->read_every : strcmp(backend->name, "cpu") == 0 ? 1 : 16;
   double *const unknown[] = {t->figures.valid, t->figures.test, t->figures.best_valid, t->figures.best_test};
   for (int i = 0; i < 4; i++) unknown[i][0] = unknown[i][1] = (double)NAN;
   BT_TRY(check_options(ctx, t));
   BT_TRY(create_loaders(ctx, t));
+  BT_TRY(nn_training_plan(ctx, t));
   BT_TRY(create_model(ctx, t, backend));
   BT_TRY(create_buffers(ctx, t, backend));
   t->rate = nn_step_rule_schedule(&task->weights.rule, t->batches, t->epochs);
@@ -241,6 +241,7 @@ static BtStatus emit(BtContext *ctx, NnTraining *t, BtTrainingMoment moment, dou
                        .test_loss = scored ? f->test[0] : unknown,
                        .test_accuracy = scored ? f->test[1] : unknown,
                        .best = best,
+                       .work = nn_training_work(t, t->count.step, t->count.tuned),
                        .seconds = f->seconds + now};
   if (moment != BT_TRAINED_STEP) {
     const BtStatus st = nn_training_hyper(ctx, t, t->hyper, NULL);
@@ -284,18 +285,12 @@ done:
   return st;
 }
 
-static int tunes_now(const NnTraining *t) {
-  const int64_t by_epochs = t->task->warm_up_epochs * t->batches,
-                warm_up = by_epochs > t->task->warm_up_steps ? by_epochs : t->task->warm_up_steps;
-  return t->tune && t->count.step > warm_up && (t->count.step - warm_up) % t->task->train_steps == 0;
-}
-
 /* A training step and the validation steps that are due behind it; `start`: clock of this call of run. */
 static BtStatus step(BtContext *ctx, NnTraining *t, double start) {
   BtStatus st = BT_OK;
   const double begin = bt_clock();
   BT_TRY(training_step(ctx, t));
-  const int tunes = tunes_now(t);
+  const int tunes = nn_training_tunes(t, t->count.step);
   for (int64_t k = 0; k < t->task->valid_steps && tunes; k++) BT_TRY(validation_step(ctx, t));
   if (tunes) BT_TRY(settle(ctx, t));
   const double now = bt_clock();
@@ -387,6 +382,7 @@ NnTrainResult nn_training_result(const NnTraining *t) {
       .epoch = t->count.epoch,
       .step = t->count.step,
       .tuned = t->count.tuned,
+      .work = nn_training_work(t, t->count.step, t->count.tuned),
       .valid = {f->valid[0], f->valid[1]},
       .test = {f->test[0], f->test[1]},
       .best_epoch = t->count.best_epoch,

@@ -22,6 +22,8 @@ typedef struct {
   NnTunerKind tuner;
   uint64_t seed;          /* of initial weights, order, masks, perturbations                         */
   int64_t epochs;         /* planned in all; 0: the task's                                           */
+  int64_t work;           /* 0: no limit. Otherwise as many epochs are planned as take this work or less
+                             (see NnTrainResult), at most `epochs` if that is given                    */
   double max_seconds;     /* of this process; 0: no limit                                            */
   int threads;            /* that prefetch batches, see nn/loader.h                                  */
   const double *initial;  /* [hyperparameters] values at the start; NULL: the task's                 */
@@ -41,6 +43,9 @@ typedef struct {
 typedef struct {
   int64_t epoch, step; /* whole epochs and training steps done                                      */
   int64_t tuned;       /* validation steps done                                                     */
+  int64_t work;        /* gradients of single examples (words of text) computed: one of each in a training
+                          step, two where a response step follows (cstn, dstn), one in a validation step.
+                          Forward runs that score epochs or replicas are not counted.               */
   NnScore valid, test; /* after the last whole epoch                                                */
   int64_t best_epoch;  /* of the least validation loss; 0: none yet                                 */
   NnScore best_valid, best_test;
@@ -58,9 +63,12 @@ typedef struct NnTraining NnTraining;
 /* What a model has to know of its data, whose statistics are borrowed. */
 NnProblem nn_problem(const NnDataInfo *info);
 
+/* The work of an epoch with the tuner none. Errors: BT_ERR_ARG (fewer rows than a batch), BT_ERR_MEMORY. */
+BtStatus nn_epoch_work(BtContext *ctx, const NnTask *task, const NnData *data, int64_t *work);
+
 /* All but the options is borrowed and must outlive the training; the replay and `initial` for this call and
  * that of nn_training_run. Errors: BT_ERR_ARG (a tuner without hyperparameters or validation data, values
- * outside of their ranges), BT_ERR_FORMAT (the task's model), BT_ERR_MEMORY with the size that was needed. */
+ * outside of their ranges, work that is less than an epoch's), BT_ERR_FORMAT (the task's model), BT_ERR_MEMORY with the size that was needed. */
 BtStatus nn_training_create(BtContext *ctx, const NnTask *task, const NnTrainOptions *options,
                             const NnData *data, NnBackend *backend, NnTraining **training);
 /* NULL is allowed. */

@@ -67,6 +67,13 @@ struct NnTraining {
   int claim; /* of the checkpoint, see core/file.h              */
 };
 
+/* train_work.c: the number of epochs, by the options' epochs or work, once the loaders are there. BT_ERR_ARG. */
+BtStatus nn_training_plan(BtContext *ctx, NnTraining *t);
+/* The gradients that so many training and validation steps have computed. */
+int64_t nn_training_work(const NnTraining *t, int64_t steps, int64_t tuned);
+/* Whether validation steps follow the training step of this number, the first being 1. */
+int nn_training_tunes(const NnTraining *t, int64_t step);
+
 /* train_score.c: evaluates after an epoch; then, in the next one, history, trigger and the best so far. */
 BtStatus nn_training_score(BtContext *ctx, NnTraining *t);
 BtStatus nn_training_judge(BtContext *ctx, NnTraining *t, int *best);

@@ -68,6 +68,19 @@ for i in 1 2 3 4 5 6 7 8 9; do
   holds "($(field $record rung_losses.0) <= $least) == ($(field $record epochs) > 1)"
 done
 
+# A budget of gradients for all trials: 1000 an epoch, so 4 trials of 2 epochs, or halvings of less than 9.
+run 0 search --method random --trials 4 --max-work 8999 -o work --json
+equal "$(field out epochs) $(field out work)" "8 8000"
+table random | cut -d, -f1-8 >one
+table work | cut -d, -f1-8 >two
+same one two
+run 0 search --method random --trials 9 --halving 3 --max-work 20999 -o less --json
+holds "$(field out work) <= 20999 && $(field out work) == 1000 * $(field out epochs)"
+run 0 search --method random --trials 9 --halving 3 --max-work 21000 -o exact --json
+same_trials halving exact
+refuses 1 "an epoch of 4 trials takes 4000 gradients" search --trials 4 --max-work 3999 -o never
+absent never
+
 # A grid holds the ends of the ranges.
 run 0 search --method grid --trials 4 --epochs 1 -o grid
 equal "$(wc -l <grid/trials.csv)" 5

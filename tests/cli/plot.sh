@@ -30,7 +30,10 @@ for i in 1 2 3 4 5 6; do names="${names:-},strength_$i"; done
   echo "epoch,step,rate,train_loss,valid_loss,test_loss,valid_accuracy,test_accuracy,best,seconds$names"
   for i in 1 2 3; do echo "$i,$i,0.1,1.$i,1.1,1.2,0.$i,nan,1,$i,0.1,0.2,0.3,0.4,0.5,$i"; done
 } >training.csv
+sed 's/,seconds/,seconds,work/; s/,nan,1,\([123]\),/,nan,1,\1,900,/' training.csv >work.csv
 run 0 "$bitune" plot training.csv -o training.svg
+run 0 "$bitune" plot work.csv -o work.svg
+same training.svg work.svg
 for text in Accuracy strength_5 "beyond 1"; do check "\"$text\" is missing" grep -q "$text" training.svg; done
 printf 'step,epoch,tuning_loss,rate_1\n2,0,1.5,0.3\n4,0,1.4,0.2\n' >schedule.csv
 run 0 "$bitune" plot schedule.csv -o schedule.svg

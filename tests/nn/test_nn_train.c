@@ -320,9 +320,48 @@ static void replaying(void) {
   close_set(&s);
 }
 
+/* Epochs by work: as many as fit, counted as what the steps have computed. */
+static void working(void) {
+  static const struct {
+    NnTunerKind kind;
+    int64_t runs; /* gradients of a training step */
+  } cases[] = {{NN_TUNER_NONE, 1}, {NN_TUNER_STN, 1}, {NN_TUNER_CSTN, 2}, {NN_TUNER_DSTN, 2}};
+  enum { LIMIT = 9999 };
+  Set s;
+  NnTraining *t = NULL;
+  if (open_set(&s, "tiny-mlp", 400))
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+      NnTrainOptions o = {.tuner = cases[i].kind, .seed = 1, .work = LIMIT};
+      int64_t epochs = 0;
+      for (int beyond = 0; beyond < 2; beyond++) {
+        if (beyond) o = (NnTrainOptions){.tuner = cases[i].kind, .seed = 1, .epochs = epochs + 1};
+        if (!(t = training(&s, &o))) break;
+        BT_CHECK_STATUS(nn_training_run(&s.ctx, t, 0), BT_OK, &s.ctx);
+        const NnTrainResult r = nn_training_result(t);
+        BT_CHECK(r.work == (cases[i].runs * r.step + r.tuned) * s.task->batch);
+        BT_CHECK(beyond ? r.work > LIMIT : r.work > 0 && r.work <= LIMIT);
+        BT_CHECK(cases[i].kind == NN_TUNER_NONE || r.tuned > 0);
+        epochs = r.epoch;
+        nn_training_destroy(t);
+      }
+      o = (NnTrainOptions){.tuner = cases[i].kind, .seed = 1, .work = LIMIT, .epochs = 2};
+      if ((t = training(&s, &o))) {
+        BT_CHECK_STATUS(nn_training_run(&s.ctx, t, 0), BT_OK, &s.ctx);
+        BT_CHECK(nn_training_result(t).epoch == 2);
+      }
+      nn_training_destroy(t);
+      int64_t each = 0;
+      BT_CHECK_STATUS(nn_epoch_work(&s.ctx, s.task, s.data, &each), BT_OK, &s.ctx);
+      o.work = each - 1;
+      BT_CHECK_STATUS(nn_training_create(&s.ctx, s.task, &o, s.data, s.backend, &t), BT_ERR_ARG, &s.ctx);
+    }
+  close_set(&s);
+}
+
 static const BtTest tests[] = {{"tuners", tuners},
                                {"resumed runs", resuming},
                                {"best weights", best_weights},
+                               {"epochs by work", working},
                                {"losses read late", reading},
                                {"non-monotone trigger", trigger},
                                {"diverging runs", diverging},
