@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "core/file.h"
-#include "core/json.h"
 
 typedef struct {
   const char *output, *set;
@@ -54,14 +53,20 @@ static BtStatus find_program(BtContext *ctx, BtCompare *all) {
   return BT_OK;
 }
 
+/* A number among the task's options; 1 if it is not set. */
+static long at_least_one(const BtCompareSpec *spec, const char *name) {
+  const json_t *value = json_object_get(spec->options, name);
+  return json_is_integer(value) && json_integer_value(value) > 0 ? (long)json_integer_value(value) : 1;
+}
+
 /* As many processes at a time as there are cores for them. */
 static size_t pool_size(const BtApp *app, const BtCompareSpec *spec, int size) {
-  const json_t *jobs = json_object_get(spec->options, "jobs");
-  const long each =
-      json_is_integer(jobs) && json_integer_value(jobs) > 0 ? (long)json_integer_value(jobs) : 1;
+  const char *device = json_string_value(json_object_get(spec->options, "device"));
+  const long each = at_least_one(spec, "jobs") * at_least_one(spec, "threads");
   long cores = sysconf(_SC_NPROCESSORS_ONLN);
   if (app->common.jobs > 0) return (size_t)app->common.jobs;
-  if (size > 1) return 1;
+  /* Runs on one GPU would share its time and memory. */
+  if (size > 1 || (device && strncmp(device, "cpu", 3) != 0)) return 1;
   cores /= each;
   return cores < 1 ? 1 : (size_t)cores;
 }
@@ -129,38 +134,6 @@ static BtStatus look(BtContext *ctx, BtCompare *all, size_t *finished) {
   return st;
 }
 
-static void put_spread(json_t *object, const char *name, BtSpread s) {
-  (void)json_object_set_new(
-      object, name,
-      json_pack("{s:i, s:o, s:o, s:o}", "runs", (int)s.n, "least", bt_json_real(s.least), "median",
-                bt_json_real(s.median), "greatest", bt_json_real(s.greatest)));
-}
-
-static void tell(BtApp *app, const BtCompare *all, size_t reused, size_t finished, size_t failed) {
-  json_t *methods = json_array();
-  bt_app_print(app, "%-24s %5s  %-22s %-22s %s\n", "method", "runs", "distance to the best", "work to 1 %",
-               "work to 0.1 %");
-  for (size_t m = 0; m < all->spec.method_count; m++) {
-    const BtSpread d = bt_compare_spread(all, m, bt_compare_distance_of);
-    const BtSpread r1 = bt_compare_spread(all, m, bt_compare_reach_1_of);
-    const BtSpread r01 = bt_compare_spread(all, m, bt_compare_reach_01_of);
-    json_t *one = json_pack("{s:o}", "name", bt_app_text_json(all->spec.methods[m].name));
-    put_spread(one, "distance", d);
-    put_spread(one, "work_to_1_percent", r1);
-    put_spread(one, "work_to_0.1_percent", r01);
-    (void)json_array_append_new(methods, one);
-    char distance[48], first[48], second[48];
-    snprintf(distance, sizeof distance, d.n ? "%.3g" : "no loss", d.median);
-    snprintf(first, sizeof first, r1.n ? "%.4g (%zu of %zu)" : "not reached", r1.median, r1.n, d.n);
-    snprintf(second, sizeof second, r01.n ? "%.4g (%zu of %zu)" : "not reached", r01.median, r01.n, d.n);
-    bt_app_print(app, "%-24s %5zu  %-22s %-22s %s\n", all->spec.methods[m].name, d.n, distance, first,
-                 second);
-  }
-  bt_app_print(app, "%zu of %zu runs finished%s, %zu failed; report in %s/report.html\n", finished,
-               all->run_count, reused ? " (some before)" : "", failed, all->output);
-  bt_app_put(app, "methods", methods);
-}
-
 static BtStatus report(BtApp *app, BtCompare *all, size_t reused) {
   BtContext *ctx = &app->ctx;
   BtComparePlot plots[BT_PLOT_COUNT] = {0};
@@ -185,7 +158,7 @@ static BtStatus report(BtApp *app, BtCompare *all, size_t reused) {
   bt_app_put_int(app, "reused", (int64_t)reused);
   bt_app_put_text(app, "output", all->output);
   BT_TRY(bt_compare_collect(ctx, all));
-  BT_TRY(bt_compare_tables(ctx, all));
+  BT_TRY(all->spec.command.form->kind->tables(ctx, all));
   if (finished) {
     const BtStatus drawn = bt_compare_plots(ctx, all, plots);
     /* The tables and the page are of use without pictures. */
@@ -195,7 +168,9 @@ static BtStatus report(BtApp *app, BtCompare *all, size_t reused) {
     if (st == BT_STOPPED) goto done;
   }
   BT_TRY(bt_compare_html(ctx, all, plots, samples, sample_count, why));
-  tell(app, all, reused, finished, failed);
+  all->spec.command.form->kind->tell(app, all);
+  bt_app_print(app, "%zu of %zu runs finished%s, %zu failed; report in %s/report.html\n", finished,
+               all->run_count, reused ? " (some before)" : "", failed, all->output);
   bt_app_put_text(app, "report", "report.html");
 done:
   bt_compare_plots_clear(plots);

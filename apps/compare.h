@@ -1,10 +1,12 @@
 /* apps/compare.h: what the files of `bitune compare` share.
  *
- * A specification (compare_spec.c, its options compare_values.c, what is swept compare_sweep.c) is expanded
+ * A specification (compare_spec.c, its commands compare_command.c, options compare_values.c, what is swept
+ * compare_sweep.c) is expanded
  * (compare_expand.c) into runs. Each run is a child process of this program (compare_pool.c, compare_run.c) in a folder
  * of its own, named by what it does, so that finished runs are recognised. What the runs left is collected
- * (compare_collect.c) and told as tables (compare_tables.c), plots (compare_plots.c), sample images (compare_samples.c)
- * and a page (compare_html.c). */
+ * (compare_collect.c) and told as tables, plots (compare_plots.c), sample images (compare_samples.c) and a page
+ * (compare_html.c). What differs between kinds of results is in the tables BtCompareKind (compare_bilevel*.c,
+ * compare_network*.c), what differs between commands in BtCompareForm (compare_command.c). */
 #ifndef BITUNE_APPS_COMPARE_H
 #define BITUNE_APPS_COMPARE_H
 
@@ -16,9 +18,74 @@
 #define BT_COMPARE_MOST_RUNS 10000
 #define BT_COMPARE_MOST_METHODS 64
 #define BT_COMPARE_MOST_WORDS 4
+#define BT_COURSE_COLUMNS 7
+#define BT_COMPARE_MOST_FIGURES 8
+#define BT_COMPARE_SEARCH_FOLDER "search" /* of nn search, inside of a run's */
+
+typedef struct BtCompare BtCompare;
+typedef struct BtCompareRun BtCompareRun;
+typedef struct BtDraw BtDraw;
+typedef struct BtPage BtPage;
+
+/* A number of a run's result, told beside the loss compared. */
+typedef struct {
+  const char *name;      /* column of the tables                         */
+  const char *title;     /* of the page                                  */
+  const char *key[2];    /* field of the result: best, last weights      */
+  int percent;           /* a share                                      */
+} BtCompareFigure;
+
+enum { BT_PLOT_WORK, BT_PLOT_SECONDS, BT_PLOT_ACCURACIES, BT_PLOT_SPREAD, BT_PLOT_SWEEP, BT_PLOT_COUNT };
+
+/* The kind of results that are compared: what they are called and how they are judged, told and drawn. */
+typedef struct {
+  const char *work;     /* what it is counted in                        */
+  const char *work_key; /* field of a result                            */
+  const char *loss_key[2]; /* that of the loss: best, last weights        */
+  int diverges;         /* a run whose numbers blow up has a result     */
+  const BtCompareFigure *figures; /* at most BT_COMPARE_MOST_FIGURES, ends with NULL; the page tells those that are there */
+  void (*take)(const BtCompare *all, BtCompareRun *run);  /* loss and bounds, from result and course */
+  BtStatus (*rank)(BtContext *ctx, BtCompare *all);       /* the best, and distances to it */
+  BtStatus (*tables)(BtContext *ctx, const BtCompare *all);
+  int (*draw)(BtDraw *p, int plot); /* 0: nothing to draw                                */
+  const char *captions[BT_PLOT_COUNT];
+  void (*summary)(BtPage *p); /* tables of the page */
+  void (*runs)(BtPage *p);
+  void (*tell)(BtApp *app, const BtCompare *all); /* the terminal, the program's result */
+} BtCompareKind;
+extern const BtCompareKind bt_compare_bilevel; /* compare_bilevel.c: certified losses of bilevel learning */
+extern const BtCompareKind bt_compare_network; /* compare_network.c: losses of networks on held-out data  */
+
+/* What the runs of a command leave in their folders, and which options are the comparison's to set. */
+typedef struct {
+  const char *words;            /* "nn train"; NULL: any other command               */
+  const BtCompareKind *kind;    /* of results                                        */
+  const char *const (*files)[2]; /* options and the files they get; ends with NULL    */
+  const char *course;           /* the table of a run's course                       */
+  const char *columns[BT_COURSE_COLUMNS]; /* its columns for those of BtRunCourse, NULL: none    */
+  int seconds_add_up;           /* those of the table are of each row alone          */
+  int has_last;                 /* tells the losses of the last weights              */
+  int goes_on;                  /* the same command goes on with what it has left    */
+  const char *resume_brings;    /* options that come with --resume, "a|b"; NULL: there is no --resume */
+  const char *shared_files;     /* options by which all runs would write to one file */
+} BtCompareForm;
+
+/* A command of this program. */
+typedef struct {
+  char *words, *cut; /* "logreg learn", whole and cut at its blanks */
+  const char *word[BT_COMPARE_MOST_WORDS + 1]; /* its words, NULL-terminated */
+  size_t count;
+  const BtCompareForm *form;
+  int checkpoints; /* it has --checkpoint and --resume */
+  int threads;     /* it has --threads                  */
+} BtCompareCommand;
+void bt_compare_command_clear(BtCompareCommand *command);
 
 typedef struct {
   const char *name; /* as in the legend; borrowed from the specification         */
+  BtCompareCommand own; /* empty if the task's is run */
+  const BtCompareCommand *command;
+  double budget_factor; /* of the common budget */
   json_t *options;  /* object: option name → value, texts with paths resolved     */
   json_t *points;   /* array of such objects: the sweep, one empty object if none */
 } BtCompareMethod;
@@ -33,12 +100,11 @@ typedef struct {
   char *folder;     /* that its paths are relative to   */
   json_t *root;     /* the document with what the command line sets */
   const char *title, *note;
-  char *words, *cut; /* "logreg learn", whole and cut at its blanks */
-  const char *command[BT_COMPARE_MOST_WORDS + 1]; /* its words, NULL-terminated */
-  size_t command_words;
-  json_t *options; /* of the task */
-  int64_t work;    /* budget of a run, 0: none          */
+  BtCompareCommand command; /* of the task */
+  json_t *options;
+  int64_t work; /* budget of a run, 0: none          */
   double seconds;
+  int last_weights; /* of networks: the last ones are compared, not those of the best epoch */
   BtCompareMethod *methods;
   size_t method_count;
   BtCompareStart *starts;
@@ -47,7 +113,6 @@ typedef struct {
   size_t seed_count;  /* 0: the command's own seed                                     */
   json_t *judge;      /* options of the judging run, NULL if there is none              */
   char *axis;         /* the one number that is swept, NULL if it is none or several   */
-  int checkpoints;    /* the command has --checkpoint and --resume                     */
 } BtCompareSpec;
 
 /* Reads and checks a specification; `sets` are "PATH=VALUE" assignments. Every option is looked up in the
@@ -69,7 +134,7 @@ typedef struct {
   BtApp app; /* never started: it holds the tables and settings */
 } BtCompareProbe;
 
-/* BT_ERR_FORMAT if there is no such command or it cannot be compared. */
+/* BT_ERR_FORMAT if there is no such command. */
 BtStatus bt_compare_probe_open(BtContext *ctx, const char *const *words, BtCompareProbe *probe);
 void bt_compare_probe_close(BtCompareProbe *probe);
 /* NULL if the command has no such option. */
@@ -89,20 +154,22 @@ typedef enum {
   BT_RUN_ELSEWHERE    /* another rank's, or held by another process    */
 } BtRunState;
 
-/* The course of a run: columns of its log. */
+/* The course of a run: columns of its table. */
 typedef struct {
   size_t rows;
-  double *iteration, *loss, *eps, *delta, *work, *seconds; /* [rows], one allocation at `iteration` */
+  double *iteration, *loss, *eps, *delta, *work, *seconds, *rate; /* [rows], one allocation at `iteration` */
   int stochastic; /* loss is a moving average over random samples */
 } BtRunCourse;
 
 #define BT_REACH_LEVELS 2
 static const double bt_reach_levels[BT_REACH_LEVELS] = {0.01, 0.001};
 
-typedef struct {
+struct BtCompareRun {
   size_t index, method, start, point;
+  size_t setting;   /* of networks: its place in the comparison's settings */
   int has_seed;
   int64_t seed;
+  char *place;      /* start and swept values, "eps0=0.1", may be empty                          */
   char *label;      /* what tells it from the method's other runs: "eps0=0.1 seed=1", may be empty */
   char *name;       /* method and label                                                           */
   double swept;     /* value on the specification's axis, NAN                                    */
@@ -134,9 +201,29 @@ typedef struct {
   double best;               /* of all runs with its seed               */
   double distance;           /* (loss - best)/|best|                    */
   double reach_work[BT_REACH_LEVELS], reach_seconds[BT_REACH_LEVELS]; /* NAN: not reached */
-} BtCompareRun;
+  int diverged;              /* finished, without a loss: its numbers blew up */
+  double figure[BT_COMPARE_MOST_FIGURES]; /* of the kind, NAN: none   */
+  double rate;               /* of networks: the highest after a quarter of the work */
+};
 
+/* Of the values of some runs: number, least, median, greatest, mean and standard deviation (NAN for less than two
+ * values); n = 0 leaves NANs. */
 typedef struct {
+  size_t n;
+  double least, median, greatest, mean, deviation;
+} BtSpread;
+
+/* The runs of a method that differ by their seeds alone. */
+typedef struct {
+  size_t method, start, point;
+  const char *place; /* of its runs, borrowed */
+  double swept;
+  size_t runs, finished, diverged;
+  BtSpread loss, figure[BT_COMPARE_MOST_FIGURES], rate, work, seconds;
+  double distance; /* (mean loss - best)/|best|: of the setting with the least mean loss */
+} BtCompareSetting;
+
+struct BtCompare {
   BtApp *app;
   BtCompareSpec spec;
   const char *output;
@@ -149,7 +236,10 @@ typedef struct {
   int again;          /* repeat finished runs                   */
   double floor;       /* smallest distance that means something */
   int judged;         /* every finished run was judged          */
-} BtCompare;
+  BtCompareSetting *settings; /* [setting_count], of networks  */
+  size_t setting_count;
+  const BtCompareSetting *best_setting; /* NULL: none has a loss */
+};
 
 /* compare_expand.c: all runs, in the order seeds, starts, sweep, methods. Each command line is checked. */
 BtStatus bt_compare_expand(BtContext *ctx, BtCompare *all);
@@ -173,6 +263,11 @@ BtStatus bt_compare_run_ended(BtContext *ctx, const BtCompare *all, BtCompareRun
                               int stopped);
 /* Share of its budget that a running run has used, 0 to 1; 0 if there is no telling. */
 double bt_compare_run_share(const BtCompare *all, const BtCompareRun *run);
+/* The budget of a run of this method, 0: none. */
+int64_t bt_compare_work_budget(const BtCompareSpec *spec, size_t method);
+double bt_compare_seconds_budget(const BtCompareSpec *spec, size_t method);
+/* What a run's command leaves. */
+const BtCompareForm *bt_compare_form(const BtCompare *all, const BtCompareRun *run);
 /* DIR/runs/…/NAME, malloc'ed. */
 char *bt_compare_run_file(const BtCompareRun *run, const char *name);
 
@@ -191,13 +286,15 @@ char *bt_compare_last_error(const char *err);
 
 /* compare_collect.c: courses, final losses, best and distances. */
 BtStatus bt_compare_collect(BtContext *ctx, BtCompare *all);
+/* A number of a run's result; NAN if there is none. */
+double bt_compare_number(const json_t *value);
+/* Of n values, which are sorted. */
+BtSpread bt_compare_spread_of(double *values, size_t n);
+
+/* compare_bilevel.c */
 /* Whether a method's logged losses are those of its own random samples, which say nothing of when 1 % was reached. */
 int bt_compare_stochastic(const BtCompare *all, size_t method);
-/* Of the values of a method's finished runs: number, least, median, greatest; n = 0 leaves NANs. */
-typedef struct {
-  size_t n;
-  double least, median, greatest;
-} BtSpread;
+/* Of the values of a method's finished runs. */
 BtSpread bt_compare_spread(const BtCompare *all, size_t method, double (*value)(const BtCompareRun *run));
 double bt_compare_distance_of(const BtCompareRun *run);
 double bt_compare_work_of(const BtCompareRun *run);
@@ -206,11 +303,7 @@ double bt_compare_reach_1_of(const BtCompareRun *run);
 double bt_compare_reach_01_of(const BtCompareRun *run);
 double bt_compare_reach_1_seconds_of(const BtCompareRun *run);
 
-/* compare_tables.c: trajectories.csv, summary.csv, methods.csv in all->output. */
-BtStatus bt_compare_tables(BtContext *ctx, const BtCompare *all);
-
 /* compare_plots.c */
-enum { BT_PLOT_WORK, BT_PLOT_SECONDS, BT_PLOT_ACCURACIES, BT_PLOT_SPREAD, BT_PLOT_SWEEP, BT_PLOT_COUNT };
 typedef struct {
   char *svg; /* NULL where there is nothing to draw */
   size_t size;

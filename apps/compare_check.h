@@ -10,7 +10,8 @@
 typedef struct {
   BtContext *ctx;
   BtCompareSpec *spec;
-  BtCompareProbe probe;
+  BtCompareProbe *probe;           /* of the command whose options are being checked */
+  const BtCompareCommand *command; /* this command                                   */
   char where[BT_SPEC_WHERE]; /* "methods[1].options" */
 } BtSpecCheck;
 
@@ -26,6 +27,10 @@ int bt_spec_from_here(const json_t *value);
 const char *bt_spec_kind(const json_t *value);
 /* Refuses fields that are not in the list "a|b|c". */
 BtStatus bt_spec_fields(const BtSpecCheck *c, const json_t *object, const char *names);
+
+/* compare_command.c: a command and what its runs leave. Opens c->probe and makes it the command of what follows;
+ * the probe must be closed even after an error, the command cleared. */
+BtStatus bt_spec_command(BtSpecCheck *c, const json_t *value, BtCompareCommand *command);
 
 /* compare_values.c: an object of options, each checked by the command's own tables, into a new one: *out, owned. */
 BtStatus bt_spec_options(BtSpecCheck *c, const json_t *in, json_t **out);

@@ -10,26 +10,17 @@
 #define BT_DRAW_WIDTH 820  /* of a picture, px          */
 #define BT_DRAW_LETTER 7.4 /* mean width of a letter, px */
 
-typedef struct {
+struct BtDraw {
   const BtCompare *all;
   FILE *out;
-  double lo, hi; /* of the distance axis                      */
+  double lo, hi; /* of the axis of losses or distances        */
   int crowded;   /* many runs a method                        */
   int height;    /* of the picture, px; grows with the legend */
   double bottom; /* of the panels, as a share of the height   */
-} BtDraw;
-
-enum { BT_AT_EPS = 2, BT_AT_DELTA = 3, BT_AT_WORK = 4, BT_AT_SECONDS = 5 }; /* columns of a course */
+};
 
 /* Whether a run has something to draw. */
 int bt_draw_has(const BtCompareRun *run);
-/* A distance, or NAN; not below what can be told apart. */
-double bt_draw_clipped(const BtDraw *p, double distance);
-/* That of a row of a run's course. */
-double bt_draw_distance(const BtDraw *p, const BtCompareRun *run, size_t row);
-/* Least and greatest positive value of a column where there is a distance to draw; 0 if there is none. */
-int bt_draw_range(const BtDraw *p, size_t column, double *lo, double *hi);
-
 /* " 0.1", " NaN" of what is not finite. */
 void bt_draw_number(FILE *out, double x);
 /* "linecolor … dashtype … linewidth …" */
@@ -44,12 +35,7 @@ void bt_draw_title(FILE *out, const char *title);
 void bt_draw_x_label(FILE *out, const char *text);
 /* A logarithmic axis from lo to hi with some air; tics at 1, 2, 5 where there are few decades. */
 void bt_draw_log_axis(FILE *out, const char *axis, double lo, double hi);
-/* The axis of distances with lines at 1 % and 0.1 %, and these off again. */
-void bt_draw_distance_axis(const BtDraw *p);
-void bt_draw_drop_levels(FILE *out);
-
-/* compare_spread.c: 0 if there is nothing to draw. */
-int bt_draw_spread(BtDraw *p);
-int bt_draw_sweep(BtDraw *p);
+/* Room in px for the names of all methods to the left of a panel. */
+double bt_draw_names_width(const BtCompare *all);
 
 #endif

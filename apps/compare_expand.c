@@ -31,15 +31,16 @@ void bt_compare_words_free(char **words) {
 }
 
 /* program, the command's words, one word an option; `more` words are left free. NULL if out of memory. */
-static char **make_words(const BtCompare *all, const json_t *options, size_t more, size_t *count) {
-  const BtCompareSpec *s = &all->spec;
+static char **make_words(const BtCompare *all, const BtCompareCommand *command, const json_t *options,
+                         size_t more, size_t *count) {
   const char *key;
   json_t *value;
   size_t n = 0;
-  char **words = calloc(s->command_words + json_object_size(options) + more + 2, sizeof *words);
+  char **words = calloc(command->count + json_object_size(options) + more + 2, sizeof *words);
   if (!words) return NULL;
   int ok = (words[n++] = bt_copy_text(all->program)) != NULL;
-  for (size_t i = 0; ok && i < s->command_words; i++) ok = (words[n++] = bt_copy_text(s->command[i])) != NULL;
+  for (size_t i = 0; ok && i < command->count; i++)
+    ok = (words[n++] = bt_copy_text(command->word[i])) != NULL;
   json_object_foreach((json_t *)options, key, value) {
     if (ok) ok = (words[n++] = option_word(key, value)) != NULL;
   }
@@ -67,12 +68,14 @@ static int add_text(char **words, size_t *n, const char *text) {
 
 char **bt_compare_run_words(const BtCompare *all, const BtCompareRun *run) {
   size_t n;
-  char **words = make_words(all, run->options, 6, &n);
+  const BtCompareCommand *command = all->spec.methods[run->method].command;
+  const char *const(*file)[2] = command->form->files;
+  char **words = make_words(all, command, run->options, 6, &n);
   int ok = words != NULL;
   ok = ok && add_text(words, &n, "--json");
-  ok = ok && add_file(words, &n, "output", run->folder, "model.json");
-  ok = ok && add_file(words, &n, "log", run->folder, "log.csv");
-  if (all->spec.checkpoints) ok = ok && add_file(words, &n, "checkpoint", run->folder, "checkpoint");
+  for (; ok && (*file)[0]; file++)
+    if (command->checkpoints || strcmp((*file)[0], "checkpoint") != 0)
+      ok = add_file(words, &n, (*file)[0], run->folder, (*file)[1]);
   if (ok) return words;
   bt_compare_words_free(words);
   return NULL;
@@ -86,7 +89,7 @@ char **bt_compare_judge_words(const BtCompare *all, const BtCompareRun *run) {
   if (run->has_seed) ok = ok && json_object_set_new(options, "seed", json_integer(run->seed)) == 0;
   if (ok && !json_object_get(options, "jobs"))
     ok = json_object_set_new(options, "jobs", json_integer(1)) == 0;
-  if (ok) words = make_words(all, options, 5, &n);
+  if (ok) words = make_words(all, &all->spec.command, options, 5, &n);
   ok = words != NULL;
   ok = ok && add_text(words, &n, "--json");
   ok = ok && add_file(words, &n, "start", run->folder, "model.json");
@@ -182,6 +185,7 @@ static int label_run(const BtCompare *all, BtCompareRun *run) {
     if (s->axis && strcmp(key, s->axis) == 0) run->swept = json_number_value(value);
   }
   if (s->start_count > 1) add_label(label, sizeof label, "start", s->starts[run->start].label);
+  run->place = bt_copy_text(label);
   if (s->seed_count > 1) {
     snprintf(number, sizeof number, "%" PRId64, run->seed);
     add_label(label, sizeof label, "seed", number);
@@ -189,7 +193,15 @@ static int label_run(const BtCompare *all, BtCompareRun *run) {
   snprintf(name, sizeof name, "%s%s%s", m->name, *label ? " " : "", label);
   run->label = bt_copy_text(label);
   run->name = bt_copy_text(name);
-  return run->label && run->name;
+  return run->place && run->label && run->name;
+}
+
+int64_t bt_compare_work_budget(const BtCompareSpec *spec, size_t method) {
+  return (int64_t)(spec->methods[method].budget_factor * (double)spec->work);
+}
+
+double bt_compare_seconds_budget(const BtCompareSpec *spec, size_t method) {
+  return spec->methods[method].budget_factor * spec->seconds;
 }
 
 /* What is set, in the order in which later places win. */
@@ -202,10 +214,14 @@ static json_t *gather(const BtCompare *all, const BtCompareRun *run) {
   ok = ok && json_object_update(o, s->starts[run->start].options) == 0;
   ok = ok && json_object_update(o, json_array_get(m->points, run->point)) == 0;
   if (run->has_seed) ok = ok && json_object_set_new(o, "seed", json_integer(run->seed)) == 0;
-  if (s->work) ok = ok && json_object_set_new(o, "max-work", json_integer(s->work)) == 0;
-  if (s->seconds > 0) ok = ok && json_object_set_new(o, "max-seconds", json_real(s->seconds)) == 0;
-  /* One process a run, so that runs beside one another do not share its cores. */
+  const int64_t work = bt_compare_work_budget(s, run->method);
+  const double seconds = bt_compare_seconds_budget(s, run->method);
+  if (work) ok = ok && json_object_set_new(o, "max-work", json_integer(work)) == 0;
+  if (seconds > 0) ok = ok && json_object_set_new(o, "max-seconds", json_real(seconds)) == 0;
+  /* One process and thread a run, so that runs beside one another do not share its cores. */
   if (ok && !json_object_get(o, "jobs")) ok = json_object_set_new(o, "jobs", json_integer(1)) == 0;
+  if (ok && m->command->threads && !json_object_get(o, "threads"))
+    ok = json_object_set_new(o, "threads", json_integer(1)) == 0;
   if (ok) return o;
   json_decref(o);
   return NULL;
@@ -230,7 +246,8 @@ static BtStatus make_run(BtContext *ctx, BtCompare *all, BtCompareRun *run) {
   run->has_seed = s->seed_count > 0;
   if (!label_run(all, run)) return bt_fail_memory(ctx, "a run", 0);
   run->options = gather(all, run);
-  run->argv = run->options ? make_words(all, run->options, 0, &run->argc) : NULL;
+  run->argv =
+      run->options ? make_words(all, s->methods[run->method].command, run->options, 0, &run->argc) : NULL;
   run->folder = run->argv ? make_folder(all, run) : NULL;
   if (!run->folder) return bt_fail_memory(ctx, "a run", 0);
   return check_lines(ctx, all, run);
@@ -281,6 +298,7 @@ void bt_compare_runs_clear(BtCompare *all) {
   for (size_t i = 0; i < all->run_count; i++) {
     BtCompareRun *run = &all->runs[i];
     bt_compare_words_free(run->argv);
+    free(run->place);
     free(run->label);
     free(run->name);
     free(run->folder);
@@ -292,6 +310,8 @@ void bt_compare_runs_clear(BtCompare *all) {
     json_decref(run->judged);
   }
   free(all->runs);
+  free(all->settings);
   all->runs = NULL;
+  all->settings = NULL;
   all->run_count = 0;
 }

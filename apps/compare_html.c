@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "compare.h"
+#include "compare_page.h"
 #include "core/file.h"
 #include "version.h"
 
@@ -77,13 +77,7 @@ static const char style[] =
     "details::details-content{content-visibility:visible}"
     "*{-webkit-print-color-adjust:exact;print-color-adjust:exact}}\n";
 
-typedef struct {
-  const BtCompare *all;
-  FILE *out;
-  int figures, tables;
-} Page;
-
-static void put_text(FILE *out, const char *text) {
+void bt_page_text(FILE *out, const char *text) {
   for (; text && *text; text++) switch (*text) {
       case '<': (void)fputs("&lt;", out); break;
       case '>': (void)fputs("&gt;", out); break;
@@ -94,7 +88,7 @@ static void put_text(FILE *out, const char *text) {
 }
 
 /* 3.2e-06 as 3.2·10⁻⁶, large numbers in groups of three. */
-static void put_number(FILE *out, double x, int digits) {
+void bt_page_number(FILE *out, double x, int digits) {
   char text[64];
   if (!isfinite(x)) {
     (void)fputs("<span class=\"no\">–</span>", out);
@@ -122,17 +116,17 @@ static void put_number(FILE *out, double x, int digits) {
 }
 
 /* A share as a percentage; below a thousandth of a percent nobody asks how much. */
-static void put_percent(FILE *out, double share) {
+void bt_page_percent(FILE *out, double share) {
   const double size = fabs(share);
   if (!isfinite(share))
-    put_number(out, share, 2);
+    bt_page_number(out, share, 2);
   else if (size < 1e-5)
     (void)fputs(size == 0 ? "0 %" : "&lt; 0.001 %", out);
   else
     (void)fprintf(out, "%.*f %%", size < 1e-3 ? 3 : size < 1 ? 2 : 0, 100 * share);
 }
 
-static void put_swatch(FILE *out, size_t method) {
+void bt_page_swatch(FILE *out, size_t method) {
   (void)fprintf(out,
                 "<svg class=\"swatch\" viewBox=\"0 0 26 8\" aria-hidden=\"true\"><line x1=\"0\" y1=\"4\" "
                 "x2=\"26\" y2=\"4\" "
@@ -140,142 +134,13 @@ static void put_swatch(FILE *out, size_t method) {
                 bt_compare_color(method), *bt_compare_dash(method) ? bt_compare_dash(method) : "none");
 }
 
-static void begin_table(Page *p, const char *caption) {
+void bt_page_table(BtPage *p, const char *caption) {
   (void)fprintf(p->out, "<div class=\"table\"><table>\n<caption><b>Table %d.</b> %s</caption>\n", ++p->tables,
                 caption);
 }
 
-static void put_spread(FILE *out, BtSpread s, size_t of, int best, int stochastic) {
-  (void)fprintf(out, "<td%s>", best ? " class=\"best\"" : "");
-  if (s.n == 0) {
-    (void)fprintf(out, "<span class=\"no\">%s</span></td>", stochastic ? "unknown" : "not reached");
-    return;
-  }
-  put_number(out, s.median, 4);
-  if (s.greatest > s.least) {
-    (void)fputs("<span class=\"range\">", out);
-    put_number(out, s.least, 3);
-    (void)fputs(" … ", out);
-    put_number(out, s.greatest, 3);
-    (void)fputs("</span>", out);
-  }
-  if (s.n < of) (void)fprintf(out, "<span class=\"range\">%zu of %zu runs</span>", s.n, of);
-  (void)fputs("</td>", out);
-}
-
-/* The method that reached in all its runs with the least median; -1 if none did. */
-static long winner(const BtCompare *all, double (*value)(const BtCompareRun *run)) {
-  long best = -1;
-  double least = (double)INFINITY;
-  for (size_t m = 0; m < all->spec.method_count; m++) {
-    const BtSpread s = bt_compare_spread(all, m, value),
-                   d = bt_compare_spread(all, m, bt_compare_distance_of);
-    if (s.n == 0 || s.n < d.n || !(s.median < least)) continue;
-    least = s.median;
-    best = (long)m;
-  }
-  return best;
-}
-
-static void put_methods(Page *p) {
+static void put_other_builds(const BtPage *p) {
   const BtCompare *all = p->all;
-  const long best1 = winner(all, bt_compare_reach_1_of), best01 = winner(all, bt_compare_reach_01_of);
-  const long best_s = winner(all, bt_compare_reach_1_seconds_of);
-  begin_table(
-      p,
-      "Methods: median over the finished runs of each, and its range. Distances are relative to the best "
-      "final "
-      "loss of all runs with the same seed; a run has reached 1 % where from then on all its logged losses "
-      "and the "
-      "final one are within 1 % of it. Bold: the least median among methods whose runs all got there.");
-  (void)fputs(
-      "<thead><tr><th>Method</th><th>Runs</th><th>Distance of<br>the final loss</th><th>Work to 1 "
-      "%</th><th>Work to 0.1 %</th>"
-      "<th>Seconds to 1 %</th></tr></thead>\n<tbody>\n",
-      p->out);
-  for (size_t m = 0; m < all->spec.method_count; m++) {
-    const BtSpread d = bt_compare_spread(all, m, bt_compare_distance_of);
-    const int stochastic = bt_compare_stochastic(all, m);
-    (void)fputs("<tr><th scope=\"row\" class=\"t\">", p->out);
-    put_swatch(p->out, m);
-    put_text(p->out, all->spec.methods[m].name);
-    (void)fprintf(p->out, "</th><td>%zu</td><td>", d.n);
-    put_percent(p->out, d.median);
-    if (d.greatest > d.least) {
-      (void)fputs("<span class=\"range\">", p->out);
-      put_percent(p->out, d.least);
-      (void)fputs(" … ", p->out);
-      put_percent(p->out, d.greatest);
-      (void)fputs("</span>", p->out);
-    }
-    (void)fputs("</td>", p->out);
-    put_spread(p->out, bt_compare_spread(all, m, bt_compare_reach_1_of), d.n, best1 == (long)m, stochastic);
-    put_spread(p->out, bt_compare_spread(all, m, bt_compare_reach_01_of), d.n, best01 == (long)m, stochastic);
-    put_spread(p->out, bt_compare_spread(all, m, bt_compare_reach_1_seconds_of), d.n, best_s == (long)m,
-               stochastic);
-    (void)fputs("</tr>\n", p->out);
-  }
-  (void)fputs("</tbody></table></div>\n", p->out);
-}
-
-/* Two numbers one over the other. */
-static void put_pair(FILE *out, const double *x, int digits) {
-  (void)fputs("<td>", out);
-  put_number(out, x[0], digits);
-  (void)fputs("<br>", out);
-  put_number(out, x[1], digits);
-  (void)fputs("</td>", out);
-}
-
-static void put_run_row(const Page *p, const BtCompareRun *run) {
-  FILE *out = p->out;
-  (void)fprintf(out, "<tr><td>%zu</td><th scope=\"row\" class=\"t\">", run->index + 1);
-  put_swatch(out, run->method);
-  put_text(out, p->all->spec.methods[run->method].name);
-  (void)fputs("<span class=\"range\">", out);
-  put_text(out, run->label);
-  (void)fputs("</span></th><td>", out);
-  put_number(out, run->loss, 8);
-  (void)fputs("<span class=\"range\">", out);
-  if (isfinite(run->lower) && isfinite(run->upper)) {
-    (void)fputs("[", out);
-    put_number(out, run->lower, 8);
-    (void)fputs(", ", out);
-    put_number(out, run->upper, 8);
-    (void)fputs("]<br>", out);
-  }
-  (void)fprintf(out, "%s</span></td><td>",
-                strcmp(run->certificate, "none") == 0 ? "no certificate" : run->certificate);
-  put_percent(out, run->distance);
-  (void)fputs("</td>", out);
-  put_pair(out, run->reach_work, 4);
-  put_pair(out, run->reach_seconds, 3);
-  put_pair(out, (const double[]){run->work, run->spent}, 3);
-  (void)fputs("<td class=\"t wrap\">", out);
-  put_text(out, json_string_value(json_object_get(run->result, "reason")));
-  if (run->remark) {
-    (void)fputs("<span class=\"range\">", out);
-    put_text(out, run->remark);
-    (void)fputs("</span>", out);
-  }
-  (void)fputs("</td></tr>\n", out);
-}
-
-static void put_runs(Page *p) {
-  const BtCompare *all = p->all;
-  begin_table(p, all->judged ? "All finished runs. The final loss is that of the learned parameters, judged "
-                               "by one tight evaluation "
-                               "that is the same for all runs, with its bounds and their kind of certificate."
-                             : "All finished runs. The final loss is the run's own, with its bounds and "
-                               "their kind of certificate.");
-  (void)fputs(
-      "<thead><tr><th>#</th><th class=\"t\">Method and setting</th><th>Final loss</th><th>Distance</th>"
-      "<th>Work to<br>1 %, 0.1 %</th><th>Seconds to<br>1 %, 0.1 %</th><th>Work and<br>seconds in all</th>"
-      "<th class=\"t\">Ended</th></tr></thead>\n<tbody>\n",
-      p->out);
-  for (size_t i = 0; i < all->run_count; i++)
-    if (all->runs[i].state == BT_RUN_FINISHED) put_run_row(p, &all->runs[i]);
-  (void)fputs("</tbody></table></div>\n", p->out);
   size_t other = 0;
   for (size_t i = 0; i < all->run_count; i++) other += (size_t)all->runs[i].other_build;
   if (other)
@@ -285,7 +150,7 @@ static void put_runs(Page *p) {
         other, other == 1 ? "run was" : "runs were");
 }
 
-static void put_failed(const Page *p) {
+static void put_failed(const BtPage *p) {
   size_t failed = 0;
   for (size_t i = 0; i < p->all->run_count; i++) failed += p->all->runs[i].state == BT_RUN_FAILED;
   if (!failed) return;
@@ -297,9 +162,9 @@ static void put_failed(const Page *p) {
     const BtCompareRun *run = &p->all->runs[i];
     if (run->state != BT_RUN_FAILED) continue;
     (void)fputs("<li>", p->out);
-    put_text(p->out, run->name);
+    bt_page_text(p->out, run->name);
     (void)fputs(": <code>", p->out);
-    put_text(p->out, run->error ? run->error : "no message");
+    bt_page_text(p->out, run->error ? run->error : "no message");
     (void)fputs("</code></li>\n", p->out);
   }
   (void)fputs("</ul></div>\n", p->out);
@@ -332,18 +197,8 @@ static void put_svg(FILE *out, const BtComparePlot *plot, const char *name) {
   }
 }
 
-static void put_figures(Page *p, const BtComparePlot *plots) {
-  static const char *const captions[BT_PLOT_COUNT] = {
-      "Distance to the best loss against work, the sum of lower-level gradients and Hessian products over "
-      "all images. One line a "
-      "run, a dot where it ends.",
-      "Distance to the best loss against wall time.",
-      "Accuracies over the outer iterations: those asked for, of MAID those reached.",
-      "Spread over starts, seeds and swept values. Dots are runs, the large dot is their median, the bar "
-      "their range; a cross is a "
-      "run that ended at this work without coming within 1 %.",
-      "Dependence on the swept option: medians over starts and seeds. Where a run did not come within 1 % "
-      "the curve of the work has a gap."};
+static void put_figures(BtPage *p, const BtComparePlot *plots) {
+  const char *const *captions = p->all->spec.command.form->kind->captions;
   int any_stochastic = 0;
   for (size_t m = 0; m < p->all->spec.method_count; m++) any_stochastic |= bt_compare_stochastic(p->all, m);
   for (int k = 0; k < BT_PLOT_COUNT; k++) {
@@ -357,9 +212,9 @@ static void put_figures(Page *p, const BtComparePlot *plots) {
           "not when "
           "a loss of the task was reached.",
           p->out);
-    if (k <= BT_PLOT_SECONDS || k == BT_PLOT_SPREAD) {
+    if (p->all->floor > 0 && (k <= BT_PLOT_SECONDS || k == BT_PLOT_SPREAD)) {
       (void)fputs(" Distances below ", p->out);
-      put_number(p->out, p->all->floor, 1);
+      bt_page_number(p->out, p->all->floor, 1);
       (void)fputs(" are drawn there: nothing smaller can be told apart.", p->out);
     }
     (void)fputs("</figcaption>\n</figure>\n", p->out);
@@ -379,23 +234,23 @@ static void put_base64(FILE *out, const char *bytes, size_t size) {
   }
 }
 
-static void put_samples(Page *p, const BtCompareSample *samples, size_t count, const char *why) {
+static void put_samples(BtPage *p, const BtCompareSample *samples, size_t count, const char *why) {
   if (!count && !why) return;
   (void)fputs("<h2>Sample</h2>\n", p->out);
   if (!count) {
     (void)fputs("<p class=\"lead\">No sample images: ", p->out);
-    put_text(p->out, why);
+    bt_page_text(p->out, why);
     (void)fputs("</p>\n", p->out);
     return;
   }
   (void)fputs("<figure><div class=\"samples\">\n", p->out);
   for (size_t i = 0; i < count; i++) {
     (void)fputs("<div><img alt=\"", p->out);
-    put_text(p->out, samples[i].caption);
+    bt_page_text(p->out, samples[i].caption);
     (void)fputs("\" src=\"data:image/png;base64,", p->out);
     put_base64(p->out, samples[i].png, samples[i].size);
     (void)fputs("\">", p->out);
-    put_text(p->out, samples[i].caption);
+    bt_page_text(p->out, samples[i].caption);
     if (isfinite(samples[i].psnr)) (void)fprintf(p->out, "<br><b>%.2f dB</b>", samples[i].psnr);
     (void)fputs("</div>\n", p->out);
   }
@@ -409,48 +264,55 @@ static void put_samples(Page *p, const BtCompareSample *samples, size_t count, c
 
 static void put_entry(FILE *out, const char *name, const char *value) {
   (void)fputs("<dt>", out);
-  put_text(out, name);
+  bt_page_text(out, name);
   (void)fputs("</dt><dd>", out);
-  put_text(out, value);
+  bt_page_text(out, value);
   (void)fputs("</dd>\n", out);
 }
 
-static void put_options(FILE *out, const char *title, const json_t *options, long method) {
+static void put_options(FILE *out, const char *title, const json_t *options, const BtCompareSpec *spec,
+                        long method) {
+  const BtCompareMethod *m = method >= 0 ? &spec->methods[method] : NULL;
   const char *key;
   json_t *value;
   (void)fputs("<dt>", out);
-  if (method >= 0) put_swatch(out, (size_t)method);
-  put_text(out, title);
+  if (m) bt_page_swatch(out, (size_t)method);
+  bt_page_text(out, title);
   (void)fputs("</dt><dd>", out);
+  if (m && m->own.words) {
+    bt_page_text(out, m->own.words);
+    (void)fputs(": ", out);
+  }
+  if (m && m->budget_factor != 1) (void)fprintf(out, "%g times the budget, ", m->budget_factor);
   if (!json_object_size(options)) (void)fputs("<span class=\"no\">defaults</span>", out);
   json_object_foreach((json_t *)options, key, value) {
     char *text = json_is_string(value) || json_is_number(value) || json_is_boolean(value)
                      ? bt_compare_value_text(value)
                      : NULL;
     (void)fputs("<code>", out);
-    put_text(out, key);
+    bt_page_text(out, key);
     (void)fputs("=", out);
-    put_text(out, text);
+    bt_page_text(out, text);
     (void)fputs("</code> ", out);
     free(text);
   }
   (void)fputs("</dd>\n", out);
 }
 
-static void put_setting(const Page *p) {
+static void put_setting(const BtPage *p) {
   const BtCompareSpec *s = &p->all->spec;
-  char text[96] = "none";
+  char text[160] = "none";
   (void)fputs("<h2>Setting</h2>\n<dl>\n", p->out);
-  put_entry(p->out, "Command", s->words);
-  put_options(p->out, "Task", s->options, -1);
+  put_entry(p->out, "Command", s->command.words);
+  put_options(p->out, "Task", s->options, s, -1);
   for (size_t m = 0; m < s->method_count; m++)
-    put_options(p->out, s->methods[m].name, s->methods[m].options, (long)m);
-  if (s->judge) put_options(p->out, "Judging", s->judge, -1);
+    put_options(p->out, s->methods[m].name, s->methods[m].options, s, (long)m);
+  if (s->judge) put_options(p->out, "Judging", s->judge, s, -1);
+  const char *unit = s->command.form->kind->work;
   if (s->work && s->seconds > 0)
-    snprintf(text, sizeof text, "%" PRId64 " gradients and Hessian products, %g seconds a run", s->work,
-             s->seconds);
+    snprintf(text, sizeof text, "%" PRId64 " %s, %g seconds a run", s->work, unit, s->seconds);
   else if (s->work)
-    snprintf(text, sizeof text, "%" PRId64 " gradients and Hessian products a run", s->work);
+    snprintf(text, sizeof text, "%" PRId64 " %s a run", s->work, unit);
   else if (s->seconds > 0)
     snprintf(text, sizeof text, "%g seconds a run", s->seconds);
   put_entry(p->out, "Budget", text);
@@ -459,7 +321,7 @@ static void put_setting(const Page *p) {
   (void)fputs("</dl>\n", p->out);
 }
 
-static void put_machine(const Page *p) {
+static void put_machine(const BtPage *p) {
   BtMachine machine;
   char text[320];
   bt_machine(&machine);
@@ -477,20 +339,20 @@ static void put_machine(const Page *p) {
 static void put_line(FILE *out, char **words) {
   char *line = words ? bt_compare_shell_line((const char *const *)words) : NULL;
   (void)fputs("<pre>", out);
-  put_text(out, line ? line : "");
+  bt_page_text(out, line ? line : "");
   (void)fputs("</pre>\n", out);
   free(line);
   bt_compare_words_free(words);
 }
 
-static void put_commands(const Page *p) {
+static void put_commands(const BtPage *p) {
   const BtCompare *all = p->all;
   (void)fputs("<h2>Commands</h2>\n<p>Each line repeats one run by itself.</p>\n<details><summary>", p->out);
   (void)fprintf(p->out, "%zu command lines</summary>\n", all->run_count);
   for (size_t i = 0; i < all->run_count; i++) {
     const BtCompareRun *run = &all->runs[i];
     (void)fprintf(p->out, "<div>%zu. ", i + 1);
-    put_text(p->out, run->name);
+    bt_page_text(p->out, run->name);
     (void)fputs("</div>\n", p->out);
     put_line(p->out, bt_compare_run_words(all, run));
     if (run->judged) put_line(p->out, bt_compare_judge_words(all, run));
@@ -498,7 +360,7 @@ static void put_commands(const Page *p) {
   (void)fputs("</details>\n", p->out);
 }
 
-static void put_head(const Page *p) {
+static void put_head(const BtPage *p) {
   const BtCompareSpec *s = &p->all->spec;
   const char *title = s->title ? s->title : "Comparison";
   size_t finished = 0;
@@ -508,20 +370,20 @@ static void put_head(const Page *p) {
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
       "<meta name=\"color-scheme\" content=\"light dark\">\n<title>",
       p->out);
-  put_text(p->out, title);
+  bt_page_text(p->out, title);
   (void)fprintf(p->out, "</title>\n<style>\n%s</style>\n</head>\n<body>\n<header><h1>", style);
-  put_text(p->out, title);
+  bt_page_text(p->out, title);
   (void)fprintf(p->out, "</h1>\n<p class=\"lead\">%zu %s, %zu of %zu runs finished.</p>\n", s->method_count,
                 s->method_count == 1 ? "method" : "methods", finished, p->all->run_count);
   if (s->note) {
     (void)fputs("<p>", p->out);
-    put_text(p->out, s->note);
+    bt_page_text(p->out, s->note);
     (void)fputs("</p>\n", p->out);
   }
   (void)fputs("</header>\n", p->out);
 }
 
-static void put_foot(const Page *p) {
+static void put_foot(const BtPage *p) {
   char date[64] = "";
   const time_t now = time(NULL);
   struct tm utc;
@@ -535,7 +397,8 @@ static void put_foot(const Page *p) {
 
 BtStatus bt_compare_html(BtContext *ctx, const BtCompare *all, const BtComparePlot *plots,
                          const BtCompareSample *samples, size_t sample_count, const char *why) {
-  Page page = {.all = all};
+  const BtCompareKind *kind = all->spec.command.form->kind;
+  BtPage page = {.all = all};
   BtAtomicFile file = {0};
   char *path = bt_path_join(all->output, "report.html");
   BtStatus st = path ? bt_atomic_open(ctx, path, &file) : bt_fail_memory(ctx, "the report", 0);
@@ -545,11 +408,12 @@ BtStatus bt_compare_html(BtContext *ctx, const BtCompare *all, const BtComparePl
   put_head(&page);
   put_failed(&page);
   (void)fputs("<h2>Summary</h2>\n", page.out);
-  put_methods(&page);
+  kind->summary(&page);
   put_figures(&page, plots);
   put_samples(&page, samples, sample_count, why);
   (void)fputs("<h2>Runs</h2>\n", page.out);
-  put_runs(&page);
+  kind->runs(&page);
+  put_other_builds(&page);
   put_setting(&page);
   put_machine(&page);
   put_commands(&page);

@@ -142,12 +142,15 @@ static int is_own(const BtCompare *all, const BtCompareRun *run) {
 static void tell_ended(const Pool *p, const BtCompareRun *run) {
   BtApp *app = p->all->app;
   if (run->state == BT_RUN_FINISHED) {
-    const json_t *loss = json_object_get(run->result, "loss");
+    const BtCompareSpec *s = &p->all->spec;
+    const json_t *loss = json_object_get(run->result, s->command.form->kind->loss_key[s->last_weights]);
     const char *reason = json_string_value(json_object_get(run->result, "reason"));
     char text[48] = "no loss";
     if (json_is_number(loss)) snprintf(text, sizeof text, "loss %.8g", json_number_value(loss));
     bt_app_print(app, "%4zu/%zu  %s: %s, %s\n", p->done, p->own, run->name, text,
-                 reason ? reason : "finished");
+                 run->diverged ? run->remark
+                 : reason      ? reason
+                               : "finished");
   } else if (run->state == BT_RUN_FAILED) {
     char text[BT_ERROR_TEXT];
     snprintf(text, sizeof text, "run \"%.200s\" failed: %.700s", run->name,

@@ -13,17 +13,6 @@ static void forget(BtApp *app) {
   memset(app, 0, sizeof *app);
 }
 
-/* A command that is compared writes its result and its course itself. */
-static BtStatus check_comparable(BtContext *ctx, const BtCompareProbe *probe, const char *name) {
-  static const char *const needed[] = {"output", "log", "json", "jobs"};
-  for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
-    if (!bt_compare_probe_find(probe, needed[i]))
-      return bt_fail(ctx, BT_ERR_FORMAT,
-                     "bitune %s has no --%s, so its runs cannot be compared; learn is a command that can",
-                     name, needed[i]);
-  return BT_OK;
-}
-
 BtStatus bt_compare_probe_open(BtContext *ctx, const char *const *words, BtCompareProbe *probe) {
   char *argv[BT_COMPARE_MOST_WORDS + 2] = {(char *)"bitune"};
   int argc = 1;
@@ -31,7 +20,7 @@ BtStatus bt_compare_probe_open(BtContext *ctx, const char *const *words, BtCompa
   bt_app_init(&probe->app);
   /* It may miss options: what counts is that the tables are found. */
   const BtStatus st = bt_app_parse(&probe->app, argc, argv);
-  if (probe->app.command && probe->app.set_count) return check_comparable(ctx, probe, words[0]);
+  if (probe->app.command && probe->app.set_count) return BT_OK;
   const BtStatus failed = bt_fail(ctx, st == BT_ERR_MEMORY ? st : BT_ERR_FORMAT, "%s", probe->app.ctx.error);
   forget(&probe->app);
   return failed;

@@ -1,6 +1,7 @@
-/* One run of a comparison: a folder with log.csv, model.json, checkpoint, the process's output and, once it
- * is done, run.json. What is done is recognised by the command line kept there. */
+/* One run of a comparison: a folder with log.csv, model.json, checkpoint or a search's folder, the process's
+ * output and, once it is done, run.json. What is done is recognised by the command line kept there. */
 #define _GNU_SOURCE /* strsignal, flock */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -41,6 +42,10 @@ static json_t *words_json(char *const *words) {
   for (size_t i = 1; list && words && words[i]; i++)
     (void)json_array_append_new(list, bt_app_text_json(words[i]));
   return list;
+}
+
+const BtCompareForm *bt_compare_form(const BtCompare *all, const BtCompareRun *run) {
+  return all->spec.methods[run->method].command->form;
 }
 
 static int exists(const BtCompareRun *run, const char *name) {
@@ -113,6 +118,15 @@ static int is_recent(const BtCompare *all, const BtCompareRun *run) {
   return recent;
 }
 
+/* A process that has a result: it finished, or its numbers blew up where that is one. */
+static int has_result(const BtCompare *all, const BtCompareRun *run, int code, const json_t *result) {
+  const char *status = json_string_value(json_object_get(result, "status"));
+  if (!json_is_object(result)) return 0;
+  if (code == EXIT_CODE_DONE || code == EXIT_CODE_UNCERTIFIED) return 1;
+  return code == EXIT_CODE_ERROR && bt_compare_form(all, run)->kind->diverges && status &&
+         strcmp(status, bt_status_name(BT_ERR_NUMERIC)) == 0;
+}
+
 BtStatus bt_compare_run_look(BtContext *ctx, const BtCompare *all, BtCompareRun *run) {
   (void)ctx;
   json_t *record = load(run, "run.json");
@@ -125,14 +139,16 @@ BtStatus bt_compare_run_look(BtContext *ctx, const BtCompare *all, BtCompareRun 
   run->record = record;
   run->result = json_object_get(record, "result");
   run->code = (int)json_integer_value(code);
-  const int done = run->code == EXIT_CODE_DONE || run->code == EXIT_CODE_UNCERTIFIED;
-  if (!done || !json_is_object(run->result) || !exists(run, "log.csv")) {
+  const int done = has_result(all, run, run->code, run->result);
+  if (!done || !exists(run, bt_compare_form(all, run)->course)) {
     /* Failed before: worth another trial in a later comparison, an answer in this one. */
     set_text(&run->error, json_string_value(json_object_get(record, "error")));
     if (run->state == BT_RUN_ELSEWHERE && !done && is_recent(all, run)) run->state = BT_RUN_FAILED;
     return BT_OK;
   }
   const char *version = json_string_value(json_object_get(record, "git"));
+  run->diverged = run->code == EXIT_CODE_ERROR;
+  if (run->diverged) set_text(&run->remark, json_string_value(json_object_get(run->result, "error")));
   run->other_build = version && strcmp(version, bt_version_git()) != 0;
   if (all->spec.judge) look_for_judgement(all, run);
   if (all->spec.judge && !run->judged) recall_remark(run);
@@ -160,15 +176,17 @@ static void release(BtCompareRun *run) {
 }
 
 /* Seconds that the run's log accounts for. */
-static double seconds_logged(const BtCompareRun *run) {
+static double seconds_logged(const BtCompare *all, const BtCompareRun *run) {
+  const BtCompareForm *form = bt_compare_form(all, run);
   BtContext ctx;
   BtCsv log;
   double seconds = 0;
-  char *path = bt_compare_run_file(run, "log.csv");
+  char *path = bt_compare_run_file(run, form->course);
   bt_context_init(&ctx);
   if (path && bt_csv_read(&ctx, path, &log) >= 0) {
     const long column = bt_csv_column(&log, "seconds");
-    if (column >= 0 && log.rows) seconds = bt_csv_cell(&log, log.rows - 1, column);
+    const size_t first = form->seconds_add_up || !log.rows ? 0 : log.rows - 1;
+    for (size_t row = first; column >= 0 && row < log.rows; row++) seconds += bt_csv_cell(&log, row, column);
     bt_csv_clear(&log);
   }
   free(path);
@@ -185,29 +203,60 @@ static int add_word(char **words, const char *format, const char *value) {
   return words[n] != NULL;
 }
 
+/* Takes out the options that a checkpoint brings by itself. */
+static void drop_words(char **words, const char *names) {
+  size_t kept = 0;
+  for (size_t i = 0; words[i]; i++) {
+    const char *name = strncmp(words[i], "--", 2) == 0 ? words[i] + 2 : "";
+    if (*name && bt_choice_index(names, name, strcspn(name, "=")) >= 0)
+      free(words[i]);
+    else
+      words[kept++] = words[i];
+    if (i >= kept) words[i] = NULL;
+  }
+}
+
 static char **line_of(const BtCompare *all, BtCompareRun *run) {
+  const BtCompareCommand *command = all->spec.methods[run->method].command;
+  const double budget = bt_compare_seconds_budget(&all->spec, run->method);
   char **words = bt_compare_run_words(all, run);
   char seconds[40];
   int ok = words != NULL;
-  run->resumed = all->spec.checkpoints && exists(run, "checkpoint");
+  run->resumed = command->checkpoints
+                     ? exists(run, "checkpoint")
+                     : command->form->goes_on && exists(run, BT_COMPARE_SEARCH_FOLDER "/search.json");
   if (!run->resumed) return words;
-  char *checkpoint = bt_compare_run_file(run, "checkpoint");
-  ok = ok && checkpoint && add_word(words, "--resume=", checkpoint);
-  if (all->spec.seconds > 0) {
+  if (command->checkpoints) {
+    char *checkpoint = bt_compare_run_file(run, "checkpoint");
+    if (ok) drop_words(words, command->form->resume_brings);
+    ok = ok && checkpoint && add_word(words, "--resume=", checkpoint);
+    free(checkpoint);
+  }
+  if (budget > 0) {
     /* The budget counts all parts of a run. */
-    snprintf(seconds, sizeof seconds, "%.6f", fmax(1e-3, all->spec.seconds - seconds_logged(run)));
+    snprintf(seconds, sizeof seconds, "%.6f", fmax(1e-3, budget - seconds_logged(all, run)));
     ok = ok && add_word(words, "--max-seconds=", seconds);
   }
-  free(checkpoint);
   if (ok) return words;
   bt_compare_words_free(words);
   return NULL;
+}
+
+/* Removes what a search has left. */
+static void discard_search(const BtCompareRun *run) {
+  char *folder = bt_compare_run_file(run, BT_COMPARE_SEARCH_FOLDER);
+  DIR *dir = folder ? opendir(folder) : NULL;
+  for (struct dirent *entry = dir ? readdir(dir) : NULL; entry; entry = readdir(dir))
+    if (*entry->d_name != '.') (void)unlinkat(dirfd(dir), entry->d_name, 0);
+  if (dir) (void)closedir(dir);
+  free(folder);
 }
 
 static void start_over(const BtCompareRun *run) {
   static const char *const files[] = {"checkpoint",  "log.csv",    "model.json",        "run.json",
                                       "judged.json", "not-judged", "judged-model.json", "output.json"};
   for (size_t i = 0; i < sizeof files / sizeof *files; i++) discard(run, files[i]);
+  discard_search(run);
 }
 
 BtStatus bt_compare_run_begin(BtContext *ctx, const BtCompare *all, BtCompareRun *run) {
@@ -220,10 +269,7 @@ BtStatus bt_compare_run_begin(BtContext *ctx, const BtCompare *all, BtCompareRun
     if (!all->again && !run->record) BT_TRY(bt_compare_run_look(ctx, all, run));
     if (run->state == BT_RUN_FINISHED) goto done;
   }
-  const int done_before = run->record &&
-                          (run->code == EXIT_CODE_DONE || run->code == EXIT_CODE_UNCERTIFIED) &&
-                          json_is_object(run->result);
-  run->judging = done_before && all->spec.judge;
+  run->judging = run->record && has_result(all, run, run->code, run->result) && all->spec.judge;
   if (!run->judging) discard(run, "run.json");
   discard(run, "not-judged");
   words = run->judging ? bt_compare_judge_words(all, run) : line_of(all, run);
@@ -301,8 +347,9 @@ BtStatus bt_compare_run_ended(BtContext *ctx, const BtCompare *all, BtCompareRun
                               int stopped) {
   BtStatus st = BT_OK;
   const int exited = WIFEXITED(status), code = exited ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-  const int good = exited && (code == EXIT_CODE_DONE || code == EXIT_CODE_UNCERTIFIED);
-  json_t *result = NULL;
+  json_t *result = exited && !run->judging ? load(run, "output.json") : NULL;
+  const int good = exited && (code == EXIT_CODE_DONE || code == EXIT_CODE_UNCERTIFIED ||
+                              (!run->judging && has_result(all, run, code, result)));
   run->wall += bt_app_clock() - run->began;
   if (stopped && !good) {
     run->state = BT_RUN_WAITING;
@@ -316,10 +363,10 @@ BtStatus bt_compare_run_ended(BtContext *ctx, const BtCompare *all, BtCompareRun
   if (!good && run->resumed && exited && (code == EXIT_CODE_ERROR || code == EXIT_CODE_USAGE)) {
     /* The checkpoint does not fit or is damaged: once more, from the start. */
     discard(run, "checkpoint");
+    discard_search(run);
     run->state = BT_RUN_RUNNING;
     goto done;
   }
-  result = good ? load(run, "output.json") : NULL;
   set_text(&run->error, NULL);
   if (!exited) {
     tell_death(run, status);
@@ -333,7 +380,7 @@ BtStatus bt_compare_run_ended(BtContext *ctx, const BtCompare *all, BtCompareRun
     run->code = EXIT_CODE_ERROR;
   }
   run->state = run->error ? BT_RUN_FAILED : BT_RUN_FINISHED;
-  BT_TRY(save_record(ctx, run, "run.json", run->argv, result));
+  BT_TRY(save_record(ctx, run, "run.json", run->argv, good ? result : NULL));
   if (run->state == BT_RUN_FINISHED) {
     BT_TRY(bt_compare_run_look(ctx, all, run));
     discard(run, "checkpoint");
@@ -352,13 +399,14 @@ double bt_compare_run_share(const BtCompare *all, const BtCompareRun *run) {
   struct stat info;
   double share = 0;
   if (run->judging) return 1;
-  if (all->spec.seconds > 0) share = (bt_app_clock() - run->began) / all->spec.seconds;
-  char *path = all->spec.work > 0 ? bt_compare_run_file(run, "log.csv") : NULL;
+  const double seconds = bt_compare_seconds_budget(&all->spec, run->method);
+  const int64_t work = bt_compare_work_budget(&all->spec, run->method);
+  if (seconds > 0) share = (bt_app_clock() - run->began) / seconds;
+  char *path = work > 0 ? bt_compare_run_file(run, bt_compare_form(all, run)->course) : NULL;
   bt_context_init(&ctx);
   if (path && stat(path, &info) == 0 && info.st_size < LOG_GLANCE && bt_csv_read(&ctx, path, &log) >= 0) {
     const long column = bt_csv_column(&log, "work");
-    if (column >= 0 && log.rows)
-      share = fmax(share, bt_csv_cell(&log, log.rows - 1, column) / (double)all->spec.work);
+    if (column >= 0 && log.rows) share = fmax(share, bt_csv_cell(&log, log.rows - 1, column) / (double)work);
     bt_csv_clear(&log);
   }
   free(path);

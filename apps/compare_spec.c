@@ -19,6 +19,14 @@ static BtStatus take_number(BtSpecCheck *c, const json_t *object, const char *ke
   return BT_OK;
 }
 
+static BtStatus check_budget(const BtSpecCheck *c) {
+  if (c->spec->work > 0 && !bt_compare_probe_find(c->probe, "max-work"))
+    return bt_spec_wrong(c, "bitune %s has no --max-work; give seconds instead", c->command->words);
+  if (c->spec->seconds > 0 && !bt_compare_probe_find(c->probe, "max-seconds"))
+    return bt_spec_wrong(c, "bitune %s has no --max-seconds; give work instead", c->command->words);
+  return BT_OK;
+}
+
 static BtStatus take_budget(BtSpecCheck *c) {
   const json_t *budget = json_object_get(c->spec->root, "budget");
   BtStatus st = BT_OK;
@@ -31,12 +39,25 @@ static BtStatus take_budget(BtSpecCheck *c) {
   BT_TRY(take_number(c, budget, "seconds", 0, &c->spec->seconds));
   c->spec->work = (int64_t)work;
   bt_spec_at(c, "budget");
-  if (work > 0 && !bt_compare_probe_find(&c->probe, "max-work"))
-    return bt_spec_wrong(c, "bitune %s has no --max-work; give seconds instead", c->spec->words);
-  if (c->spec->seconds > 0 && !bt_compare_probe_find(&c->probe, "max-seconds"))
-    return bt_spec_wrong(c, "bitune %s has no --max-seconds; give work instead", c->spec->words);
+  BT_TRY(check_budget(c));
 done:
   return st;
+}
+
+/* Which weights of a network are compared. */
+static BtStatus take_weights(BtSpecCheck *c) {
+  static const char choices[] = "best|last";
+  const json_t *value = json_object_get(c->spec->root, "weights");
+  const char *text = value ? bt_spec_text(value) : NULL;
+  if (!value) return BT_OK;
+  bt_spec_at(c, "weights");
+  if (!text || bt_choice_index(choices, text, strlen(text)) < 0)
+    return bt_spec_wrong(c,
+                         "must be \"best\", those of the epoch with the least validation loss, or \"last\"");
+  if (c->command->form->kind != &bt_compare_network)
+    return bt_spec_wrong(c, "bitune %s trains no network; leave weights out", c->command->words);
+  c->spec->last_weights = bt_choice_index(choices, text, strlen(text));
+  return BT_OK;
 }
 
 static BtStatus take_command(BtSpecCheck *c) {
@@ -47,24 +68,8 @@ static BtStatus take_command(BtSpecCheck *c) {
   bt_spec_at(c, "task");
   if (!json_is_object(task)) return bt_spec_wrong(c, "must be an object with command and options");
   BT_TRY(bt_spec_fields(c, task, "command|options"));
-  const char *command = bt_spec_text(json_object_get(task, "command"));
   bt_spec_at(c, "task.command");
-  if (!command || !*command) return bt_spec_wrong(c, "must be a command of bitune, such as \"learn\"");
-  char *rest = NULL;
-  s->words = bt_copy_text(command);
-  s->cut = bt_copy_text(command);
-  if (!s->words || !s->cut) return bt_fail_memory(c->ctx, s->path, 0);
-  for (char *word = strtok_r(s->cut, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
-    if (*word == '-') return bt_spec_wrong(c, "\"%.40s\" is an option; it belongs into task.options", word);
-    if (s->command_words == BT_COMPARE_MOST_WORDS) return bt_spec_wrong(c, "has too many words");
-    s->command[s->command_words++] = word;
-  }
-  if (!s->command_words) return bt_spec_wrong(c, "must be a command of bitune, such as \"learn\"");
-  BtContext said;
-  bt_context_init(&said);
-  if (bt_compare_probe_open(&said, s->command, &c->probe) < 0) return bt_spec_wrong(c, "%s", said.error);
-  s->checkpoints =
-      bt_compare_probe_find(&c->probe, "checkpoint") && bt_compare_probe_find(&c->probe, "resume");
+  BT_TRY(bt_spec_command(c, json_object_get(task, "command"), &s->command));
 done:
   return st;
 }
@@ -77,8 +82,8 @@ static BtStatus take_seeds(BtSpecCheck *c) {
   bt_spec_at(c, "seeds");
   if (!json_is_array(seeds) || json_array_size(seeds) == 0)
     return bt_spec_wrong(c, "must be a list of whole numbers, such as [1, 2, 3]");
-  if (!bt_compare_probe_find(&c->probe, "seed"))
-    return bt_spec_wrong(c, "bitune %s has no --seed; leave seeds out", s->words);
+  if (!bt_compare_probe_find(c->probe, "seed"))
+    return bt_spec_wrong(c, "bitune %s has no --seed; leave seeds out", c->command->words);
   s->seeds = calloc(json_array_size(seeds), sizeof *s->seeds);
   if (!s->seeds) return bt_fail_memory(c->ctx, s->path, 0);
   json_array_foreach((json_t *)seeds, i, value) {
@@ -152,22 +157,43 @@ static BtStatus check_apart(const BtSpecCheck *c, const json_t *a, const json_t 
   return BT_OK;
 }
 
-static BtStatus take_method(BtSpecCheck *c, size_t i, const json_t *value) {
+/* The method's share of the budget: 10 lets it do ten times the others' work. */
+static BtStatus take_factor(const BtSpecCheck *c, const json_t *value, double *factor) {
+  const BtCompareSpec *s = c->spec;
+  *factor = 1;
+  if (!value) return BT_OK;
+  if (!json_is_number(value) || !(json_number_value(value) > 0))
+    return bt_spec_wrong(c, "\"budget_factor\" must be a positive number, such as 10");
+  if (!s->work && !(s->seconds > 0)) return bt_spec_wrong(c, "\"budget_factor\" needs a budget to multiply");
+  *factor = json_number_value(value);
+  return BT_OK;
+}
+
+/* A command of the method's own, which must leave the same kind of results and know the task's options. */
+static BtStatus take_own_command(BtSpecCheck *c, size_t i, const json_t *value, BtCompareMethod *m) {
+  const BtCompareSpec *s = c->spec;
+  json_t *options = NULL;
+  BtStatus st = BT_OK;
+  bt_spec_at(c, "methods[%zu].command", i);
+  BT_TRY(bt_spec_command(c, value, &m->own));
+  m->command = &m->own;
+  if (m->own.form->kind != s->command.form->kind)
+    return bt_spec_wrong(
+        c, "its runs leave other results than those of bitune %s and cannot be compared with them",
+        s->command.words);
+  BT_TRY(check_budget(c));
+  if (s->seed_count && !bt_compare_probe_find(c->probe, "seed"))
+    return bt_spec_wrong(c, "bitune %s has no --seed; leave seeds out", m->own.words);
+  BT_TRY(bt_spec_options(c, json_object_get(json_object_get(s->root, "task"), "options"), &options));
+done:
+  json_decref(options);
+  return st;
+}
+
+static BtStatus take_method_options(BtSpecCheck *c, size_t i, const json_t *value) {
   BtCompareSpec *s = c->spec;
   BtCompareMethod *m = &s->methods[i];
   BtStatus st = BT_OK;
-  bt_spec_at(c, "methods[%zu]", i);
-  if (!json_is_object(value)) return bt_spec_wrong(c, "must be an object with name and options");
-  BT_TRY(bt_spec_fields(c, value, "name|options|sweep"));
-  m->name = json_string_value(json_object_get(value, "name"));
-  if (!m->name || !*m->name)
-    return bt_spec_wrong(c, "\"name\" must be a text: it stands in legends and tables");
-  if (strlen(m->name) > 60) return bt_spec_wrong(c, "\"name\" has more than 60 bytes");
-  for (const char *at = m->name; *at; at++)
-    if ((unsigned char)*at < 0x20 || *at == 0x7f) return bt_spec_wrong(c, "\"name\" has a control character");
-  for (size_t j = 0; j < i; j++)
-    if (strcmp(s->methods[j].name, m->name) == 0)
-      return bt_spec_wrong(c, "another method is named \"%s\" already", m->name);
   bt_spec_at(c, "methods[%zu].options", i);
   BT_TRY(bt_spec_options(c, json_object_get(value, "options"), &m->options));
   const json_t *own = json_object_get(value, "sweep");
@@ -185,6 +211,41 @@ static BtStatus take_method(BtSpecCheck *c, size_t i, const json_t *value) {
   for (size_t k = 0; k < s->start_count; k++)
     BT_TRY(check_apart(c, m->options, s->starts[k].options, "starts"));
 done:
+  return st;
+}
+
+static BtStatus take_method(BtSpecCheck *c, size_t i, const json_t *value) {
+  BtCompareSpec *s = c->spec;
+  BtCompareMethod *m = &s->methods[i];
+  const BtSpecCheck task = *c;
+  BtCompareProbe probe = {0};
+  BtStatus st = BT_OK;
+  bt_spec_at(c, "methods[%zu]", i);
+  if (!json_is_object(value)) return bt_spec_wrong(c, "must be an object with name and options");
+  BT_TRY(bt_spec_fields(c, value, "name|command|options|sweep|budget_factor"));
+  m->name = json_string_value(json_object_get(value, "name"));
+  if (!m->name || !*m->name)
+    return bt_spec_wrong(c, "\"name\" must be a text: it stands in legends and tables");
+  if (strlen(m->name) > 60) return bt_spec_wrong(c, "\"name\" has more than 60 bytes");
+  for (const char *at = m->name; *at; at++)
+    if ((unsigned char)*at < 0x20 || *at == 0x7f) return bt_spec_wrong(c, "\"name\" has a control character");
+  for (size_t j = 0; j < i; j++)
+    if (strcmp(s->methods[j].name, m->name) == 0)
+      return bt_spec_wrong(c, "another method is named \"%s\" already", m->name);
+  BT_TRY(take_factor(c, json_object_get(value, "budget_factor"), &m->budget_factor));
+  m->command = &s->command;
+  if (json_object_get(value, "command")) {
+    c->probe = &probe;
+    BT_TRY(take_own_command(c, i, json_object_get(value, "command"), m));
+  }
+  if (s->last_weights && !m->command->form->has_last)
+    BT_TRY(bt_spec_wrong(c, "bitune %s tells the losses of best epochs alone; leave weights out",
+                         m->command->words));
+  BT_TRY(take_method_options(c, i, value));
+done:
+  if (probe.app.command) bt_compare_probe_close(&probe);
+  c->probe = task.probe;
+  c->command = task.command;
   return st;
 }
 
@@ -214,9 +275,9 @@ static BtStatus take_judge(BtSpecCheck *c) {
   bt_spec_at(c, "judge");
   if (!json_is_object(judge)) return bt_spec_wrong(c, "must be an object with options");
   BT_TRY(bt_spec_fields(c, judge, "options"));
-  if (!bt_compare_probe_find(&c->probe, "start"))
+  if (!bt_compare_probe_find(c->probe, "start"))
     return bt_spec_wrong(c, "bitune %s has no --start, by which a result could be judged; leave judge out",
-                         c->spec->words);
+                         c->command->words);
   bt_spec_at(c, "judge.options");
   BT_TRY(bt_spec_options(c, json_object_get(judge, "options"), &c->spec->judge));
   if (json_object_get(c->spec->judge, "start"))
@@ -235,12 +296,13 @@ static BtStatus take_text(BtSpecCheck *c, const char *key, const char **out) {
 static BtStatus check_document(BtSpecCheck *c) {
   BtCompareSpec *s = c->spec;
   BtStatus st = BT_OK;
-  BT_TRY(bt_spec_fields(c, s->root, "title|note|task|budget|methods|starts|sweep|seeds|judge"));
+  BT_TRY(bt_spec_fields(c, s->root, "title|note|task|budget|weights|methods|starts|sweep|seeds|judge"));
   BT_TRY(take_text(c, "title", &s->title));
   BT_TRY(take_text(c, "note", &s->note));
   bt_spec_at(c, "%s", "");
   BT_TRY(take_command(c));
   BT_TRY(take_budget(c));
+  BT_TRY(take_weights(c));
   BT_TRY(take_seeds(c));
   bt_spec_at(c, "task.options");
   BT_TRY(bt_spec_options(c, json_object_get(json_object_get(s->root, "task"), "options"), &s->options));
@@ -262,7 +324,8 @@ static char *folder_of(const char *path) {
 BtStatus bt_compare_spec_load(BtContext *ctx, const char *path, const char *const *sets, size_t set_count,
                               BtCompareSpec *spec) {
   BtStatus st = BT_OK;
-  BtSpecCheck check = {.ctx = ctx, .spec = spec};
+  BtCompareProbe probe = {0};
+  BtSpecCheck check = {.ctx = ctx, .spec = spec, .probe = &probe};
   memset(spec, 0, sizeof *spec);
   spec->path = path;
   BT_TRY(bt_json_load(ctx, path, SPEC_LIMIT, &spec->root));
@@ -271,13 +334,14 @@ BtStatus bt_compare_spec_load(BtContext *ctx, const char *path, const char *cons
   if (!spec->folder) BT_TRY(bt_fail_memory(ctx, path, 0));
   BT_TRY(check_document(&check));
 done:
-  if (check.probe.app.command) bt_compare_probe_close(&check.probe);
+  if (probe.app.command) bt_compare_probe_close(&probe);
   if (st < 0) bt_compare_spec_clear(spec);
   return st;
 }
 
 void bt_compare_spec_clear(BtCompareSpec *spec) {
   for (size_t i = 0; i < spec->method_count; i++) {
+    bt_compare_command_clear(&spec->methods[i].own);
     json_decref(spec->methods[i].options);
     json_decref(spec->methods[i].points);
   }
@@ -286,8 +350,7 @@ void bt_compare_spec_clear(BtCompareSpec *spec) {
   free(spec->starts);
   free(spec->seeds);
   free(spec->folder);
-  free(spec->words);
-  free(spec->cut);
+  bt_compare_command_clear(&spec->command);
   free(spec->axis);
   json_decref(spec->options);
   json_decref(spec->judge);

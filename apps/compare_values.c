@@ -130,6 +130,8 @@ static BtStatus check_free(const BtSpecCheck *c, const char *name) {
   const BtCompareSpec *s = c->spec;
   if (bt_choice_index(own, name, strlen(name)) >= 0)
     return bt_spec_wrong(c, "bitune compare sets this option itself; leave it out");
+  if (bt_choice_index(c->command->form->shared_files, name, strlen(name)) >= 0)
+    return bt_spec_wrong(c, "all runs would write to the same place; leave it out");
   if (s->work > 0 && strcmp(name, "max-work") == 0)
     return bt_spec_wrong(c, "budget.work sets it already; leave one of them out");
   if (s->seconds > 0 && strcmp(name, "max-seconds") == 0)
@@ -144,11 +146,11 @@ static BtStatus check_option(BtSpecCheck *c, const char *name, const json_t *val
   BtContext said;
   json_t *kept = NULL;
   BtStatus st = BT_OK;
-  const BtOption *option = bt_compare_probe_find(&c->probe, name);
+  const BtOption *option = bt_compare_probe_find(c->probe, name);
   memcpy(where, c->where, sizeof where);
   if (!option) {
-    bt_compare_probe_unknown(&c->probe, name, text, sizeof text);
-    return bt_spec_wrong(c, "bitune %s: %s", c->spec->words, text);
+    bt_compare_probe_unknown(c->probe, name, text, sizeof text);
+    return bt_spec_wrong(c, "bitune %s: %s", c->command->words, text);
   }
   bt_spec_at(c, "%.180s.%.60s", where, name);
   BT_TRY(check_free(c, name));
@@ -156,7 +158,7 @@ static BtStatus check_option(BtSpecCheck *c, const char *name, const json_t *val
   char *word = bt_compare_value_text(kept);
   if (!word) BT_TRY(bt_fail_memory(c->ctx, c->spec->path, 0));
   bt_context_init(&said);
-  if (bt_compare_probe_set(&c->probe, &said, name, word) < 0) st = bt_spec_wrong(c, "%s", said.error);
+  if (bt_compare_probe_set(c->probe, &said, name, word) < 0) st = bt_spec_wrong(c, "%s", said.error);
   free(word);
   if (st >= 0 && json_object_set(out, name, kept) != 0) st = bt_fail_memory(c->ctx, c->spec->path, 0);
 done:

@@ -41,6 +41,8 @@ BtStatus bt_nn_search_check(BtApp *app, const BtNn *set) {
   BtContext *ctx = &app->ctx;
   const BtStatus st = bt_app_require(app, set->task != NULL, "task");
   if (st < 0) return st;
+  if (set->tuner != NN_TUNER_NONE)
+    return bt_fail(ctx, BT_ERR_ARG, "--tuner is for nn train; the hyperparameters of a search's trials stay");
   if (set->search.grid_points == 1) return bt_fail(ctx, BT_ERR_ARG, "--grid-points must be 0 or at least 2");
   if (set->search.halving == 1) return bt_fail(ctx, BT_ERR_ARG, "--halving must be 0 or at least 2");
   return bt_app_require(app, set->search.output != NULL, "output");

@@ -3,16 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compare_draw.h"
+#include "compare_bilevel.h"
 #include "gnuplot.h"
 
 #define GRID 64       /* points of a band                                   */
 #define LOG_SPAN 20.0 /* greatest / least swept value of a logarithmic axis */
-
-static int ascending(const void *a, const void *b) {
-  const double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
 
 /* Distance of a run once it has done `work`: the last one logged until then; NAN before the first. */
 static double distance_after(const BtDraw *p, const BtCompareRun *run, double work) {
@@ -58,9 +53,8 @@ static int put_band(const BtDraw *p, size_t method) {
       if (isfinite(d)) values[k++] = d;
     }
     if (k == 0) continue;
-    qsort(values, k, sizeof *values, ascending);
-    (void)fprintf(p->out, "%.10g %.10g %.10g %.10g\n", work, values[0],
-                  0.5 * (values[(k - 1) / 2] + values[k / 2]), values[k - 1]);
+    const BtSpread s = bt_compare_spread_of(values, k);
+    (void)fprintf(p->out, "%.10g %.10g %.10g %.10g\n", work, s.least, s.median, s.greatest);
   }
   (void)fputs("END_OF_RUN\n", p->out);
   free(values);
@@ -140,13 +134,6 @@ static void put_strips(const BtDraw *p) {
   (void)fputc('\n', p->out);
 }
 
-static size_t longest_name(const BtCompare *all) {
-  size_t longest = 0;
-  for (size_t m = 0; m < all->spec.method_count; m++)
-    if (strlen(all->spec.methods[m].name) > longest) longest = strlen(all->spec.methods[m].name);
-  return longest;
-}
-
 int bt_draw_spread(BtDraw *p) {
   int bands[BT_COMPARE_MOST_METHODS] = {0}, any = 0;
   const size_t count = p->all->spec.method_count;
@@ -157,7 +144,7 @@ int bt_draw_spread(BtDraw *p) {
   if (!put_strip(p)) return 0;
   /* The names of methods need room to the left of the second panel. */
   const double left = 0.095, right = 0.985;
-  const double room = fmin(0.45, 0.055 + BT_DRAW_LETTER / BT_DRAW_WIDTH * (double)longest_name(p->all));
+  const double room = fmin(0.45, 0.055 + bt_draw_names_width(p->all) / BT_DRAW_WIDTH);
   const double width = 0.5 * (right - left - room);
   bt_draw_x_label(p->out, "work");
   bt_draw_log_axis(p->out, "x", lo, hi);
@@ -192,12 +179,10 @@ static void put_sweep_data(const BtDraw *p, size_t method) {
         missed++;
     }
     if (!isfinite(x)) continue;
-    qsort(work, n, sizeof *work, ascending);
-    qsort(distance, k, sizeof *distance, ascending);
     bt_draw_number(p->out, x);
     /* A median over runs of which some did not get there would flatter. */
-    bt_draw_number(p->out, n && !missed ? 0.5 * (work[(n - 1) / 2] + work[n / 2]) : (double)NAN);
-    bt_draw_number(p->out, k ? 0.5 * (distance[(k - 1) / 2] + distance[k / 2]) : (double)NAN);
+    bt_draw_number(p->out, missed ? (double)NAN : bt_compare_spread_of(work, n).median);
+    bt_draw_number(p->out, bt_compare_spread_of(distance, k).median);
     (void)fputc('\n', p->out);
   }
   (void)fputs("NaN NaN NaN\nEND_OF_RUN\n", p->out);
