@@ -221,31 +221,41 @@ const BtCommand bt_cmd_compare = {
     .summary = "run several methods on one task and report on them",
     .usage = "SPEC.json -o DIR [options] [PATH=VALUE ...]",
     .help =
-        "The specification names a task (a learning command with its options), methods, starts, swept "
-        "options, seeds "
-        "and a budget of work or seconds that is the same for all. Every combination is a run: a process of "
-        "its own, "
-        "so that one that crashes does not touch the others. docs/compare.md describes the fields, "
-        "data/experiments "
-        "holds specifications.\n\n"
+        "The specification names a task (learn, logreg learn, nn train or nn search with its options), "
+        "methods, "
+        "starts, swept options, seeds and a budget of work or seconds that is the same for all. Every "
+        "combination is "
+        "a run: a process of its own, so that one that crashes does not touch the others. docs/compare.md "
+        "describes "
+        "the fields, data/experiments holds specifications.\n\n"
         "--jobs processes run at a time, by default one a core; under mpirun every rank takes its share of "
         "the runs. "
         "Stopped or killed, the same command goes on: finished runs, recognised by their command lines, are "
         "not "
         "repeated, the others resume from their checkpoints. Delete DIR after images have been changed.\n\n"
         "DIR holds report.html (tables, plots, sample images, machine and command lines in one file), "
-        "trajectories.csv (every outer iteration of every run), summary.csv (one line a run), methods.csv "
-        "(one line a "
-        "method), plots and a folder of each run. A loss counts as reached from where on a run's logged "
-        "losses stay "
-        "within 1 % or 0.1 % of the best final loss of all runs with its seed. A run that fails is reported, "
-        "the "
+        "trajectories.csv (every outer iteration, epoch or trial of every run), summary.csv (one line a "
+        "run), "
+        "methods.csv (one line a method or setting), plots and a folder of each run. A run that fails is "
+        "reported, the "
         "others go on, and the exit code is 1.\n\n"
+        "Bilevel learning: a loss counts as reached from where on a run's logged losses stay within 1 % or "
+        "0.1 % of "
+        "the best final loss of all runs with its seed.\n\n"
+        "Networks: tuners, ensembles (--hdet) and, with a method's own command nn search, searches. The "
+        "budget is in "
+        "gradients of examples, those of replicas, responses, validation steps and all trials included; "
+        "\"budget_factor\" gives a method a multiple of it. Compared are the validation losses of best "
+        "epochs, or with "
+        "\"weights\": \"last\" those of the last weights, by their means over seeds. A run that diverges is "
+        "a result, told "
+        "as such, not a failure.\n\n"
         "Paths in a specification are relative to its file, those set by PATH=VALUE to the present folder.",
     .examples = {{"bitune compare data/experiments/tv.json -o tv-runs", "The experiment on total variation"},
                  {"bitune compare tv.json -o tv-runs --jobs 2 task.options.train=photos budget.work=20000",
                   "With other images and a smaller budget, two runs at a time"},
-                 {"bitune compare tv.json --plan", "What would be run"}},
+                 {"bitune compare data/experiments/hdet.json -o hdet-runs",
+                  "Ensembles of networks, data-parallel training at seven rates, tuners"}},
     .flags = BT_USES_LAUNCHER,
     .min_operands = 1,
     .max_operands = BT_ANY_NUMBER,
