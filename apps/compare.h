@@ -1,12 +1,10 @@
 /* apps/compare.h: what the files of `bitune compare` share.
  *
  * A specification (compare_spec.c, its commands compare_command.c, options compare_values.c, what is swept
- * compare_sweep.c) is expanded
- * (compare_expand.c) into runs. Each run is a child process of this program (compare_pool.c, compare_run.c) in a folder
- * of its own, named by what it does, so that finished runs are recognised. What the runs left is collected
- * (compare_collect.c) and told as tables, plots (compare_plots.c), sample images (compare_samples.c) and a page
- * (compare_html.c). What differs between kinds of results is in the tables BtCompareKind (compare_bilevel*.c,
- * compare_network*.c), what differs between commands in BtCompareForm (compare_command.c). */
+ * compare_sweep.c) is expanded (compare_expand.c) into runs. Each run is a child process of this program (compare_pool.c,
+ * compare_run.c) in a folder of its own, named by what it does, so that finished runs are recognised. What the runs left
+ * is collected (compare_collect.c) and told as tables, plots (compare_plots.c), sample images (compare_samples.c) and a
+ * page (compare_html.c). Commands and kinds of results differ by the tables of compare_kind.h. */
 #ifndef BITUNE_APPS_COMPARE_H
 #define BITUNE_APPS_COMPARE_H
 
@@ -14,80 +12,18 @@
 #include <time.h>
 
 #include "app.h"
+#include "compare_kind.h"
 
 #define BT_COMPARE_MOST_RUNS 10000
 #define BT_COMPARE_MOST_METHODS 64
-#define BT_COMPARE_MOST_WORDS 4
-#define BT_COURSE_COLUMNS 7
-#define BT_COMPARE_MOST_FIGURES 8
-#define BT_COMPARE_SEARCH_FOLDER "search" /* of nn search, inside of a run's */
-
-typedef struct BtCompare BtCompare;
-typedef struct BtCompareRun BtCompareRun;
-typedef struct BtDraw BtDraw;
-typedef struct BtPage BtPage;
-
-/* A number of a run's result, told beside the loss compared. */
-typedef struct {
-  const char *name;      /* column of the tables                         */
-  const char *title;     /* of the page                                  */
-  const char *key[2];    /* field of the result: best, last weights      */
-  int percent;           /* a share                                      */
-} BtCompareFigure;
-
-enum { BT_PLOT_WORK, BT_PLOT_SECONDS, BT_PLOT_ACCURACIES, BT_PLOT_SPREAD, BT_PLOT_SWEEP, BT_PLOT_COUNT };
-
-/* The kind of results that are compared: what they are called and how they are judged, told and drawn. */
-typedef struct {
-  const char *work;     /* what it is counted in                        */
-  const char *work_key; /* field of a result                            */
-  const char *loss_key[2]; /* that of the loss: best, last weights        */
-  int diverges;         /* a run whose numbers blow up has a result     */
-  const BtCompareFigure *figures; /* at most BT_COMPARE_MOST_FIGURES, ends with NULL; the page tells those that are there */
-  void (*take)(const BtCompare *all, BtCompareRun *run);  /* loss and bounds, from result and course */
-  BtStatus (*rank)(BtContext *ctx, BtCompare *all);       /* the best, and distances to it */
-  BtStatus (*tables)(BtContext *ctx, const BtCompare *all);
-  int (*draw)(BtDraw *p, int plot); /* 0: nothing to draw                                */
-  const char *captions[BT_PLOT_COUNT];
-  void (*summary)(BtPage *p); /* tables of the page */
-  void (*runs)(BtPage *p);
-  void (*tell)(BtApp *app, const BtCompare *all); /* the terminal, the program's result */
-} BtCompareKind;
-extern const BtCompareKind bt_compare_bilevel; /* compare_bilevel.c: certified losses of bilevel learning */
-extern const BtCompareKind bt_compare_network; /* compare_network.c: losses of networks on held-out data  */
-
-/* What the runs of a command leave in their folders, and which options are the comparison's to set. */
-typedef struct {
-  const char *words;            /* "nn train"; NULL: any other command               */
-  const BtCompareKind *kind;    /* of results                                        */
-  const char *const (*files)[2]; /* options and the files they get; ends with NULL    */
-  const char *course;           /* the table of a run's course                       */
-  const char *columns[BT_COURSE_COLUMNS]; /* its columns for those of BtRunCourse, NULL: none    */
-  int seconds_add_up;           /* those of the table are of each row alone          */
-  int has_last;                 /* tells the losses of the last weights              */
-  int goes_on;                  /* the same command goes on with what it has left    */
-  const char *resume_brings;    /* options that come with --resume, "a|b"; NULL: there is no --resume */
-  const char *shared_files;     /* options by which all runs would write to one file */
-} BtCompareForm;
-
-/* A command of this program. */
-typedef struct {
-  char *words, *cut; /* "logreg learn", whole and cut at its blanks */
-  const char *word[BT_COMPARE_MOST_WORDS + 1]; /* its words, NULL-terminated */
-  size_t count;
-  const BtCompareForm *form;
-  int checkpoints; /* it has --checkpoint and --resume */
-  int threads;     /* it has --threads                  */
-} BtCompareCommand;
-void bt_compare_command_clear(BtCompareCommand *command);
 
 typedef struct {
-  const char *name; /* as in the legend; borrowed from the specification         */
-  BtCompareCommand own; /* empty if the task's is run */
-  const BtCompareCommand *command;
-  double budget_factor; /* of the common budget */
-  json_t *options;  /* object: option name → value, texts with paths resolved     */
-  json_t *points;   /* array of such objects: the sweep, one empty object if none */
+  const char *name;                /* as in the legend; borrowed from the specification         */
+  BtCompareCommand own;            /* empty if the task's is run                                */
+  const BtCompareCommand *command; /* own, or the task's                                        */
+  double budget_factor;            /* its multiple of the common budget                         */
+  json_t *options;                 /* object: option name → value, texts with paths resolved    */
+  json_t *points; /* array of such objects: the sweep, one empty object if none                 */
 } BtCompareMethod;
 
 typedef struct {
@@ -104,7 +40,7 @@ typedef struct {
   json_t *options;
   int64_t work; /* budget of a run, 0: none          */
   double seconds;
-  int last_weights; /* of networks: the last ones are compared, not those of the best epoch */
+  int last_weights; /* of networks: the last ones are compared, not those of best epochs */
   BtCompareMethod *methods;
   size_t method_count;
   BtCompareStart *starts;
@@ -198,7 +134,7 @@ struct BtCompareRun {
   double loss, lower, upper; /* final; judged if it was judged */
   const char *certificate;   /* "proven", "estimated", "none", static storage */
   double work, spent;        /* final work and seconds                  */
-  double best;               /* of all runs with its seed               */
+  double best;               /* of all runs with its seed; of networks of all settings */
   double distance;           /* (loss - best)/|best|                    */
   double reach_work[BT_REACH_LEVELS], reach_seconds[BT_REACH_LEVELS]; /* NAN: not reached */
   int diverged;              /* finished, without a loss: its numbers blew up */

@@ -33,7 +33,7 @@ void bt_draw_drop_legend(const BtDraw *p);
 void bt_draw_panel(const BtDraw *p, double left, double right);
 void bt_draw_title(FILE *out, const char *title);
 void bt_draw_x_label(FILE *out, const char *text);
-/* A logarithmic axis from lo to hi with some air; tics at 1, 2, 5 where there are few decades. */
+/* A logarithmic axis from lo to hi with some air; numbers rather than powers where there are few decades. */
 void bt_draw_log_axis(FILE *out, const char *axis, double lo, double hi);
 /* Room in px for the names of all methods to the left of a panel. */
 double bt_draw_names_width(const BtCompare *all);

@@ -42,39 +42,51 @@ static int is_drawn(const BtDraw *p, const BtCompareRun *run) {
   return bt_draw_has(run) && best == &p->all->settings[run->setting];
 }
 
-/* $runN: work, seconds, loss. */
+static double positive(double x) { return x > 0 ? x : (double)NAN; }
+
+/* Work, seconds, loss. */
+static void put_row(const BtDraw *p, const BtRunCourse *c, size_t row) {
+  bt_draw_number(p->out, positive(c->work[row]));
+  bt_draw_number(p->out, positive(c->seconds[row]));
+  bt_draw_number(p->out, positive(c->loss[row]));
+  (void)fputc('\n', p->out);
+}
+
+/* $runN, and $endN with the last row alone. */
 static void put_course(const BtDraw *p, const BtCompareRun *run) {
   const BtRunCourse *c = &run->course;
   const size_t stride = c->rows / MOST_ROWS + 1;
   (void)fprintf(p->out, "$run%zu << END_OF_RUN\n", run->index);
-  for (size_t row = 0; row < c->rows; row++) {
-    if (row % stride != 0 && row + 1 < c->rows) continue;
-    bt_draw_number(p->out, c->work[row] > 0 ? c->work[row] : (double)NAN);
-    bt_draw_number(p->out, c->seconds[row] > 0 ? c->seconds[row] : (double)NAN);
-    bt_draw_number(p->out, c->loss[row] > 0 ? c->loss[row] : (double)NAN);
-    (void)fputc('\n', p->out);
-  }
+  for (size_t row = 0; row < c->rows; row++)
+    if (row % stride == 0 || row + 1 == c->rows) put_row(p, c, row);
+  (void)fprintf(p->out, "END_OF_RUN\n$end%zu << END_OF_RUN\n", run->index);
+  put_row(p, c, c->rows - 1);
   (void)fputs("END_OF_RUN\n", p->out);
+}
+
+/* Of the courses drawn: the range of x, and of the losses in p. */
+static int course_range(BtDraw *p, int seconds, double *lo, double *hi) {
+  *lo = p->lo = (double)INFINITY;
+  *hi = p->hi = 0;
+  for (size_t i = 0; i < p->all->run_count; i++) {
+    const BtCompareRun *run = &p->all->runs[i];
+    for (size_t r = 0; is_drawn(p, run) && r < run->course.rows; r++) {
+      const double x = seconds ? run->course.seconds[r] : run->course.work[r], y = run->course.loss[r];
+      if (!(x > 0) || !(y > 0) || !isfinite(x) || !isfinite(y)) continue;
+      *lo = fmin(*lo, x), *hi = fmax(*hi, x);
+      p->lo = fmin(p->lo, y), p->hi = fmax(p->hi, y);
+    }
+  }
+  p->hi = fmin(p->hi, WORST * p->lo);
+  return *hi > 0;
 }
 
 static int course_plot(BtDraw *p, int plot) {
   const BtCompare *all = p->all;
-  const int seconds = plot == BT_PLOT_SECONDS;
-  double lo = (double)INFINITY, hi = 0;
+  const int seconds = plot == BT_PLOT_SECONDS, column = seconds ? 2 : 1;
+  double lo, hi;
   int count = 0;
-  p->lo = lo, p->hi = 0;
-  for (size_t i = 0; i < all->run_count; i++) {
-    const BtCompareRun *run = &all->runs[i];
-    if (!is_drawn(p, run)) continue;
-    for (size_t r = 0; r < run->course.rows; r++) {
-      const double x = seconds ? run->course.seconds[r] : run->course.work[r], y = run->course.loss[r];
-      if (!(x > 0) || !(y > 0) || !isfinite(x) || !isfinite(y)) continue;
-      lo = fmin(lo, x), hi = fmax(hi, x);
-      p->lo = fmin(p->lo, y), p->hi = fmax(p->hi, y);
-    }
-  }
-  if (!(hi > 0)) return 0;
-  p->hi = fmin(p->hi, WORST * p->lo);
+  if (!course_range(p, seconds, &lo, &hi)) return 0;
   for (size_t i = 0; i < all->run_count; i++)
     if (is_drawn(p, &all->runs[i])) put_course(p, &all->runs[i]);
   bt_draw_style(p, bt_compare_plot_name(plot), 440);
@@ -86,16 +98,12 @@ static int course_plot(BtDraw *p, int plot) {
   for (size_t i = 0; i < all->run_count; i++) {
     const BtCompareRun *run = &all->runs[i];
     if (!is_drawn(p, run)) continue;
-    (void)fprintf(p->out, "%s$run%zu using %d:3 with lines ", count++ ? ", " : "plot ", i, seconds ? 2 : 1);
+    (void)fprintf(p->out, "%s$run%zu using %d:3 with lines ", count++ ? ", " : "plot ", i, column);
     bt_draw_look(p->out, run->method, 1.5);
     (void)fprintf(
         p->out,
-        " notitle, $run%zu using %d:3 every ::%zu with points pointtype 7 pointsize 0.5 linecolor rgb "
-        "'%s' notitle",
-        i, seconds ? 2 : 1,
-        (run->course.rows - 1) / (run->course.rows / MOST_ROWS + 1) +
-            ((run->course.rows - 1) % (run->course.rows / MOST_ROWS + 1) != 0),
-        bt_compare_color(run->method));
+        " notitle, $end%zu using %d:3 with points pointtype 7 pointsize 0.5 linecolor rgb '%s' notitle", i,
+        column, bt_compare_color(run->method));
   }
   (void)fputc('\n', p->out);
   return 1;

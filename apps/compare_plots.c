@@ -15,6 +15,7 @@
 #define LEGEND_GAP 8
 #define LEGEND_SPACE 26 /* between two entries                              */
 #define LEGEND_TAG ((size_t)1000)
+#define EVEN_SPAN 6.0    /* below it they are evenly spaced                                    */
 #define FEW_DECADES 60.0 /* greatest / least value below which an axis has tics at 1, 2, 5 */
 
 /* Okabe and Ito's colours that stand out on white and on black, told apart by colour-blind readers. */
@@ -139,7 +140,28 @@ void bt_draw_panel(const BtDraw *p, double left, double right) {
                 left, right, p->bottom, 1 - 40.0 / p->height);
 }
 
-/* A logarithmic axis from lo to hi with some air; tics at 1, 2, 5 where there are few decades. */
+/* Multiples of 1, 2 or 5 times a power of ten, three to seven of them. */
+static void put_even_tics(FILE *out, double lo, double hi) {
+  static const double steps[] = {1, 2, 5, 10};
+  const double power = pow(10, floor(log10((hi - lo) / 4)));
+  double step = power;
+  for (int k = 0; k < 4 && (hi - lo) / step > 7; k++) step = steps[k] * power;
+  int count = 0;
+  for (double k = ceil(lo / step); k * step <= hi; k++)
+    (void)fprintf(out, "%s%.10g", count++ ? ", " : "", k * step);
+}
+
+/* Tics at 1, 2, 5 times powers of ten. */
+static void put_decade_tics(FILE *out, double lo, double hi) {
+  static const double steps[] = {1, 2, 5};
+  int count = 0;
+  for (int power = (int)floor(log10(lo)); power <= (int)ceil(log10(hi)); power++)
+    for (int k = 0; k < 3; k++) {
+      const double x = steps[k] * pow(10, power);
+      if (x >= lo && x <= hi) (void)fprintf(out, "%s%.10g", count++ ? ", " : "", x);
+    }
+}
+
 void bt_draw_log_axis(FILE *out, const char *axis, double lo, double hi) {
   const double air = fmax(1.12, pow(hi / lo, 0.03));
   lo /= air, hi *= air;
@@ -149,14 +171,11 @@ void bt_draw_log_axis(FILE *out, const char *axis, double lo, double hi) {
     return;
   }
   (void)fprintf(out, "set format %s '%%g'\nset %stics (", axis, axis);
-  int count = 0;
-  for (int power = (int)floor(log10(lo)); power <= (int)ceil(log10(hi)); power++)
-    for (int k = 0; k < 3; k++) {
-      static const double steps[] = {1, 2, 5};
-      const double x = steps[k] * pow(10, power);
-      if (x >= lo && x <= hi) (void)fprintf(out, "%s%.10g", count++ ? ", " : "", x);
-    }
-  (void)fputs(count ? ")\n" : ") \n", out);
+  if (hi / lo < EVEN_SPAN)
+    put_even_tics(out, lo, hi);
+  else
+    put_decade_tics(out, lo, hi);
+  (void)fputs(")\n", out);
 }
 
 void bt_draw_x_label(FILE *out, const char *text) {
