@@ -101,7 +101,7 @@ equal "$(value summary loss)" "$(field "whole/runs/$(value summary folder)/run.j
 # Interrupted in the middle of a run, of an ensemble, of a search: the same courses as unbroken ones.
 interrupted() { # interrupted NAME OPTIONS FILE COMMAND: FILE appears where the run can go on
   cat >long.json <<END
-{"task": {"command": "$4", "options": {"task": "tiny-cnn", "epochs": 12}}, "methods": [{"name": "$1", "options": {$2}}], "seeds": [3]}
+{"task": {"command": "$4", "options": {"task": "tiny-cnn", "epochs": 8}}, "methods": [{"name": "$1", "options": {$2}}], "seeds": [3]}
 END
   run 0 "$bitune" compare long.json -o "$1-whole" --json
   "$bitune" compare long.json -o "$1-broken" --quiet >/dev/null 2>err </dev/null &
