@@ -49,9 +49,9 @@ const BtOption bt_nn_hdet_options[] = {
         "settled", BtNnHdet, trial, 1, "goes-on|restarts",
         "whether the training goes on from there or starts anew, in the steps left, from its first weights"),
     BT_OPT_INT(
-        "trial-runs", BtNnHdet, trials, 0, BT_WITHIN(0, 100), "N",
+        "trial-runs", BtNnHdet, trials, 0, BT_WITHIN(0, NN_HDET_MAX_TRIALS), "N",
         "how often lr is searched and voted on from the first weights, in equal shares of the steps before "
-        "it settles, on the mean of what is found; 0: 3 times, or once if syncs are few"),
+        "it settles, on what they agree on; 0: 3 times, or once if syncs are few"),
     BT_OPT_REAL("steer-from", BtNnHdet, steer_from, NAN, BT_WITHIN(0, 1), "F",
                 "the losses steer after this share of the steps, by default 0, paper: 0.3"),
     BT_OPT_REAL(

@@ -35,6 +35,7 @@
 #include "nn/schedule.h"
 
 #define NN_HDET_MAX_HYPERS 32
+#define NN_HDET_MAX_TRIALS 16
 
 /* Who applies a hyperparameter. */
 typedef enum {
@@ -88,8 +89,9 @@ typedef struct {
                      that have voted on it. 0: never */
   int trials; /* > 0: the steps up to there are trials, so many and of about the same length. At the end of
                  each weights and optimizer start anew, so that no harm done by too high a rate remains, and a
-                 next one searches and votes again, from what was found: the result is the mean of all, in the
-                 coordinate that is spread. After the last the schedule starts, stretched over the steps left
+                 next one searches and votes again, from what was found: the result is nn_hdet_consensus of
+                 all, in the coordinate that is spread, α around the median. At most NN_HDET_MAX_TRIALS. After
+                 the last the schedule starts, stretched over the steps left
                */
 } NnHdetSearch;
 

@@ -65,8 +65,8 @@ struct NnHdet {
   int searches;              /* blocks of search left                                      */
   int64_t settled;           /* step from which the rate is steered no more; 0: it is      */
   int trials;                /* whose time is over */
-  int64_t finds;             /* trials that have found a rate, and the sum of these bases */
-  double found;
+  int64_t finds;             /* trials that have found a rate, and these bases */
+  double found[NN_HDET_MAX_TRIALS];
   int64_t votes; /* of this trial on the rate; sums of the replicas' mean rates in the blocks that voted,
                     and of these over the base */
   double rates, lifts;

@@ -79,7 +79,8 @@ static BtStatus check_search(BtContext *ctx, const NnHdetOptions *o) {
     return bt_fail(ctx, BT_ERR_ARG, "hdet: a search is for a steered rate that is spread in its logarithm");
   if (s->blocks > 0 && (!(s->spread > 0) || !isfinite(s->spread)))
     return bt_fail(ctx, BT_ERR_ARG, "hdet: the search's spread %g is not positive", s->spread);
-  if (s->trials < 0) return bt_fail(ctx, BT_ERR_ARG, "hdet: %d trials", s->trials);
+  if (s->trials < 0 || s->trials > NN_HDET_MAX_TRIALS)
+    return bt_fail(ctx, BT_ERR_ARG, "hdet: %d trials, must be 0 to %d", s->trials, NN_HDET_MAX_TRIALS);
   if (s->settle < 0) return bt_fail(ctx, BT_ERR_ARG, "hdet: the rate cannot settle before step 0");
   if (o->voters == NN_HDET_MIXTURES && !o->judge)
     return bt_fail(ctx, BT_ERR_ARG, "hdet: mixtures vote with losses that a judge must tell");

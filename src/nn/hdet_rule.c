@@ -85,6 +85,28 @@ double nn_hdet_votes_zero(const NnHdetVotes *v) {
   return fmax(v->lowest, fmin(v->highest, mean - v->d / n / slope));
 }
 
+/* Half of the sum of the two in the middle, which for an odd number are one. */
+static double median(int n, const double *x) {
+  double sum = 0;
+  for (int i = 0; i < n; i++) {
+    int below = 0, same = 0;
+    for (int k = 0; k < n; k++) below += x[k] < x[i], same += x[k] == x[i];
+    const int lower = (n - 1) / 2, upper = n / 2;
+    sum += ((lower >= below && lower < below + same) + (upper >= below && upper < below + same)) * x[i] /
+           (2.0 * same);
+  }
+  return sum;
+}
+
+double nn_hdet_consensus(int n, const double *found, double reach) {
+  const double middle = median(n, found);
+  double sum = 0;
+  int near = 0;
+  for (int i = 0; i < n; i++)
+    if (fabs(found[i] - middle) <= reach) sum += found[i], near++;
+  return near > 0 ? sum / near : middle;
+}
+
 void nn_hdet_steer(const NnSteering *steering, NnSpread spread, double gamma, double delta, double *base,
                    double *velocity) {
   const double v = steering->beta * *velocity + (1 - steering->beta) * delta;

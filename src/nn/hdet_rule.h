@@ -53,6 +53,10 @@ void nn_hdet_votes_add(NnHdetVotes *votes, double u, double d);
  * 0). */
 double nn_hdet_votes_zero(const NnHdetVotes *votes);
 
+/* What n >= 1 trials have found, together: the mean of those within `reach` of the median (the median, if
+ * there are none). A trial that went astray is far off; among the others the mean is the better estimate. */
+double nn_hdet_consensus(int n, const double *found, double reach);
+
 /* The momentum of the steering: v ← βv + (1 − β)Δ, Δ = Σ w_r u_r − u, u ← u(1 − γ) + λ v (MULTIPLE; at least
  * half of what it was, so that it stays positive), u + log(1 − γ) + λ v (LOG), u + λ v (others, which do not
  * decay). */

@@ -27,7 +27,8 @@ enum {
   COUNTS
 };
 #define FIXED (HYPERS + 1) /* those that must be the same   */
-#define BASES 11           /* after γ, damping and what votes have told */
+#define FOUND 10           /* after γ, damping and what votes have told */
+#define BASES (FOUND + NN_HDET_MAX_TRIALS)
 #define VELOCITIES (BASES + NN_HDET_MAX_HYPERS)
 #define VALUES (VELOCITIES + NN_HDET_MAX_HYPERS)
 
@@ -72,9 +73,10 @@ BtStatus nn_hdet_declare(BtContext *ctx, const NnHdet *h, BtTensorWriter *writer
 BtStatus nn_hdet_append(BtContext *ctx, const NnHdet *h, BtTensorWriter *writer) {
   int64_t count[COUNTS];
   const NnHdetVotes *told = &h->told;
-  double value[VALUES] = {h->gamma, h->damping, h->found, h->rates,     h->lifts,     told->u,
+  double value[VALUES] = {h->gamma, h->damping, h->rates, h->lifts,     told->u,
                           told->uu, told->d,    told->ud, told->lowest, told->highest};
   counts_of(h, count);
+  for (int i = 0; i < h->finds; i++) value[FOUND + i] = h->found[i];
   for (int i = 0; i < h->o.hypers; i++) {
     value[BASES + i] = h->base[i];
     value[VELOCITIES + i] = h->velocity[i];
@@ -99,10 +101,10 @@ static BtStatus check(BtContext *ctx, const NnHdet *h, const char *name, const i
              count[SYNCS] == (start + h->o.sync - 1) / h->o.sync && count[RETREATS] >= 0 &&
              count[RETREATS] < NN_HDET_RETREATS && count[SEARCHES] >= 0 &&
              count[SEARCHES] <= h->o.search.blocks && count[TRIALS] >= 0 && count[FINDS] >= 0 &&
-             count[FINDS] <= count[TRIALS] && count[VOTES] >= 0 && count[TOLD] >= 0 &&
-             count[TOLD] <= count[VOTES] && count[SETTLED] >= 0 && count[SETTLED] <= start &&
-             count[AVERAGES] >= 0 && count[AVERAGES] <= count[SYNCS] && count[FAILURES] >= 0 &&
-             count[FAILURES] <= count[SYNCS] && count[DROPPED] >= 0;
+             count[TRIALS] <= NN_HDET_MAX_TRIALS && count[FINDS] <= count[TRIALS] && count[VOTES] >= 0 &&
+             count[TOLD] >= 0 && count[TOLD] <= count[VOTES] && count[SETTLED] >= 0 &&
+             count[SETTLED] <= start && count[AVERAGES] >= 0 && count[AVERAGES] <= count[SYNCS] &&
+             count[FAILURES] >= 0 && count[FAILURES] <= count[SYNCS] && count[DROPPED] >= 0;
   for (int i = 0; i < VALUES; i++) good = good && isfinite(value[i]);
   return good ? BT_OK : bt_fail(ctx, BT_ERR_FORMAT, "%s: is not a state of an ensemble", name);
 }
@@ -125,10 +127,10 @@ BtStatus nn_hdet_load(BtContext *ctx, NnHdet *h, BtTensorReader *reader, const c
   h->damping = value[1];
   h->trials = (int)count[TRIALS];
   h->finds = count[FINDS];
-  h->found = value[2];
-  h->rates = value[3];
-  h->lifts = value[4];
-  h->told = (NnHdetVotes){count[TOLD], value[5], value[6], value[7], value[8], value[9], value[10]};
+  for (int i = 0; i < h->finds; i++) h->found[i] = value[FOUND + i];
+  h->rates = value[2];
+  h->lifts = value[3];
+  h->told = (NnHdetVotes){count[TOLD], value[4], value[5], value[6], value[7], value[8], value[9]};
   h->searches = (int)count[SEARCHES];
   h->settled = count[SETTLED];
   h->votes = count[VOTES];

@@ -87,11 +87,13 @@ static double found(const NnHdet *h) {
   return nn_spread_value(h->o.hyper[h->rate].space, nn_hdet_votes_zero(&h->told), 1) * h->lifts / votes;
 }
 
-/* The mean of what this trial and those before it have found is the base. */
+/* What this trial and those before it have found is the base. */
 static void conclude(NnHdet *h) {
-  h->finds++;
-  h->found += nn_spread_base(h->o.hyper[h->rate].space, found(h));
-  h->base[h->rate] = h->found / (double)h->finds;
+  const NnHdetHyper *rate = &h->o.hyper[h->rate];
+  const double latest = nn_spread_base(rate->space, found(h));
+  const double reach = rate->spread * (rate->space.spread == NN_SPREAD_MULTIPLE ? latest : 1);
+  h->found[h->finds++] = latest;
+  h->base[h->rate] = nn_hdet_consensus((int)h->finds, h->found, reach);
   h->votes = 0;
   h->rates = h->lifts = 0;
   h->told = (NnHdetVotes){0};

@@ -138,9 +138,25 @@ static void zeros(void) {
   }
 }
 
+/* The mean of those that are near the one in the middle. */
+static void agrees(void) {
+  static const struct {
+    double found[4], reach, all;
+    int n;
+  } cases[] = {
+      {{3}, 0, 3, 1},           {{3, 4}, 1, 3.5, 2},          {{3, 9}, 1, 6, 2},
+      {{9, 3, 4}, 1, 3.5, 3},   {{2, 3, 4.5}, 2, 9.5 / 3, 3}, {{3, 3, 8}, 1, 3, 3},
+      {{-7, 1, 2, 3}, 2, 2, 4}, {{5, 5, 5, 5}, 0, 5, 4},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    const double all = nn_hdet_consensus(cases[i].n, cases[i].found, cases[i].reach);
+    BT_CHECK_ROW(fabs(all - cases[i].all) < 1e-12, "case %zu: %g", i, all);
+  }
+}
+
 static const BtTest tests[] = {
     {"multipliers", multipliers}, {"places", places}, {"votes", votes}, {"decay", decay},
-    {"steering", steering},       {"spaces", spaces}, {"zeros", zeros},
+    {"steering", steering},       {"spaces", spaces}, {"zeros", zeros}, {"agrees", agrees},
 };
 
 int main(void) { return bt_test_main("nn hdet rules", tests, sizeof tests / sizeof *tests); }
