@@ -87,12 +87,12 @@ typedef struct {
                      Mixtures find nn_hdet_votes_zero, times the mean of the replicas' multiples of their
                      base, with which averages have moved; replicas the mean of their rates over all blocks
                      that have voted on it. 0: never */
-  int trials; /* > 0: the steps up to there are trials, so many and of about the same length. At the end of
-                 each weights and optimizer start anew, so that no harm done by too high a rate remains, and a
-                 next one searches and votes again, from what was found: the result is nn_hdet_consensus of
-                 all, in the coordinate that is spread, α around the median. At most NN_HDET_MAX_TRIALS. After
-                 the last the schedule starts, stretched over the steps left
-               */
+  int trials; /* > 0: the steps up to there are trials, so many (at most NN_HDET_MAX_TRIALS) and of about the
+                 same length. At the end of each weights and optimizer start anew, so that no harm done by too
+                 high a rate remains, and a next one searches and votes again, from what was found. The result
+                 is nn_hdet_consensus of all in the coordinate that is spread, the reach being the larger α
+                 (of a rate in its logarithm). After the last the schedule starts, stretched over the steps
+                 left */
 } NnHdetSearch;
 
 typedef struct NnHdet NnHdet;

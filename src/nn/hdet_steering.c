@@ -91,7 +91,8 @@ static double found(const NnHdet *h) {
 static void conclude(NnHdet *h) {
   const NnHdetHyper *rate = &h->o.hyper[h->rate];
   const double latest = nn_spread_base(rate->space, found(h));
-  const double reach = rate->spread * (rate->space.spread == NN_SPREAD_MULTIPLE ? latest : 1);
+  const double spread = fmax(rate->spread, h->o.search.spread);
+  const double reach = spread * (rate->space.spread == NN_SPREAD_MULTIPLE ? latest : 1);
   h->found[h->finds++] = latest;
   h->base[h->rate] = nn_hdet_consensus((int)h->finds, h->found, reach);
   h->votes = 0;
