@@ -2,9 +2,12 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "compare_network.h"
 #include "core/json.h"
+
+#define NAME_SIZE 160 /* of a setting's name on the terminal */
 
 /* The part of a run in which an ensemble may still be searching its rate. */
 static const double searched = 0.25;
@@ -69,6 +72,11 @@ static void format(char *text, size_t size, BtSpread s) {
     snprintf(text, size, "%.4g ± %.2g", s.mean, s.deviation);
 }
 
+/* "HDET, base-rate=0.02" */
+static void name_setting(const BtCompare *all, const BtCompareSetting *s, char *name) {
+  snprintf(name, NAME_SIZE, "%s%s%s", all->spec.methods[s->method].name, *s->place ? ", " : "", s->place);
+}
+
 /* Bytes of UTF-8 text beyond one a character, by which printf pads too little. */
 static int extra_bytes(const char *text) {
   int n = 0;
@@ -76,31 +84,43 @@ static int extra_bytes(const char *text) {
   return n;
 }
 
+static void print_setting(BtApp *app, const BtCompare *all, const BtCompareSetting *s, int width) {
+  char name[NAME_SIZE], loss[48], test[48], distance[32] = "", work[32] = "";
+  name_setting(all, s, name);
+  format(loss, sizeof loss, s->loss);
+  format(test, sizeof test, s->figure[BT_NETWORK_TEST_LOSS]);
+  if (isfinite(s->distance)) snprintf(distance, sizeof distance, "%+.1f %%", 100 * s->distance);
+  if (s->work.n) snprintf(work, sizeof work, "%.4g", s->work.mean);
+  bt_app_print(app, "%-*s %3zu/%zu  %-*s %-9s %-*s %s", width + extra_bytes(name), name, s->finished, s->runs,
+               20 + extra_bytes(loss), loss, distance, 20 + extra_bytes(test), test, work);
+  if (s->diverged) bt_app_print(app, "  %zu diverged", s->diverged);
+  bt_app_print(app, "\n");
+}
+
+static json_t *setting_json(const BtCompare *all, const BtCompareSetting *s) {
+  return json_pack("{s:o, s:o, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:o}", "method",
+                   bt_app_text_json(all->spec.methods[s->method].name), "setting", bt_app_text_json(s->place),
+                   "runs", (int)s->runs, "finished", (int)s->finished, "diverged", (int)s->diverged,
+                   "valid_loss", spread_json(s->loss), "distance", bt_json_real(s->distance), "test_loss",
+                   spread_json(s->figure[BT_NETWORK_TEST_LOSS]), "work", spread_json(s->work), "seconds",
+                   spread_json(s->seconds));
+}
+
 static void tell(BtApp *app, const BtCompare *all) {
+  static const char heading[] = "method and setting";
   json_t *settings = json_array();
-  bt_app_print(app, "%-44s %6s  %-20s %-9s %-20s %s\n", "method and setting", "runs", "validation loss",
-               "to best", "test loss", "gradients");
+  int width = (int)sizeof heading - 1;
   for (size_t k = 0; k < all->setting_count; k++) {
-    const BtCompareSetting *s = &all->settings[k];
-    const BtSpread *test = &s->figure[BT_NETWORK_TEST_LOSS];
-    const char *method = all->spec.methods[s->method].name;
-    char name[160], loss[48], tested[48], distance[32];
-    snprintf(name, sizeof name, "%s%s%s", method, *s->place ? ", " : "", s->place);
-    format(loss, sizeof loss, s->loss);
-    format(tested, sizeof tested, *test);
-    snprintf(distance, sizeof distance, isfinite(s->distance) ? "%+.1f %%" : "", 100 * s->distance);
-    bt_app_print(app, "%-*s %3zu/%zu  %-*s %-9s %-*s %.4g", 44 + extra_bytes(name), name, s->finished,
-                 s->runs, 20 + extra_bytes(loss), loss, distance, 20 + extra_bytes(tested), tested,
-                 s->work.mean);
-    if (s->diverged) bt_app_print(app, "  %zu diverged", s->diverged);
-    bt_app_print(app, "\n");
-    (void)json_array_append_new(
-        settings,
-        json_pack("{s:o, s:o, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:o}", "method", bt_app_text_json(method),
-                  "setting", bt_app_text_json(s->place), "runs", (int)s->runs, "finished", (int)s->finished,
-                  "diverged", (int)s->diverged, "valid_loss", spread_json(s->loss), "distance",
-                  bt_json_real(s->distance), "test_loss", spread_json(*test), "work", spread_json(s->work),
-                  "seconds", spread_json(s->seconds)));
+    char name[NAME_SIZE];
+    name_setting(all, &all->settings[k], name);
+    const int length = (int)strlen(name) - extra_bytes(name);
+    if (length > width) width = length;
+  }
+  bt_app_print(app, "%-*s %5s  %-20s %-9s %-20s %s\n", width, heading, "runs", "validation loss", "to best",
+               "test loss", "gradients");
+  for (size_t k = 0; k < all->setting_count; k++) {
+    print_setting(app, all, &all->settings[k], width);
+    (void)json_array_append_new(settings, setting_json(all, &all->settings[k]));
   }
   bt_app_put(app, "settings", settings);
 }
