@@ -104,7 +104,7 @@ void nn_graph_want(NnGraph *g, NnId leaf);
 BtStatus nn_graph_set(BtContext *ctx, NnGraph *g, NnId node, const NnReal *values, size_t count);
 BtStatus nn_graph_get(BtContext *ctx, const NnGraph *g, NnId node, NnReal *values, size_t count);
 BtStatus nn_graph_get_tangent(BtContext *ctx, const NnGraph *g, NnId node, NnReal *values, size_t count);
-/* Zeros where no gradient flowed. */
+/* Zeros where no gradient flowed. Derivatives are read after a run: BT_ERR_ARG before. */
 BtStatus nn_graph_get_adjoint(BtContext *ctx, const NnGraph *g, NnId node, NnReal *values, size_t count);
 /* Seeds for the next tangent (leaves, in all but linearised runs) or backward (any node); whole rows of the
  * batch. */
