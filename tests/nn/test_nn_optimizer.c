@@ -1,5 +1,5 @@
 /* Steps of the optimizers against the formulas written out for one weight, schedules against values by hand,
- * clipping, checkpoints. */
+ * clipping, what is not finite, checkpoints. */
 #include "nn/optimizer.h"
 
 #include <math.h>
@@ -166,6 +166,43 @@ static void clipping(void) {
   finish(&p);
 }
 
+/* The search for what is not finite: the first of the arrays, and only when a watched number is not. */
+static void search(void) {
+  enum { ARRAYS = 4, MANY = 3000, ROWS = 3 };
+  static NnReal x[ARRAYS][MANY];
+  const struct {
+    NnReal watched[2];
+    int array; /* with an element that is not finite, −1: none */
+    size_t element;
+    NnReal first;
+  } rows[] = {{{1, 2}, 1, 7, -1},
+              {{(NnReal)NAN, 2}, -1, 0, ARRAYS},
+              {{0, (NnReal)INFINITY}, 2, 2999, 2},
+              {{(NnReal)NAN, 0}, 0, 256, 0},
+              {{0, -(NnReal)INFINITY}, 1, 999, 1}, /* the last of ROWS rows of 333 and one more */
+              {{0, (NnReal)NAN}, 3, 999, ARRAYS}}; /* behind its rows */
+  NnBackend *b = nn_test_backend(1);
+  BT_NEED(b);
+  for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+    NnReal *there[ARRAYS], found;
+    NnArray list[ARRAYS] = {{NULL, MANY, 0}, {NULL, 1000, 0}, {NULL, MANY, 0}, {NULL, 333, 1}};
+    for (int k = 0; k < ARRAYS; k++) {
+      for (size_t i = 0; i < MANY; i++) x[k][i] = (NnReal)i;
+      if (k == rows[r].array) x[k][rows[r].element] = r % 2 ? (NnReal)NAN : -(NnReal)INFINITY;
+      list[k].x = there[k] = nn_put(b, x[k], MANY);
+    }
+    NnArray *array = nn_put_bytes(b, list, sizeof list);
+    NnReal *watched = nn_put(b, rows[r].watched, 2), *first = nn_memory(b, 1);
+    b->kernels->find_nonfinite(b, 2, watched, ARRAYS, array, ROWS, first);
+    nn_take(b, first, &found, 1);
+    BT_CHECK_ROW(found == rows[r].first, "row %zu: array %g, wanted %g", r, (double)found,
+                 (double)rows[r].first);
+    nn_drop(b, watched), nn_drop(b, array);
+    for (int k = 0; k < ARRAYS; k++) nn_drop(b, there[k]);
+  }
+  nn_backend_close(b);
+}
+
 /* Saved after two steps and loaded elsewhere, the next two steps are the very same. */
 static void checkpoints(void) {
   const NnOptimizerOptions options = nn_optimizer_defaults(NN_ADAM);
@@ -318,6 +355,7 @@ static void initial_values(void) {
 static const BtTest tests[] = {{"formulas", formulas},
                                {"Adam's first step", adam_first_step},
                                {"clipping", clipping},
+                               {"what is not finite", search},
                                {"checkpoints", checkpoints},
                                {"damaged weights", damaged_weights},
                                {"refusals", refusals},
