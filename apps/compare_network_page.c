@@ -72,7 +72,7 @@ static void put_setting(const BtPage *p, const BtCompareSetting *s) {
   if (s->rate.greatest > s->rate.least) {
     (void)fputs("<span class=\"range\">", out);
     bt_page_number(out, s->rate.least, 2);
-    (void)fputs(" … ", out);
+    (void)fputs(" …<br>", out);
     bt_page_number(out, s->rate.greatest, 2);
     (void)fputs("</span>", out);
   }
