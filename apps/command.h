@@ -51,7 +51,7 @@ typedef struct {
   BtStatus (*check)(BtApp *app, const void *settings);
   /* Optional: number of items to deal, so that no more processes are started than that; 0 if unknown. */
   size_t (*items)(BtApp *app, const void *settings);
-  /* The work. Every rank must return after the same collective calls; see apps/app.h for what to call. */
+  /* The work. Every rank must return after the same collective calls; see apps/program/app.h for what to call. */
   BtStatus (*run)(BtApp *app, void *settings);
 } BtCommand;
 

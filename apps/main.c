@@ -1,5 +1,5 @@
 /* bitune: bilevel tuning. Parse, start, run, finish; a command is one file beside this one. */
-#include "app.h"
+#include "program/app.h"
 
 int main(int argc, char **argv) {
   BtApp app;

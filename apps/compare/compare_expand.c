@@ -1,0 +1,317 @@
+/* From a specification to runs: every combination of seed, start, swept values and method, as command lines.
+ */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "compare/compare.h"
+#include "core/file.h"
+
+#define SLUG 28
+
+/* "--name=value" as one word, so that a value may look like anything; flags are "--name" or "--no-name". */
+static char *option_word(const char *name, const json_t *value) {
+  char *text = json_is_boolean(value) ? bt_copy_text("") : bt_compare_value_text(value);
+  if (!text) return NULL;
+  const size_t size = strlen(name) + strlen(text) + 8;
+  char *word = malloc(size);
+  if (word && json_is_boolean(value))
+    snprintf(word, size, "--%s%s", json_is_true(value) ? "" : "no-", name);
+  else if (word)
+    snprintf(word, size, "--%s=%s", name, text);
+  free(text);
+  return word;
+}
+
+void bt_compare_words_free(char **words) {
+  for (size_t i = 0; words && words[i]; i++) free(words[i]);
+  free(words);
+}
+
+/* program, the command's words, one word an option; `more` words are left free. NULL if out of memory. */
+static char **make_words(const BtCompare *all, const BtCompareCommand *command, const json_t *options,
+                         size_t more, size_t *count) {
+  const char *key;
+  json_t *value;
+  size_t n = 0;
+  char **words = calloc(command->count + json_object_size(options) + more + 2, sizeof *words);
+  if (!words) return NULL;
+  int ok = (words[n++] = bt_copy_text(all->program)) != NULL;
+  for (size_t i = 0; ok && i < command->count; i++)
+    ok = (words[n++] = bt_copy_text(command->word[i])) != NULL;
+  json_object_foreach((json_t *)options, key, value) {
+    if (ok) ok = (words[n++] = option_word(key, value)) != NULL;
+  }
+  if (ok) {
+    *count = n;
+    return words;
+  }
+  bt_compare_words_free(words);
+  return NULL;
+}
+
+static int add_file(char **words, size_t *n, const char *name, const char *folder, const char *file) {
+  char *path = bt_path_join(folder, file);
+  json_t *value = path ? json_string(path) : NULL;
+  words[*n] = value ? option_word(name, value) : NULL;
+  json_decref(value);
+  free(path);
+  return words[*n] ? (*n)++, 1 : 0;
+}
+
+static int add_text(char **words, size_t *n, const char *text) {
+  words[*n] = bt_copy_text(text);
+  return words[*n] ? (*n)++, 1 : 0;
+}
+
+char **bt_compare_run_words(const BtCompare *all, const BtCompareRun *run) {
+  size_t n;
+  const BtCompareCommand *command = all->spec.methods[run->method].command;
+  const char *const(*file)[2] = command->form->files;
+  char **words = make_words(all, command, run->options, 6, &n);
+  int ok = words != NULL;
+  ok = ok && add_text(words, &n, "--json");
+  for (; ok && (*file)[0]; file++)
+    if (command->checkpoints || strcmp((*file)[0], "checkpoint") != 0)
+      ok = add_file(words, &n, (*file)[0], run->folder, (*file)[1]);
+  if (ok) return words;
+  bt_compare_words_free(words);
+  return NULL;
+}
+
+char **bt_compare_judge_words(const BtCompare *all, const BtCompareRun *run) {
+  size_t n;
+  json_t *options = json_copy(all->spec.options);
+  char **words = NULL;
+  int ok = options && json_object_update(options, all->spec.judge) == 0;
+  if (run->has_seed) ok = ok && json_object_set_new(options, "seed", json_integer(run->seed)) == 0;
+  if (ok && !json_object_get(options, "jobs"))
+    ok = json_object_set_new(options, "jobs", json_integer(1)) == 0;
+  if (ok) words = make_words(all, &all->spec.command, options, 5, &n);
+  ok = words != NULL;
+  ok = ok && add_text(words, &n, "--json");
+  ok = ok && add_file(words, &n, "start", run->folder, "model.json");
+  ok = ok && add_file(words, &n, "output", run->folder, "judged-model.json");
+  json_decref(options);
+  if (ok) return words;
+  bt_compare_words_free(words);
+  return NULL;
+}
+
+static int is_plain(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+         (c && strchr("-_./=,:+@%", c));
+}
+
+char *bt_compare_shell_line(const char *const *argv) {
+  size_t size = 1, n = 0;
+  for (size_t i = 0; argv[i]; i++) size += 4 * strlen(argv[i]) + 3;
+  char *line = malloc(size);
+  if (!line) return NULL;
+  for (size_t i = 0; argv[i]; i++) {
+    int plain = *argv[i] != '\0';
+    for (const char *c = argv[i]; *c; c++) plain &= is_plain(*c);
+    if (i) line[n++] = ' ';
+    if (!plain) line[n++] = '\'';
+    for (const char *c = argv[i]; *c; c++) {
+      if (*c == '\'') {
+        memcpy(line + n, "'\\''", 4);
+        n += 4;
+      } else {
+        line[n++] = *c;
+      }
+    }
+    if (!plain) line[n++] = '\'';
+  }
+  line[n] = '\0';
+  return line;
+}
+
+/* 64 bits of FNV-1a over the words, the program's own path left out. */
+static uint64_t hash_words(char *const *words) {
+  uint64_t h = 14695981039346656037u;
+  for (size_t i = 1; words[i]; i++)
+    for (const char *c = words[i];; c++) {
+      h = (h ^ (unsigned char)*c) * 1099511628211u;
+      if (!*c) break;
+    }
+  return h;
+}
+
+/* DIR/runs/maid-0123456789abcdef: the number is of all that the run does, and of nothing else. */
+static char *make_folder(const BtCompare *all, const BtCompareRun *run) {
+  char slug[SLUG + 1];
+  size_t n = 0;
+  for (const char *c = all->spec.methods[run->method].name; *c && n < SLUG; c++) {
+    const char lower = *c >= 'A' && *c <= 'Z' ? (char)(*c - 'A' + 'a') : *c;
+    const int keep = (lower >= 'a' && lower <= 'z') || (lower >= '0' && lower <= '9') || (lower == '.' && n);
+    if (keep)
+      slug[n++] = lower;
+    else if (n && slug[n - 1] != '-')
+      slug[n++] = '-';
+  }
+  while (n && (slug[n - 1] == '-' || slug[n - 1] == '.')) n--;
+  slug[n] = '\0';
+  const size_t size = strlen(all->output) + SLUG + 40;
+  char *folder = malloc(size);
+  if (folder)
+    snprintf(folder, size, "%s/runs/%s%s%016" PRIx64, all->output, slug, n ? "-" : "", hash_words(run->argv));
+  return folder;
+}
+
+/* Appends "name=value " to a text of `size` bytes. */
+static void add_label(char *text, size_t size, const char *name, const char *value) {
+  const size_t n = strlen(text);
+  if (n < size) snprintf(text + n, size - n, "%s%s%s%.60s", n ? " " : "", name, *name ? "=" : "", value);
+}
+
+static int label_run(const BtCompare *all, BtCompareRun *run) {
+  const BtCompareSpec *s = &all->spec;
+  const BtCompareMethod *m = &s->methods[run->method];
+  const json_t *point = json_array_get(m->points, run->point);
+  char label[512] = "", name[640], number[32];
+  const char *key;
+  json_t *value;
+  run->swept = (double)NAN;
+  json_object_foreach((json_t *)point, key, value) {
+    char *text = json_is_boolean(value) || json_is_string(value) || json_is_number(value)
+                     ? bt_compare_value_text(value)
+                     : NULL;
+    if (!text) return 0;
+    add_label(label, sizeof label, key, text);
+    free(text);
+    if (s->axis && strcmp(key, s->axis) == 0) run->swept = json_number_value(value);
+  }
+  if (s->start_count > 1) add_label(label, sizeof label, "start", s->starts[run->start].label);
+  run->place = bt_copy_text(label);
+  if (s->seed_count > 1) {
+    snprintf(number, sizeof number, "%" PRId64, run->seed);
+    add_label(label, sizeof label, "seed", number);
+  }
+  snprintf(name, sizeof name, "%s%s%s", m->name, *label ? " " : "", label);
+  run->label = bt_copy_text(label);
+  run->name = bt_copy_text(name);
+  return run->place && run->label && run->name;
+}
+
+int64_t bt_compare_work_budget(const BtCompareSpec *spec, size_t method) {
+  return (int64_t)(spec->methods[method].budget_factor * (double)spec->work);
+}
+
+double bt_compare_seconds_budget(const BtCompareSpec *spec, size_t method) {
+  return spec->methods[method].budget_factor * spec->seconds;
+}
+
+/* What is set, in the order in which later places win. */
+static json_t *gather(const BtCompare *all, const BtCompareRun *run) {
+  const BtCompareSpec *s = &all->spec;
+  const BtCompareMethod *m = &s->methods[run->method];
+  json_t *o = json_copy(s->options);
+  int ok = o != NULL;
+  ok = ok && json_object_update(o, m->options) == 0;
+  ok = ok && json_object_update(o, s->starts[run->start].options) == 0;
+  ok = ok && json_object_update(o, json_array_get(m->points, run->point)) == 0;
+  if (run->has_seed) ok = ok && json_object_set_new(o, "seed", json_integer(run->seed)) == 0;
+  const int64_t work = bt_compare_work_budget(s, run->method);
+  const double seconds = bt_compare_seconds_budget(s, run->method);
+  if (work) ok = ok && json_object_set_new(o, "max-work", json_integer(work)) == 0;
+  if (seconds > 0) ok = ok && json_object_set_new(o, "max-seconds", json_real(seconds)) == 0;
+  /* One process and thread a run, so that runs beside one another do not share its cores. */
+  if (ok && !json_object_get(o, "jobs")) ok = json_object_set_new(o, "jobs", json_integer(1)) == 0;
+  if (ok && m->command->threads && !json_object_get(o, "threads"))
+    ok = json_object_set_new(o, "threads", json_integer(1)) == 0;
+  if (ok) return o;
+  json_decref(o);
+  return NULL;
+}
+
+static BtStatus check_lines(BtContext *ctx, const BtCompare *all, const BtCompareRun *run) {
+  BtContext said;
+  size_t n = 0;
+  bt_context_init(&said);
+  char **words = bt_compare_run_words(all, run);
+  BtStatus st = words ? BT_OK : bt_fail_memory(ctx, "a command line", 0);
+  while (words && words[n]) n++;
+  if (words && bt_compare_probe_line(&said, words, n) < 0)
+    st = bt_fail(ctx, BT_ERR_FORMAT, "%s: run \"%.200s\": %.600s", all->spec.path, run->name, said.error);
+  bt_compare_words_free(words);
+  return st;
+}
+
+static BtStatus make_run(BtContext *ctx, BtCompare *all, BtCompareRun *run) {
+  const BtCompareSpec *s = &all->spec;
+  run->lock = -1;
+  run->has_seed = s->seed_count > 0;
+  if (!label_run(all, run)) return bt_fail_memory(ctx, "a run", 0);
+  run->options = gather(all, run);
+  run->argv =
+      run->options ? make_words(all, s->methods[run->method].command, run->options, 0, &run->argc) : NULL;
+  run->folder = run->argv ? make_folder(all, run) : NULL;
+  if (!run->folder) return bt_fail_memory(ctx, "a run", 0);
+  return check_lines(ctx, all, run);
+}
+
+static int same_deed(const BtCompareRun *a, const BtCompareRun *b) {
+  size_t i = 1;
+  if (a->argc != b->argc) return 0;
+  while (i < a->argc && strcmp(a->argv[i], b->argv[i]) == 0) i++;
+  return i == a->argc;
+}
+
+BtStatus bt_compare_expand(BtContext *ctx, BtCompare *all) {
+  const BtCompareSpec *s = &all->spec;
+  const size_t seeds = s->seed_count ? s->seed_count : 1;
+  size_t most_points = 0, count = 0;
+  for (size_t m = 0; m < s->method_count; m++) {
+    const size_t points = json_array_size(s->methods[m].points);
+    if (points > most_points) most_points = points;
+    count += points;
+  }
+  if (seeds * s->start_count > BT_COMPARE_MOST_RUNS || count * seeds * s->start_count > BT_COMPARE_MOST_RUNS)
+    return bt_fail(ctx, BT_ERR_FORMAT, "%s: more than %d runs; take fewer seeds, starts or swept values",
+                   s->path, BT_COMPARE_MOST_RUNS);
+  all->runs = calloc(count * seeds * s->start_count, sizeof *all->runs);
+  if (!all->runs) return bt_fail_memory(ctx, "runs", (double)count * sizeof *all->runs);
+  for (size_t seed = 0; seed < seeds; seed++)
+    for (size_t start = 0; start < s->start_count; start++)
+      for (size_t point = 0; point < most_points; point++)
+        for (size_t m = 0; m < s->method_count; m++) {
+          if (point >= json_array_size(s->methods[m].points)) continue;
+          BtCompareRun *run = &all->runs[all->run_count];
+          *run = (BtCompareRun){.index = all->run_count, .method = m, .start = start, .point = point};
+          run->seed = s->seed_count ? s->seeds[seed] : 0;
+          all->run_count++;
+          const BtStatus st = make_run(ctx, all, run);
+          if (st < 0) return st;
+          for (size_t i = 0; i < run->index; i++)
+            if (same_deed(&all->runs[i], run))
+              return bt_fail(ctx, BT_ERR_FORMAT,
+                             "%s: the runs \"%.200s\" and \"%.200s\" do the same; leave one out", s->path,
+                             all->runs[i].name, run->name);
+        }
+  return BT_OK;
+}
+
+void bt_compare_runs_clear(BtCompare *all) {
+  for (size_t i = 0; i < all->run_count; i++) {
+    BtCompareRun *run = &all->runs[i];
+    bt_compare_words_free(run->argv);
+    free(run->place);
+    free(run->label);
+    free(run->name);
+    free(run->folder);
+    free(run->error);
+    free(run->remark);
+    free(run->course.iteration);
+    json_decref(run->options);
+    json_decref(run->record);
+    json_decref(run->judged);
+  }
+  free(all->runs);
+  free(all->settings);
+  all->runs = NULL;
+  all->settings = NULL;
+  all->run_count = 0;
+}

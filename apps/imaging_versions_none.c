@@ -1,3 +1,0 @@
-#include "version.h"
-
-void bt_imaging_versions(json_t *libraries) { (void)libraries; }
