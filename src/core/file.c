@@ -172,14 +172,14 @@ BtStatus bt_atomic_commit(BtContext *ctx, BtAtomicFile *file) {
   BtStatus st = BT_OK;
   if (!file->stream) return bt_fail(ctx, BT_ERR_ARG, "no file is open for writing");
 
-  int error = 0, claim = -1;
+  int error = 0;
   const int failed_before = ferror(file->stream);
+  /* Keeps the lock beyond fclose: what has its temporary name must not be swept. */
+  int held = file->temporary ? fcntl(fileno(file->stream), F_DUPFD_CLOEXEC, 0) : -1;
   if (fflush(file->stream) != 0)
     error = errno;
   else if (file->temporary && fsync(fileno(file->stream)) != 0 && errno != EINVAL && errno != ENOSYS)
     error = errno;
-  if (file->claim && file->temporary) claim = fcntl(fileno(file->stream), F_DUPFD_CLOEXEC, 0);
-  if (claim >= 0) (void)lock(claim);
   if (fclose(file->stream) != 0 && !error) error = errno;
   file->stream = NULL;
   if (!error && failed_before) {
@@ -194,23 +194,23 @@ BtStatus bt_atomic_commit(BtContext *ctx, BtAtomicFile *file) {
   if (file->temporary) {
     free(file->temporary);
     file->temporary = NULL;
-    if (claim >= 0) {
+    if (file->claim && held >= 0) {
       if (*file->claim >= 0) (void)close(*file->claim);
-      *file->claim = claim;
-      claim = -1;
+      *file->claim = held;
+      held = -1;
     }
     st = sync_folder(ctx, file->path);
   }
 
 done:
-  if (claim >= 0) (void)close(claim);
   bt_atomic_abort(file);
+  if (held >= 0) (void)close(held);
   return st;
 }
 
 void bt_atomic_abort(BtAtomicFile *file) {
-  if (file->stream) (void)fclose(file->stream);
   if (file->temporary) (void)unlink(file->temporary);
+  if (file->stream) (void)fclose(file->stream);
   free(file->temporary);
   free(file->path);
   *file = (BtAtomicFile){0};
@@ -239,12 +239,13 @@ static void sweep(const char *path) {
   char *folder = folder_of(path);
   DIR *dir = folder ? opendir(folder) : NULL;
   for (const struct dirent *entry; dir && (entry = readdir(dir));) {
-    struct stat info;
+    struct stat info, named;
     if (!is_temporary(entry->d_name)) continue;
     const int fd = openat(dirfd(dir), entry->d_name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0) continue;
-    /* A file system without locks tells nothing. */
-    if (fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && flock(fd, LOCK_EX | LOCK_NB) == 0)
+    /* A file system without locks tells nothing. By the time of the lock the name may be another file's. */
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &info) == 0 && S_ISREG(info.st_mode) &&
+        fstatat(dirfd(dir), entry->d_name, &named, AT_SYMLINK_NOFOLLOW) == 0 && is_same(&info, &named))
       (void)unlinkat(dirfd(dir), entry->d_name, 0);
     (void)close(fd);
   }

@@ -35,7 +35,8 @@ BtStatus bt_file_writable(BtContext *ctx, const char *path);
 
 /* Claims a file for what writes it again and again: while *claim is held, others are refused theirs with
  * BT_ERR_IO. *claim is a descriptor with a lock (flock), −1 at first. The claim is of the file that is there
- * now; no file, no claim. Temporary files beside it that killed runs have left are removed. It ends with close(*claim) or the process. One held of this very file stays. */
+ * now; no file, no claim. Temporary files beside it that killed runs have left are removed. It ends with
+ * close(*claim) or the process. One held of this very file stays. */
 BtStatus bt_file_claim(BtContext *ctx, const char *path, int *claim);
 
 /* 1 if both paths name one file, there already or to be made, or are the same text. */

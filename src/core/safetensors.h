@@ -39,8 +39,9 @@ const char *bt_tensors_metadata(const BtTensorReader *reader, const char *key);
 /* Reads a tensor that must have the given type and exactly `count` elements. BT_ERR_FORMAT naming file and tensor. */
 BtStatus bt_tensors_read(BtContext *ctx, BtTensorReader *reader, const char *name, BtTensorType type, size_t count,
                          void *elements);
-/* BT_ERR_FORMAT: "FILE: tensor "NAME" TEXT", for who finds what it holds to be wrong. */
-BtStatus bt_tensors_fail(BtContext *ctx, const BtTensorReader *reader, const char *name, const char *text);
+/* The same of numbers that must all be finite. */
+BtStatus bt_tensors_read_finite(BtContext *ctx, BtTensorReader *reader, const char *name, BtTensorType type,
+                                size_t count, void *elements);
 /* True if there is a tensor of that name. */
 int bt_tensors_has(const BtTensorReader *reader, const char *name);
 void bt_tensors_close(BtTensorReader *reader);

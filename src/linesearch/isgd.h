@@ -59,8 +59,8 @@ BtStatus bt_isgd_create(BtContext *ctx, const BtIsgdSettings *settings, size_t p
 void bt_isgd_clear(BtIsgd *isgd);
 
 /* Runs until settings->iterations are done: a BT_EVENT_OUTER after each, at which the state can be saved; its theta is
- * the average. Returns BT_OK, BT_MAX_ITERS (max_work) or BT_STOPPED (the average is usable), or an error: BT_ERR_NUMERIC names the iteration whose
- * hypergradient is not finite. Inexact solves that missed their accuracy do not end the run. */
+ * the average. Returns BT_OK, BT_MAX_ITERS (max_work) or BT_STOPPED (the average is usable), or an error: BT_ERR_NUMERIC
+ * names the iteration whose hypergradient is not finite. Inexact solves that missed their accuracy do not end the run. */
 BtStatus bt_isgd_run(BtContext *ctx, BtOracle *oracle, const BtIsgdSettings *settings, BtIsgd *isgd);
 
 /* State as tensors "isgd.*"; declare() and save() on a writer, load() into a created run of the same p. */

@@ -1,4 +1,3 @@
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -140,11 +139,8 @@ static BtStatus load(BtContext *ctx, const NnGraph *g, NnId node, NnReal *host, 
   const Source *s = user;
   char name[256];
   snprintf(name, sizeof name, "%s%s", s->prefix, nn_graph_name(g, node));
-  const BtStatus st = bt_tensors_read(ctx, s->reader, name, NN_REAL_TENSOR, count, host);
-  if (st < 0) return st;
-  for (size_t k = 0; k < count; k++)
-    if (!isfinite(host[k])) return bt_tensors_fail(ctx, s->reader, name, "holds what is no finite number");
-  return nn_graph_set(ctx, s->graph, node, host, count);
+  const BtStatus st = bt_tensors_read_finite(ctx, s->reader, name, NN_REAL_TENSOR, count, host);
+  return st < 0 ? st : nn_graph_set(ctx, s->graph, node, host, count);
 }
 
 BtStatus nn_graph_load(BtContext *ctx, NnGraph *g, BtTensorReader *reader, const char *prefix) {

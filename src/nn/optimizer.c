@@ -228,7 +228,7 @@ BtStatus nn_optimizer_load(BtContext *ctx, NnOptimizer *p, BtTensorReader *reade
   for (int i = 0; i < STATES && st >= 0; i++) {
     if (!p->state[i]) continue;
     state_name(name, prefix, i);
-    st = bt_tensors_read(ctx, reader, name, NN_REAL_TENSOR, p->count, host);
+    st = bt_tensors_read_finite(ctx, reader, name, NN_REAL_TENSOR, p->count, host);
     if (st >= 0) st = p->backend->upload(ctx, p->backend, p->state[i], host, p->count * sizeof *host);
   }
   if (st >= 0) p->steps = steps;

@@ -17,6 +17,7 @@ typedef struct {
   BtTensorType type;
   size_t count;
   void *elements;
+  int finite; /* all of them are; figures may be missing */
 } Entry;
 
 enum { MOST_ENTRIES = 8 + NN_BEST_GROUPS };
@@ -26,21 +27,21 @@ static int entries(NnTraining *t, Entry *e) {
   static const char *const best[NN_BEST_GROUPS] = {"best.general", "best.response", "best.hyper",
                                                    "best.buffers"};
   int n = 0;
-  e[n++] = (Entry){"train.counters", BT_TENSOR_I64, COUNTERS, &t->count};
-  e[n++] = (Entry){"train.figures", BT_TENSOR_F64, FIGURES, &t->figures};
+  e[n++] = (Entry){"train.counters", BT_TENSOR_I64, COUNTERS, &t->count, 1};
+  e[n++] = (Entry){"train.figures", BT_TENSOR_F64, FIGURES, &t->figures, 0};
   if (t->count.epochs_seen > 0)
-    e[n++] = (Entry){"train.history", BT_TENSOR_F64, (size_t)t->count.epochs_seen, t->history};
+    e[n++] = (Entry){"train.history", BT_TENSOR_F64, (size_t)t->count.epochs_seen, t->history, 0};
   if (t->states > 0) {
-    e[n++] = (Entry){"train.state", NN_REAL_TENSOR, t->states, t->saved_state};
-    e[n++] = (Entry){"tune.state", NN_REAL_TENSOR, t->states, t->saved_state + t->states};
+    e[n++] = (Entry){"train.state", NN_REAL_TENSOR, t->states, t->saved_state, 1};
+    e[n++] = (Entry){"tune.state", NN_REAL_TENSOR, t->states, t->saved_state + t->states, 1};
   }
   if (t->count.best_epoch == 0) return n;
   if (t->task->hyper.count > 0)
-    e[n++] = (Entry){"best.values", BT_TENSOR_F64, t->task->hyper.count, t->best_hyper};
+    e[n++] = (Entry){"best.values", BT_TENSOR_F64, t->task->hyper.count, t->best_hyper, 1};
   for (int q = 0; q < NN_BEST_GROUPS; q++) {
     size_t count;
     (void)nn_graph_group_values(t->model->graph, (NnGroup)(1 << q), &count);
-    if (count > 0) e[n++] = (Entry){best[q], NN_REAL_TENSOR, count, t->best[q]};
+    if (count > 0) e[n++] = (Entry){best[q], NN_REAL_TENSOR, count, t->best[q], 1};
   }
   return n;
 }
@@ -127,7 +128,8 @@ static BtStatus read(BtContext *ctx, NnTraining *t, const char *path, BtTensorRe
   if (t->count.best_epoch > 0) BT_TRY(nn_training_keep_best(ctx, t)); /* makes the room */
   const int n = entries(t, e);
   for (int i = 0; i < n; i++)
-    BT_TRY(bt_tensors_read(ctx, reader, e[i].name, e[i].type, e[i].count, e[i].elements));
+    BT_TRY((e[i].finite ? bt_tensors_read_finite : bt_tensors_read)(ctx, reader, e[i].name, e[i].type,
+                                                                 e[i].count, e[i].elements));
   BT_TRY(nn_training_put_states(ctx, t));
   BT_TRY(check_figures(ctx, t, path));
   BT_TRY(nn_graph_load(ctx, t->model->graph, reader, ""));

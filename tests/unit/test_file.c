@@ -312,6 +312,26 @@ static void leftovers(void) {
   (void)close(claim);
 }
 
+/* Files are written while another process claims, and so clears, their folder again and again. */
+static void written_while_swept(void) {
+  enum { FILES = 200 };
+  const char *folder = fresh_folder("swept"), *claimed = bt_test_path("swept/claimed"),
+             *path = bt_test_path("swept/written");
+  int status = 0, lost = 0;
+  BT_CHECK_STATUS(write_text(claimed, "x"), BT_OK, &ctx);
+  const pid_t child = fork();
+  while (child == 0) {
+    int claim = -1;
+    (void)bt_file_claim(&ctx, claimed, &claim);
+    (void)close(claim);
+    if (getppid() == 1) _exit(1);
+  }
+  for (int i = 0; i < FILES; i++) lost += write_text(path, "y") < 0;
+  BT_CHECK(lost == 0);
+  BT_CHECK(kill(child, SIGKILL) == 0 && waitpid(child, &status, 0) == child);
+  BT_CHECK(bt_test_entries(folder) == 2);
+}
+
 static void one_file_or_two(void) {
   const char *folder = fresh_folder("same"), *a = bt_test_path("same/a"), *b = bt_test_path("same/./a"),
              *c = bt_test_path("same/c");
@@ -381,6 +401,7 @@ static const BtTest tests[] = {
     {"reading", reading},
     {"claims", claims},
     {"leftovers", leftovers},
+    {"written while swept", written_while_swept},
     {"one file or two", one_file_or_two},
     {"folders", folders},
     {"parts of a path", names},
