@@ -8,7 +8,9 @@
 
 #include "nn/team_nccl.h"
 
-#define LIST_LIMIT 512 /* bytes of --hdet */
+#define LIST_LIMIT 512   /* bytes of --hdet */
+#define TRIAL_SHARE 0.06 /* of the steps that a trial takes by default */
+#define TRIALS_SHARE 0.5 /* of the steps that all of them may take without --settle */
 
 enum { CONTROLLER_SEARCH, CONTROLLER_PAPER };
 enum { SCHEDULE_ONE_CYCLE, SCHEDULE_TASK, SCHEDULE_CONSTANT };
@@ -84,6 +86,28 @@ struct BtNnEnsemble {
   BtNnHdetLog *log;
 };
 
+static int spreads_rate(const BtNnHdet *set) {
+  const char *lr = strstr(set->hdet, "lr");
+  while (lr && ((lr > set->hdet && lr[-1] != ',') || (lr[2] && lr[2] != ','))) lr = strstr(lr + 1, "lr");
+  return lr != NULL;
+}
+
+/* lr is to be found, not only steered along a schedule. */
+static int searches(const BtNnHdet *set) {
+  return spreads_rate(set) && !set->fixed && set->converge == NN_HDET_AVERAGE &&
+         set->controller == CONTROLLER_SEARCH;
+}
+
+/* An option beside which there are no trials; NULL: there may be. */
+static const char *rules_out_trials(const BtNnHdet *set) {
+  if (set->fixed) return "--fixed";
+  if (set->controller == CONTROLLER_PAPER) return "--controller paper";
+  if (set->converge == NN_HDET_COPY) return "--converge copy";
+  if (!set->trial) return "--settled goes-on";
+  if (set->settle == 0) return "--settle 0";
+  return spreads_rate(set) ? NULL : "--hdet without lr";
+}
+
 BtStatus bt_nn_hdet_check(BtApp *app, const BtNnHdet *set, const char *resume) {
   if (set->hdet && resume)
     return bt_fail(&app->ctx, BT_ERR_ARG, "--resume brings its own --hdet; leave it out");
@@ -91,6 +115,11 @@ BtStatus bt_nn_hdet_check(BtApp *app, const BtNnHdet *set, const char *resume) {
     return bt_fail(&app->ctx, BT_ERR_ARG, "--hdet is too long");
   if (set->log && !set->hdet && !resume)
     return bt_fail(&app->ctx, BT_ERR_ARG, "--replica-log is for ensembles: use --hdet lr");
+  const char *other = set->hdet && set->trials > 0 ? rules_out_trials(set) : NULL;
+  if (other)
+    return bt_fail(&app->ctx, BT_ERR_ARG,
+                   "--trial-runs %lld: beside %s there are no trials; leave one of them out",
+                   (long long)set->trials, other);
   return BT_OK;
 }
 
@@ -147,13 +176,6 @@ size_t bt_nn_hdet_items(BtApp *app, const BtNnHdet *set, const char *resume) {
   return items;
 }
 
-/* lr is to be found, not only steered along a schedule. */
-static int searches(const BtNnHdet *set) {
-  const char *lr = strstr(set->hdet, "lr");
-  while (lr && ((lr > set->hdet && lr[-1] != ',') || (lr[2] && lr[2] != ','))) lr = strstr(lr + 1, "lr");
-  return lr && !set->fixed && set->converge == NN_HDET_AVERAGE && set->controller == CONTROLLER_SEARCH;
-}
-
 static BtStatus parse_list(BtContext *ctx, BtNnEnsemble *e, NnHdetTrainingOptions *o) {
   const double step = e->set.hyper_spread;
   snprintf(e->list, sizeof e->list, "%s", e->set.hdet);
@@ -191,7 +213,7 @@ static NnHdetTrainingOptions translate(const BtNnEnsemble *e, uint64_t seed, int
     o.ensemble.search.blocks = (int)set->search;
     if (set->trials > 0 || !set->trial) {
       o.ensemble.search.trials = set->trial ? (int)set->trials : 0;
-      o.ensemble.search.settle = (int64_t)(0.06 * (double)steps * fmax(2, o.ensemble.search.trials));
+      o.ensemble.search.settle = (int64_t)(TRIAL_SHARE * (double)steps * fmax(2, o.ensemble.search.trials));
     }
     if (o.vote_batches == 0) o.vote_batches = 8;
   }
@@ -206,6 +228,16 @@ static NnHdetTrainingOptions translate(const BtNnEnsemble *e, uint64_t seed, int
   if (set->schedule == SCHEDULE_CONSTANT) o.ensemble.schedule.kind = NN_SCHEDULE_CONSTANT;
   if (set->schedule == SCHEDULE_TASK) o.ensemble.schedule.total = 0;
   return o;
+}
+
+/* Trials leave the run at least half of its steps, unless --settle says otherwise. */
+static BtStatus check_trials(BtContext *ctx, const BtNnHdet *set) {
+  const double share = TRIAL_SHARE * (double)set->trials;
+  if (!isnan(set->settle) || share <= TRIALS_SHARE) return BT_OK;
+  return bt_fail(ctx, BT_ERR_ARG,
+                 "--trial-runs %lld: trials of %g %% of the steps each would take %g %% of the run; at most "
+                 "%d fit in half of it, more only if --settle says what share all of them take",
+                 (long long)set->trials, 100 * TRIAL_SHARE, 100 * share, (int)(TRIALS_SHARE / TRIAL_SHARE));
 }
 
 /* GPUs average among themselves where NCCL is there and each rank has its own. */
@@ -232,6 +264,7 @@ BtStatus bt_nn_hdet_open(BtApp *app, const BtNnHdet *set, const char *resume, co
   if (!e->set.hdet) goto done;
   e->description = describe(&e->set);
   if (!e->description) BT_TRY(bt_fail_memory(ctx, "ensemble", 0));
+  BT_TRY(check_trials(ctx, &e->set));
   const NnHdetPlan plan = nn_hdet_plan(training, (int)e->set.replicas);
   NnHdetTrainingOptions o = translate(e, plan.seed, plan.steps, plan.rate);
   o.checkpoint = checkpoint;

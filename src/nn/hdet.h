@@ -92,7 +92,7 @@ typedef struct {
                  high a rate remains, and a next one searches and votes again, from what was found. The result
                  is nn_hdet_consensus of all in the coordinate that is spread, the reach being the larger α
                  (of a rate in its logarithm). After the last the schedule starts, stretched over the steps
-                 left */
+                 left, of which there must be some */
 } NnHdetSearch;
 
 typedef struct NnHdet NnHdet;

@@ -82,6 +82,13 @@ static BtStatus check_search(BtContext *ctx, const NnHdetOptions *o) {
   if (s->trials < 0 || s->trials > NN_HDET_MAX_TRIALS)
     return bt_fail(ctx, BT_ERR_ARG, "hdet: %d trials, must be 0 to %d", s->trials, NN_HDET_MAX_TRIALS);
   if (s->settle < 0) return bt_fail(ctx, BT_ERR_ARG, "hdet: the rate cannot settle before step 0");
+  if (s->trials > 0 && s->settle > 0 && s->settle > (o->total - 1) / o->sync * o->sync)
+    return bt_fail(
+        ctx, BT_ERR_ARG,
+        "hdet: the trials of the rate, up to the sync at or after step %lld of %lld, leave no step "
+        "for the training that starts anew with it: let the rate settle earlier, sync more often, "
+        "or train longer",
+        (long long)s->settle, (long long)o->total);
   if (o->voters == NN_HDET_MIXTURES && !o->judge)
     return bt_fail(ctx, BT_ERR_ARG, "hdet: mixtures vote with losses that a judge must tell");
   if (o->voters == NN_HDET_MIXTURES && o->converge == NN_HDET_COPY)
