@@ -378,11 +378,12 @@ int nn_training_best_hyper(const NnTraining *t, double *values) {
 
 NnTrainResult nn_training_result(const NnTraining *t) {
   const NnFigures *f = &t->figures;
+  const int64_t taken = nn_training_taken(t);
   return (NnTrainResult){
       .epoch = t->count.epoch,
-      .step = t->count.step,
+      .step = taken,
       .tuned = t->count.tuned,
-      .work = nn_training_work(t, t->count.step, t->count.tuned),
+      .work = nn_training_work(t, taken, t->count.tuned),
       .valid = {f->valid[0], f->valid[1]},
       .test = {f->test[0], f->test[1]},
       .best_epoch = t->count.best_epoch,
@@ -393,7 +394,7 @@ NnTrainResult nn_training_result(const NnTraining *t) {
       .seconds = f->seconds,
       .examples_per_second =
           f->step_seconds > 0
-              ? (double)t->count.step * (double)t->task->batch *
+              ? (double)taken * (double)t->task->batch *
                     (t->model->problem.tokens ? (double)nn_shape_size(t->model->problem.label) : 1) /
                     f->step_seconds
               : 0,

@@ -45,6 +45,7 @@ struct NnTraining {
   int64_t batches, epochs;
   NnSchedule rate, response_rate, tuning_rate;
   NnCounters count;
+  int64_t left_out; /* of count.step: batches passed over by an ensemble, see hdet_training.c */
   NnFigures figures;
   double *history; /* [history_room] validation losses by epoch                        */
   size_t history_room;
@@ -69,6 +70,8 @@ struct NnTraining {
 
 /* train_work.c: the number of epochs, by the options' epochs or work, once the loaders are there. BT_ERR_ARG. */
 BtStatus nn_training_plan(BtContext *ctx, NnTraining *t);
+/* Training steps that have been computed. */
+int64_t nn_training_taken(const NnTraining *t);
 /* The gradients that so many training and validation steps have computed. */
 int64_t nn_training_work(const NnTraining *t, int64_t steps, int64_t tuned);
 /* Whether validation steps follow the training step of this number, the first being 1. */

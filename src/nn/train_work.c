@@ -16,6 +16,8 @@ int nn_training_tunes(const NnTraining *t, int64_t step) {
   return t->tune && past > 0 && past % t->task->train_steps == 0;
 }
 
+int64_t nn_training_taken(const NnTraining *t) { return t->count.step - t->left_out; }
+
 int64_t nn_training_work(const NnTraining *t, int64_t steps, int64_t tuned) {
   const int64_t runs = t->traits.centred ? 2 : 1;
   return (runs * steps + tuned) * batch_size(t->task, nn_data_info(t->data));

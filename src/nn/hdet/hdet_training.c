@@ -25,7 +25,8 @@ struct NnHdetTraining {
   int applied;                    /* replica whose values are in the graph, −1: none     */
   NnReal *lambda;                 /* [hyperparameters of the task]                       */
   double *value;                  /* [hypers × replicas] of a sync, in their ranges      */
-  /* On the backend: recurrent states, [owned × states] before the replicas' next batches, [states] of votes. */
+  /* On the backend: recurrent states, [owned × states] before the replicas' next batches, [states] of votes.
+   */
   NnReal *state, *vote_state;
 };
 
@@ -190,6 +191,17 @@ static void observe(void *user, const NnHdetSync *sync) {
   e->o.observe(e->o.user, &s);
 }
 
+/* Batches of all replicas so far, as the training counts them. At the end it stands behind those too that are
+ * left out because they make no step of all. */
+static void count(NnHdetTraining *e) {
+  NnTraining *t = e->t;
+  const int64_t taken = nn_hdet_at(e->hdet) * e->o.ensemble.replicas;
+  t->count.step = nn_hdet_done(e->hdet) ? t->epochs * t->batches : taken;
+  t->left_out = t->count.step - taken;
+  t->count.epoch = t->count.step / t->batches;
+  t->count.index = t->count.step % t->batches;
+}
+
 static BtStatus extra_declare(BtContext *ctx, void *user, BtTensorWriter *writer) {
   return nn_hdet_declare(ctx, ((NnHdetTraining *)user)->hdet, writer, "ensemble.");
 }
@@ -201,7 +213,9 @@ static BtStatus extra_append(BtContext *ctx, void *user, BtTensorWriter *writer)
 static BtStatus extra_load(BtContext *ctx, void *user, BtTensorReader *reader) {
   NnHdetTraining *e = user;
   e->resumed = 1;
-  return nn_hdet_load(ctx, e->hdet, reader, "ensemble.");
+  const BtStatus st = nn_hdet_load(ctx, e->hdet, reader, "ensemble.");
+  if (st >= 0) count(e);
+  return st;
 }
 
 static BtStatus create_loaders(BtContext *ctx, NnHdetTraining *e) {
@@ -309,17 +323,7 @@ const char *nn_hdet_training_name(const NnHdetTraining *e, int hyper) {
   return e->o.ensemble.hyper[hyper].name;
 }
 
-/* Batches of all replicas so far, as the training counts them; those that make no step of all are left out at
- * the end. */
-static void count(NnHdetTraining *e) {
-  NnTraining *t = e->t;
-  t->count.step =
-      nn_hdet_done(e->hdet) ? t->epochs * t->batches : nn_hdet_at(e->hdet) * e->o.ensemble.replicas;
-  t->count.epoch = t->count.step / t->batches;
-  t->count.index = t->count.step % t->batches;
-}
-
-/* The same in the middle of a block, by what this rank has done. */
+/* Batches of all replicas in the middle of a block, by what this rank has done. */
 static int64_t progress(const NnHdetTraining *e) {
   const int64_t replicas = e->o.ensemble.replicas;
   return e->taken * replicas / (int64_t)bt_team_owned(e->team, (size_t)replicas);
@@ -336,8 +340,8 @@ static BtStatus tell(BtContext *ctx, NnHdetTraining *e, BtTrainingMoment moment,
   BtTrainingEvent event = {.moment = moment,
                            .epoch = t->count.epoch,
                            .epochs = t->epochs,
-                           .step = scored ? t->count.step : progress(e),
-                           .steps = t->epochs * t->batches,
+                           .step = scored ? nn_training_taken(t) : progress(e),
+                           .steps = e->o.ensemble.total * e->o.ensemble.replicas,
                            .rate = nn_hdet_base(e->hdet, rate),
                            .train_loss = f->train_loss,
                            .tuning_loss = unknown,
@@ -346,7 +350,7 @@ static BtStatus tell(BtContext *ctx, NnHdetTraining *e, BtTrainingMoment moment,
                            .test_loss = scored ? f->test[0] : unknown,
                            .test_accuracy = scored ? f->test[1] : unknown,
                            .best = best,
-                           .work = nn_training_work(t, t->count.step, 0),
+                           .work = nn_training_work(t, nn_training_taken(t), 0),
                            .seconds = f->seconds + bt_clock() - start};
   if (scored) {
     const BtStatus st = nn_training_hyper(ctx, t, t->hyper, NULL);
