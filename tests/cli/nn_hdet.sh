@@ -61,6 +61,19 @@ trains text1 --task tiny-lstm --hdet lr --replicas 3 --sync 4 --epochs 2 --threa
 trains text2 --task tiny-lstm --hdet lr --replicas 3 --sync 4 --epochs 2 --threads 1 --jobs 2
 alike text1 text2
 
+# What is told is what was computed: of 20 batches 16 replicas take a step with 16, of 50 examples each.
+for row in "16 1500 1 16 800" "8 3000 3 56 2800"; do
+  set -- $row
+  trains whole --task tiny-mlp --hdet lr --replicas "$1" --sync 1 --max-work "$2" --threads 1 --json
+  equal "$(field out epochs) $(field out steps) $(field out work)" "$3 $4 $5"
+  equal "$(awk -F, 'END { print $1, $2, $11 }' whole.csv)" "$3 $4 $5"
+  trains again --resume whole.ckpt --json
+  equal "$(field out epochs) $(field out steps) $(field out work)" "$3 $4 $5"
+done
+refuses 1 "whole.ckpt: tensor \"ensemble.counts\" is of another ensemble: steps of each replica: 7 there" \
+  "$bitune" nn train --resume whole.ckpt --max-work 6000
+says "but this run has 15; resume" "(leave --epochs and --max-work out)"
+
 # One replica is plain training.
 run 0 "$bitune" nn train $ensemble --replicas 1 --epochs 2 --json
 equal "$(field out processes)" 1
@@ -103,6 +116,13 @@ refuses 1 "below 1" "$bitune" nn train $ensemble --spread 1.5
 refuses 2 "controller" "$bitune" nn train $ensemble --controller best
 refuses 2 "settle" "$bitune" nn train $ensemble --settle 2
 refuses 2 "search" "$bitune" nn train $ensemble --search -1
+short="--task tiny-mlp --hdet lr --replicas 4 --sync 2 --epochs 12 --threads 1"
+refuses 1 "at most 8 fit in half of it" "$bitune" nn train $short --trial-runs 16
+refuses 1 "leave no step for the training" "$bitune" nn train $short --settle 1
+refuses 1 "leave no step for the training" "$bitune" nn train $short --sync 60
+for other in "--settled goes-on" --fixed "--controller paper" "--converge copy" "--settle 0" "--hdet dropout_1"; do
+  refuses 2 "--trial-runs 3: beside ${other% *}" "$bitune" nn train $short $other --trial-runs 3
+done
 refuses 1 "spread twice" "$bitune" nn train --task tiny-mlp --hdet lr,lr --sync 5
 refuses 1 "use --tuner none and name" "$bitune" nn train $ensemble --tuner dstn
 refuses 1 "weight-decay" "$bitune" nn train --task tiny-mlp --hdet weight-decay --sync 5

@@ -1,6 +1,7 @@
 /* Where replicas live changes nothing: teams of 1, 2 and 3 forked processes end with the same bits; so does a
  * run that is saved by one team and continued by another. A lost process is an error of all. */
 #include <fcntl.h>
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -210,7 +211,16 @@ static void stops(void) {
   }
 }
 
-/* The wrong moment to save, and checkpoints of other ensembles. */
+/* The last of the ensemble's values becomes NaN: it ends the file. */
+static int spoil(const char *path) {
+  const double nan = (double)NAN;
+  FILE *f = fopen(path, "r+b");
+  if (!f) return 0;
+  const int good = fseek(f, -(long)sizeof nan, SEEK_END) == 0 && fwrite(&nan, sizeof nan, 1, f) == 1;
+  return fclose(f) == 0 && good;
+}
+
+/* The wrong moment to save, checkpoints of other ensembles, and a damaged one. */
 static void checkpoints_refused(void) {
   const char *path = bt_test_path("hdet.safetensors");
   const NnOptimizerOptions adam = nn_optimizer_defaults(NN_ADAM);
@@ -228,15 +238,19 @@ static void checkpoints_refused(void) {
                   &net.ctx);
   BT_CHECK_STATUS(save(&net, hdet, path), BT_ERR_ARG, &net.ctx);
   nn_hdet_destroy(hdet);
-  for (int i = 0; i < 3; i++) {
-    static const char *const texts[] = {"replicas", "steps", "seed"};
+  for (int i = 0; i < 4; i++) {
+    static const char *const texts[] = {"replicas: 5 there, but this run has 4; resume with the same",
+                                        "steps of each replica", "the seed",
+                                        "\"hdet.values\" is damaged: not all is finite"};
     o = options(0);
     if (i == 0) o.replicas = 4;
     if (i == 1) o.total++, o.schedule.total++;
     if (i == 2) o.seed++;
+    if (i == 3) BT_CHECK(spoil(path));
     BT_CHECK_STATUS(nn_hdet_create(&net.ctx, &o, &team, net.graph, net.optimizer, &hdet), BT_OK, &net.ctx);
     BT_CHECK_STATUS(load(&net, hdet, path), BT_ERR_FORMAT, &net.ctx);
     BT_CHECK_ROW(strstr(net.ctx.error, texts[i]) != NULL, "%s", net.ctx.error);
+    BT_CHECK_ROW(strstr(net.ctx.error, path) == net.ctx.error, "%s", net.ctx.error);
     nn_hdet_destroy(hdet);
   }
   hdet_net_close(&net);

@@ -365,8 +365,8 @@ static void refusals(void) {
   bt_team_self(&team);
   hdet_net_open(&net, &optimizer);
   static const char *const texts[] = {"judge",  "copied", "logarithm", "logarithm",
-                                      "spread", "settle", "search"};
-  for (int k = 0; k < 7; k++) {
+                                      "spread", "settle", "search",    "leave no step"};
+  for (int k = 0; k < 8; k++) {
     NnHdetOptions o = nn_hdet_defaults(N, 100, 10, RATE);
     nn_hdet_find_rate(&o);
     o.judge = judge;
@@ -377,6 +377,7 @@ static void refusals(void) {
     if (k == 4) o.search.spread = NAN;
     if (k == 5) o.search.settle = -1;
     if (k == 6) o.search.blocks = -1;
+    if (k == 7) o.search.settle = 91; /* that is, at the last sync */
     BT_CHECK_STATUS(nn_hdet_create(&net.ctx, &o, &team, net.graph, net.optimizer, &hdet), BT_ERR_ARG,
                     &net.ctx);
     BT_CHECK_ROW(strstr(net.ctx.error, texts[k]) != NULL, "\"%s\" lacks \"%s\"", net.ctx.error, texts[k]);

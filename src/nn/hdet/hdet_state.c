@@ -85,28 +85,47 @@ BtStatus nn_hdet_append(BtContext *ctx, const NnHdet *h, BtTensorWriter *writer)
   return st < 0 ? st : bt_tensors_append(ctx, writer, value, VALUES);
 }
 
-static BtStatus check(BtContext *ctx, const NnHdet *h, const char *name, const int64_t *count,
-                      const double *value) {
-  static const char *const what[FIXED] = {"replicas", "steps", "steps between syncs",
-                                          "seed",     "seed",  "hyperparameters"};
+/* What the run that resumes must have in common with the one that wrote the checkpoint. */
+static BtStatus check_fixed(BtContext *ctx, const NnHdet *h, const BtTensorReader *reader, const char *name,
+                            const int64_t *count) {
+  static const char *const what[FIXED] = {
+      "replicas", "steps of each replica", "steps between syncs", "the seed", "the seed", "hyperparameters"};
   int64_t mine[COUNTS];
+  char text[256];
   counts_of(h, mine);
-  for (int i = 0; i < FIXED; i++)
-    if (count[i] != mine[i])
-      return bt_fail(ctx, BT_ERR_FORMAT, "%s: %s: %lld, but this run has %lld", name, what[i],
-                     (long long)count[i], (long long)mine[i]);
+  for (int i = 0; i < FIXED; i++) {
+    if (count[i] == mine[i]) continue;
+    snprintf(text, sizeof text, "is of another ensemble: %s: %lld there, but this run has %lld; %s", what[i],
+             (long long)count[i], (long long)mine[i],
+             i == TOTAL ? "resume on the same data, with the same epochs and work (leave --epochs and "
+                          "--max-work out)"
+                        : "resume with the same");
+    return bt_tensors_fail(ctx, reader, name, text);
+  }
+  return BT_OK;
+}
+
+static BtStatus check_values(BtContext *ctx, const BtTensorReader *reader, const char *name,
+                             const double *value) {
+  for (int i = 0; i < VALUES; i++)
+    if (!isfinite(value[i])) return bt_tensors_fail(ctx, reader, name, "is damaged: not all is finite");
+  return BT_OK;
+}
+
+static BtStatus check_counts(BtContext *ctx, const NnHdet *h, const BtTensorReader *reader, const char *name,
+                             const int64_t *count) {
   /* Between the first step and the last there are whole blocks only. */
   const int64_t start = count[START];
-  int good = start >= 0 && start <= h->o.total && (start % h->o.sync == 0 || start == h->o.total) &&
-             count[SYNCS] == (start + h->o.sync - 1) / h->o.sync && count[RETREATS] >= 0 &&
-             count[RETREATS] < NN_HDET_RETREATS && count[SEARCHES] >= 0 &&
-             count[SEARCHES] <= h->o.search.blocks && count[TRIALS] >= 0 && count[FINDS] >= 0 &&
-             count[TRIALS] <= NN_HDET_MAX_TRIALS && count[FINDS] <= count[TRIALS] && count[VOTES] >= 0 &&
-             count[TOLD] >= 0 && count[TOLD] <= count[VOTES] && count[SETTLED] >= 0 &&
-             count[SETTLED] <= start && count[AVERAGES] >= 0 && count[AVERAGES] <= count[SYNCS] &&
-             count[FAILURES] >= 0 && count[FAILURES] <= count[SYNCS] && count[DROPPED] >= 0;
-  for (int i = 0; i < VALUES; i++) good = good && isfinite(value[i]);
-  return good ? BT_OK : bt_fail(ctx, BT_ERR_FORMAT, "%s: is not a state of an ensemble", name);
+  const int good = start >= 0 && start <= h->o.total && (start % h->o.sync == 0 || start == h->o.total) &&
+                   count[SYNCS] == (start + h->o.sync - 1) / h->o.sync && count[RETREATS] >= 0 &&
+                   count[RETREATS] < NN_HDET_RETREATS && count[SEARCHES] >= 0 &&
+                   count[SEARCHES] <= h->o.search.blocks && count[TRIALS] >= 0 && count[FINDS] >= 0 &&
+                   count[TRIALS] <= NN_HDET_MAX_TRIALS && count[FINDS] <= count[TRIALS] &&
+                   count[VOTES] >= 0 && count[TOLD] >= 0 && count[TOLD] <= count[VOTES] &&
+                   count[SETTLED] >= 0 && count[SETTLED] <= start && count[AVERAGES] >= 0 &&
+                   count[AVERAGES] <= count[SYNCS] && count[FAILURES] >= 0 &&
+                   count[FAILURES] <= count[SYNCS] && count[DROPPED] >= 0;
+  return good ? BT_OK : bt_tensors_fail(ctx, reader, name, "is not a state of an ensemble");
 }
 
 BtStatus nn_hdet_load(BtContext *ctx, NnHdet *h, BtTensorReader *reader, const char *prefix) {
@@ -116,9 +135,11 @@ BtStatus nn_hdet_load(BtContext *ctx, NnHdet *h, BtTensorReader *reader, const c
   snprintf(name, sizeof name, "%svalues", prefix);
   BtStatus st = bt_tensors_read(ctx, reader, name, BT_TENSOR_F64, VALUES, value);
   if (st < 0) return st;
+  BT_TRY(check_values(ctx, reader, name, value));
   snprintf(name, sizeof name, "%scounts", prefix);
   BT_TRY(bt_tensors_read(ctx, reader, name, BT_TENSOR_I64, COUNTS, count));
-  BT_TRY(check(ctx, h, name, count, value));
+  BT_TRY(check_fixed(ctx, h, reader, name, count));
+  BT_TRY(check_counts(ctx, h, reader, name, count));
   h->start = count[START];
   h->syncs = count[SYNCS];
   h->steering = count[STEERING] != 0;
