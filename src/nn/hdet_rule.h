@@ -23,8 +23,8 @@ double nn_spread_value(NnSpreadSpace space, double base, double multiplier);
 /* The same replica in the coordinate that is steered: u·ρ, or u + ρ − 1. */
 double nn_spread_coordinate(NnSpreadSpace space, double base, double multiplier);
 
-/* ρ of place 0 … n − 1: 1 + α(place − (n − 1)/2)/max((n − 1)/2, ½): symmetric, from 1 − α to 1 + α; 1 if n
- * = 1. */
+/* ρ of place 0 … n − 1: 1 + α(place − (n − 1)/2)/max((n − 1)/2, ½): symmetric, from 1 − α to 1 + α;
+ * n = 1: 1. */
 double nn_hdet_multiplier(int place, int n, double alpha);
 
 /* place[n] of the replicas at this sync: a random permutation that depends on its arguments alone. */
@@ -53,8 +53,8 @@ void nn_hdet_votes_add(NnHdetVotes *votes, double u, double d);
  * 0). */
 double nn_hdet_votes_zero(const NnHdetVotes *votes);
 
-/* What n >= 1 trials have found, together: the mean of those within `reach` of the median (the median, if
- * there are none). A trial that went astray is far off; among the others the mean is the better estimate. */
+/* What n >= 1 trials have found, together: the mean of those within `reach` of the median (the median,
+ * if there are none). A trial that went astray is far off; among the others the mean is the better estimate. */
 double nn_hdet_consensus(int n, const double *found, double reach);
 
 /* The momentum of the steering: v ← βv + (1 − β)Δ, Δ = Σ w_r u_r − u, u ← u(1 − γ) + λ v (MULTIPLE; at least
