@@ -174,8 +174,9 @@ double nn_hdet_value(const NnHdet *hdet, int hyper);
 /* The optimizer's step of this replica with the gradient in the graph; `loss` is its training loss before the
  * step. Converges when all replicas have done a block's steps. BT_ERR_TEAM: another process is lost (or MPI's
  * error); BT_ERR_NUMERIC: all replicas failed in `NN_HDET_RETREATS` blocks in a row, or the run is over and
- * no block could be kept (of a trial: since the weights started anew), of which `observe` is told first;
- * errors of the optimizer, judge, backend. All ranks end with the same of these. */
+ * no block could be kept (of a trial: since the weights started anew), of which `observe` is told first:
+ * all ranks end with the same of these. Errors of the optimizer, judge, backend are those of one rank: it
+ * must call nn_hdet_leave. */
 #define NN_HDET_RETREATS 20
 BtStatus nn_hdet_step(BtContext *ctx, NnHdet *hdet, double loss);
 
@@ -183,6 +184,12 @@ BtStatus nn_hdet_step(BtContext *ctx, NnHdet *hdet, double loss);
  * steps give the block up and return BT_STOPPED (local gradients: once the others have ended it), with the
  * ensemble as it was at the block's start; steps after that begin it anew. */
 void nn_hdet_stop(NnHdet *hdet);
+
+/* For a rank that cannot go on, by an error of its own in nn_hdet_step or between two steps: the others, who
+ * wait for it in their next collective, learn this as a stop, after which the ensemble can only be destroyed.
+ * Needs neither backend nor judge. Returns what the others have returned: BT_STOPPED, or the error that is
+ * that of all; BT_OK if they need nothing more of this rank. */
+BtStatus nn_hdet_leave(BtContext *ctx, NnHdet *hdet);
 
 /* Collectives so far: averages of weights (one a sync; one more, short, for COPY, MIXTURES that steer, and in
  * the search, whose long one is left out where all go back; one if stopped), averages of gradients

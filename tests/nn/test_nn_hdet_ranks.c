@@ -18,7 +18,7 @@
 #define SYNC 4
 
 typedef struct {
-  BtStatus status;
+  BtStatus status, others; /* others: by nn_hdet_leave */
   size_t count;
   double base[2];
   NnReal state[STATE];
@@ -256,6 +256,92 @@ static void checkpoints_refused(void) {
   hdet_net_close(&net);
 }
 
+/* A rank whose judge, or whose backend within nn_hdet_step, fails from a call on. */
+typedef struct {
+  int rank, judge; /* judge 0: the backend's transfers */
+  int left;        /* calls until then */
+  int armed;
+  BtStatus (*upload)(BtContext *ctx, NnBackend *b, void *device, const void *host, size_t bytes);
+  BtStatus (*download)(BtContext *ctx, NnBackend *b, void *host, const void *device, size_t bytes);
+} Fault;
+static Fault fault;
+
+static int fails(int judge) { return fault.armed && fault.judge == judge && fault.left-- <= 0; }
+
+static BtStatus upload(BtContext *ctx, NnBackend *b, void *device, const void *host, size_t bytes) {
+  return fails(0) ? bt_fail_memory(ctx, "upload", 1) : fault.upload(ctx, b, device, host, bytes);
+}
+
+static BtStatus download(BtContext *ctx, NnBackend *b, void *host, const void *device, size_t bytes) {
+  return fails(0) ? bt_fail_memory(ctx, "download", 1) : fault.download(ctx, b, host, device, bytes);
+}
+
+static BtStatus judge(void *user, BtContext *ctx, NnHdet *hdet, double *loss) {
+  const int armed = fault.armed;
+  if (fails(1)) return bt_fail_memory(ctx, "judge", 1);
+  fault.armed = 0;
+  const BtStatus st = hdet_net_judge(user, ctx, hdet, loss);
+  fault.armed = armed;
+  return st;
+}
+
+static void train_with_fault(BtTeam *team, const Case *c, Outcome *mine) {
+  NnHdetOptions o = options(c->shared);
+  const NnOptimizerOptions adam = nn_optimizer_defaults(NN_ADAM);
+  const int mine_fails = team->rank == fault.rank;
+  HdetNet net;
+  NnHdet *hdet;
+  hdet_net_open(&net, &adam);
+  if (c->finds) nn_hdet_find_rate(&o), o.search = (NnHdetSearch){1, 1, 3 * SYNC, 1};
+  o.judge = judge, o.user = &net;
+  fault.upload = net.backend->upload, fault.download = net.backend->download;
+  if (mine_fails) net.backend->upload = upload, net.backend->download = download;
+  BtStatus st = nn_hdet_create(&net.ctx, &o, team, net.graph, net.optimizer, &hdet);
+  while (st == BT_OK && !nn_hdet_done(hdet)) {
+    const double loss = hdet_net_gradient(&net, nn_hdet_draw(hdet), 0.2);
+    fault.armed = mine_fails;
+    st = nn_hdet_step(&net.ctx, hdet, loss);
+    fault.armed = 0;
+  }
+  mine->status = st;
+  fault.armed = mine_fails;
+  mine->others = mine_fails && st < 0 ? nn_hdet_leave(&net.ctx, hdet) : BT_OK;
+  fault.armed = 0;
+  net.backend->upload = fault.upload, net.backend->download = fault.download;
+  nn_hdet_destroy(hdet);
+  hdet_net_close(&net);
+}
+
+/* Wherever one rank fails, the others end with what nn_hdet_leave says; without it they would wait. */
+static void one_rank_fails(void) {
+  BtContext ctx;
+  bt_context_init(&ctx);
+  alarm(60);
+  for (int k = 0; k < 16; k++) {
+    const Case c = {.shared = k & 1, .finds = k >> 1 & 1};
+    const int rank = k >> 2 & 1, judges = k >> 3 & 1;
+    int stopped = 0, over = 0;
+    for (int calls = 0; !over; calls += judges ? 1 : 11) {
+      BtTeam team;
+      memset(seen, 0, RANKS * sizeof *seen);
+      fault = (Fault){.rank = rank, .judge = judges, .left = calls};
+      BT_CHECK_STATUS(bt_team_fork(&ctx, 2, &team), BT_OK, &ctx);
+      const int child = team.rank > 0;
+      train_with_fault(&team, &c, &seen[team.rank]);
+      team.destroy(&team);
+      if (child) _exit(0);
+      const BtStatus one = seen[rank].status, other = seen[1 - rank].status;
+      BT_CHECK_ROW((one == BT_OK || one == BT_ERR_MEMORY) && other == seen[rank].others &&
+                       (other == BT_OK || other == BT_STOPPED),
+                   "case %d, %d calls: %d, the other %d, told %d", k, calls, one, other, seen[rank].others);
+      stopped += other == BT_STOPPED;
+      over = one == BT_OK || calls > 5000;
+    }
+    BT_CHECK_ROW(stopped > 4, "case %d: stopped %d times", k, stopped);
+  }
+  alarm(0);
+}
+
 static void a_process_is_lost(void) {
   const Case c = {.leaves = 1};
   run_team(3, &c);
@@ -270,6 +356,7 @@ static const BtTest tests[] = {
     {"a resumed run is the unbroken one", resume},
     {"a stop", stops},
     {"checkpoints that are refused", checkpoints_refused},
+    {"one rank fails", one_rank_fails},
     {"a process is lost", a_process_is_lost},
 };
 

@@ -32,7 +32,7 @@ static BtStatus allocate(BtContext *ctx, NnHdet *h) {
   const int shared = h->o.gradients == NN_HDET_SHARED;
   const size_t gradient = shared ? h->gradient_count + 2 : 0;
   h->slots = numbers(ctx, &st, h->owned * h->slot, sizeof *h->slots);
-  const size_t mixtures = 2 * (size_t)h->mixtures;
+  const size_t mixtures = 2 * (size_t)h->mixtures + 1;
   h->reports =
       numbers(ctx, &st, h->owned * (h->ending > mixtures ? h->ending : mixtures), sizeof *h->reports);
   h->mixture = numbers(ctx, &st, h->mixed, sizeof *h->mixture);
@@ -229,13 +229,22 @@ static BtStatus leave(BtContext *ctx, NnHdet *h, int first, int parts) {
   return h->owned == 1 ? BT_OK : nn_hdet_save_parts(ctx, h, nn_hdet_slot(h, h->turn), first, parts);
 }
 
+static BtStatus sum_gradients(BtContext *ctx, NnHdet *h) {
+  const BtTeamItems items = {(size_t)h->o.replicas, h->gradient_count + 2, h->gradients,
+                             sizeof(NnReal) == sizeof(float)};
+  const BtStatus st = h->team->sum_items(h->team, ctx, &items, h->total);
+  if (st < 0)
+    h->others = st;
+  else
+    h->gradient_collectives++;
+  return st;
+}
+
 /* Each replica's step along the average of all gradients. */
 static BtStatus apply_gradients(BtContext *ctx, NnHdet *h) {
   const size_t g = h->gradient_count;
-  const BtTeamItems items = {(size_t)h->o.replicas, g + 2, h->gradients, sizeof(NnReal) == sizeof(float)};
-  BtStatus st = h->team->sum_items(h->team, ctx, &items, h->total);
+  BtStatus st = sum_gradients(ctx, h);
   if (st < 0) return st;
-  h->gradient_collectives++;
   if (h->total[g + 1] > 0) return nn_hdet_give_up(ctx, h);
   const double valid = h->total[g];
   for (size_t i = 0; i < g; i++) h->gradients[i] = valid > 0 ? (NnReal)(h->total[i] / valid) : 0;
@@ -248,8 +257,8 @@ static BtStatus apply_gradients(BtContext *ctx, NnHdet *h) {
     BT_TRY(advance(ctx, h));
     BT_TRY(leave(ctx, h, 0, h->parts));
   }
-  h->local = valid > 0 ? h->local + 1 : h->length; /* without any replica left the block is over */
 done:
+  h->local = valid > 0 ? h->local + 1 : h->length; /* without any replica left the block is over */
   h->turn = 0;
   return st;
 }
@@ -289,4 +298,19 @@ BtStatus nn_hdet_step(BtContext *ctx, NnHdet *h, double loss) {
   h->loss[h->turn] += loss;
   if (!isfinite(loss)) h->failed[h->turn] = 1;
   return h->o.gradients == NN_HDET_SHARED ? step_shared(ctx, h) : step_local(ctx, h);
+}
+
+/* With shared gradients the others wait for these, but at the end of a block. */
+BtStatus nn_hdet_leave(BtContext *ctx, NnHdet *h) {
+  const size_t g = h->gradient_count;
+  if (h->others != BT_OK || h->team->size == 1 || nn_hdet_done(h)) return h->others;
+  BtStatus st;
+  if (h->o.gradients == NN_HDET_SHARED && h->local < h->length) {
+    for (size_t i = 0; i < h->owned * (g + 2); i++) h->gradients[i] = (NnReal)-0.0;
+    h->gradients[g + 1] = 1;
+    st = sum_gradients(ctx, h);
+  } else {
+    st = nn_hdet_tell_stop(ctx, h);
+  }
+  return h->others = st < 0 ? st : BT_STOPPED;
 }

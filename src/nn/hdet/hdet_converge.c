@@ -19,7 +19,9 @@ static void leave_out(NnReal *x, size_t n) {
 BtStatus nn_hdet_sum(BtContext *ctx, NnHdet *h, const NnReal *mine, size_t n) {
   const BtTeamItems items = {(size_t)h->o.replicas, n, mine, sizeof(NnReal) == sizeof(float)};
   h->collectives++;
-  return h->team->sum_items(h->team, ctx, &items, h->total);
+  const BtStatus st = h->team->sum_items(h->team, ctx, &items, h->total);
+  if (st < 0) h->others = st;
+  return st;
 }
 
 /* The end of a slot holds the replica's vote, its validity and its training loss at its own places, zeros
@@ -112,16 +114,21 @@ BtStatus nn_hdet_give_up(BtContext *ctx, NnHdet *h) {
   h->asked = 0;
   nn_optimizer_set_steps(h->optimizer, h->optimizer_start);
   const BtStatus st = nn_hdet_start_block(ctx, h);
+  if (st < 0) h->others = BT_STOPPED;
   return st < 0 ? st : BT_STOPPED;
 }
 
 /* The others may be at the end of their blocks: their collective is this one. */
-BtStatus nn_hdet_converge_stopped(BtContext *ctx, NnHdet *h) {
+BtStatus nn_hdet_tell_stop(BtContext *ctx, NnHdet *h) {
   const size_t size = nn_hdet_copies(h) ? h->ending : h->slot;
   NnReal *mine = nn_hdet_copies(h) ? h->reports : h->slots;
   leave_out(mine, h->owned * size);
   mine[size - 1] = 1;
-  const BtStatus st = nn_hdet_sum(ctx, h, mine, size);
+  return nn_hdet_sum(ctx, h, mine, size);
+}
+
+BtStatus nn_hdet_converge_stopped(BtContext *ctx, NnHdet *h) {
+  const BtStatus st = nn_hdet_tell_stop(ctx, h);
   return st < 0 ? st : nn_hdet_give_up(ctx, h);
 }
 
@@ -191,5 +198,7 @@ BtStatus nn_hdet_converge(BtContext *ctx, NnHdet *h) {
   sync.multiplier = h->multiplier, sync.value = h->value;
   sync.before = before, sync.after = after, sync.velocity = h->velocity;
   if (h->o.observe) h->o.observe(h->o.user, &sync);
-  return outcome(ctx, h, before[h->rate]);
+  st = outcome(ctx, h, before[h->rate]);
+  if (st < 0) h->others = st;
+  return st;
 }

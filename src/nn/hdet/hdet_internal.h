@@ -34,7 +34,7 @@ struct NnHdet {
   size_t slot;        /* numbers of a slot, body + ending                                       */
   size_t owned;       /* replicas of this rank                                                 */
   NnReal *slots;      /* [owned × slot]                                                        */
-  NnReal *reports;    /* [owned × max(ending, 2 mixtures)], for short collectives */
+  NnReal *reports;    /* [owned × max(ending, 2 mixtures + 1)], for short collectives */
   NnReal *mixture;    /* [mixed] one of them, or an iterate */
   NnReal *anchor;     /* [state] the last average                                             */
   NnReal *origin;     /* [state] of a trial: the initial values, with which the run starts anew */
@@ -45,6 +45,7 @@ struct NnHdet {
   NnReal *gradients; /* SHARED: [owned × (gradient_count + 2)]: gradient, validity, stop */
 
   int asked;             /* to stop */
+  BtStatus others;       /* after an error: what the other ranks have returned; BT_OK: they go on */
   int64_t start, length; /* first step of the block, its steps                            */
   int64_t local;         /* steps of the block done by the replica in the graph (SHARED: by all) */
   size_t turn;           /* index of that replica among the owned                         */
@@ -133,6 +134,8 @@ BtStatus nn_hdet_check(BtContext *ctx, const NnHdetOptions *o);
 BtStatus nn_hdet_converge(BtContext *ctx, NnHdet *h);
 /* Tells all ranks to stop in place of an average. */
 BtStatus nn_hdet_converge_stopped(BtContext *ctx, NnHdet *h);
+/* The same for a rank whose backend may fail: it does not go on. */
+BtStatus nn_hdet_tell_stop(BtContext *ctx, NnHdet *h);
 /* Back to the start of the block: BT_STOPPED. */
 BtStatus nn_hdet_give_up(BtContext *ctx, NnHdet *h);
 

@@ -82,7 +82,7 @@ static BtStatus judge(BtContext *ctx, NnHdet *h, int hyper, int sign, size_t m) 
   for (size_t i = 0; i < h->mixed; i++) h->mixture[i] = (NnReal)((mean[i] + sign * leaning[i]) / all);
   BtStatus st = nn_hdet_load_parts(ctx, h, h->mixture, 0, h->trained);
   if (st >= 0) st = nn_hdet_judge(ctx, h, &loss);
-  h->reports[owner / ranks * 2 * (size_t)h->mixtures + m] = (NnReal)loss;
+  h->reports[owner / ranks * (2 * (size_t)h->mixtures + 1) + m] = (NnReal)loss;
   return st;
 }
 
@@ -99,19 +99,25 @@ static void weigh(NnHdet *h, int hyper, const double *loss) {
   }
 }
 
+/* After the losses of the mixtures comes whether a rank could not judge its own, which is a stop to the
+ * others. */
 BtStatus nn_hdet_mix_vote(BtContext *ctx, NnHdet *h) {
-  const size_t entries = 2 * (size_t)h->mixtures;
+  const size_t losses = 2 * (size_t)h->mixtures, entries = losses + 1;
   size_t m = 0;
-  BtStatus st = BT_OK;
+  BtStatus judged = BT_OK;
   for (size_t i = 0; i < h->owned * entries; i++) h->reports[i] = (NnReal)-0.0;
   for (int hyper = 0; hyper < h->o.hypers; hyper++)
-    for (int k = 0; k < 2 && h->o.hyper[hyper].steered; k++) BT_TRY(judge(ctx, h, hyper, 2 * k - 1, m++));
-  BT_TRY(nn_hdet_sum(ctx, h, h->reports, entries));
+    for (int k = 0; k < 2 && h->o.hyper[hyper].steered && judged >= 0; k++)
+      judged = judge(ctx, h, hyper, 2 * k - 1, m++);
+  if (judged < 0) h->reports[losses] = 1;
+  const BtStatus st = nn_hdet_sum(ctx, h, h->reports, entries);
+  if (judged < 0 && st >= 0) h->others = BT_STOPPED;
+  if (judged < 0 || st < 0) return judged < 0 ? judged : st;
+  if (h->total[losses] > 0) return BT_STOPPED;
   m = 0;
   for (int hyper = 0; hyper < h->o.hypers; hyper++) {
     h->mixture_loss[2 * hyper] = h->mixture_loss[2 * hyper + 1] = (double)NAN;
     if (h->o.hyper[hyper].steered) weigh(h, hyper, h->total + m), m += 2;
   }
-done:
-  return st;
+  return BT_OK;
 }

@@ -363,8 +363,7 @@ static BtStatus tell(BtContext *ctx, NnHdetTraining *e, BtTrainingMoment moment,
   return st < 0 ? st : BT_OK;
 }
 
-/* *alone: whether what fails fails on this rank only. */
-static BtStatus step(BtContext *ctx, NnHdetTraining *e, int *alone) {
+static BtStatus step(BtContext *ctx, NnHdetTraining *e) {
   NnTraining *t = e->t;
   NnModel *m = t->model;
   NnHdet *h = e->hdet;
@@ -377,14 +376,12 @@ static BtStatus step(BtContext *ctx, NnHdetTraining *e, int *alone) {
   size_t index;
   int carried;
   BtStatus st = BT_OK;
-  *alone = 1;
   if (e->applied != nn_hdet_replica(h)) BT_TRY(apply(ctx, e, e->applied = nn_hdet_replica(h)));
   next_batch(e, &epoch, &index, &carried);
   BT_TRY(nn_loader_get(ctx, e->train, epoch, index, &batch));
   run.batch = batch.rows;
   BT_TRY(forward(ctx, e, &batch, &run, carried, state, &loss));
   BT_TRY(nn_graph_gradient(ctx, m->graph, m->objective, NN_GENERAL));
-  *alone = 0;
   st = nn_hdet_step(ctx, h, (double)loss);
   e->taken++;
   const double took = bt_clock() - begin;
@@ -438,35 +435,28 @@ static BtStatus fail(BtContext *ctx, const NnHdetTraining *e, BtStatus st) {
   return bt_fail(ctx, st, "%s; the last checkpoint is %s", cause, e->o.checkpoint);
 }
 
-/* This rank alone cannot go on: the others learn it in the collective that they wait for, as a stop, and then
- * the cause. Returns what all end with. */
+/* Where this rank alone cannot go on, the others learn it in the collective that they wait for, as a stop,
+ * and then the cause. Returns what all end with. */
 static BtStatus leave(BtContext *ctx, NnHdetTraining *e, BtStatus failed) {
   char cause[512];
   snprintf(cause, sizeof cause, "%.500s", ctx->error);
-  BtStatus st = BT_OK;
-  while (st == BT_OK && e->team->size > 1 && !nn_hdet_done(e->hdet)) {
-    nn_hdet_stop(e->hdet);
-    st = nn_hdet_step(ctx, e->hdet, 0);
-  }
+  const BtStatus others = nn_hdet_leave(ctx, e->hdet);
   (void)bt_fail(ctx, failed, "%s", cause);
-  return st == BT_STOPPED ? bt_team_agree(e->team, ctx, failed) : failed;
+  return others == BT_STOPPED ? bt_team_agree(e->team, ctx, failed) : failed;
 }
 
-/* Steps and what belongs to them, to the end. What fails in nn_hdet_step, fails on all ranks. */
+/* Steps and what belongs to them, to the end. */
 static BtStatus run(BtContext *ctx, NnHdetTraining *e, double deadline, double *start) {
   BtStatus st = BT_OK;
-  int alone = 0;
   while (st == BT_OK && !nn_hdet_done(e->hdet)) {
     const int64_t syncs = nn_hdet_syncs(e->hdet);
     if (bt_clock() >= deadline) nn_hdet_stop(e->hdet);
-    st = step(ctx, e, &alone);
-    if (st != BT_OK) break;
-    alone = 1;
-    st = tell(ctx, e, BT_TRAINED_STEP, 0, *start);
+    st = step(ctx, e);
+    if (st == BT_OK) st = tell(ctx, e, BT_TRAINED_STEP, 0, *start);
     if (st == BT_OK && nn_hdet_syncs(e->hdet) > syncs) st = synced(ctx, e, start);
   }
   if (st == BT_STOPPED) return bt_team_agree(e->team, ctx, st);
-  return st < 0 && alone ? leave(ctx, e, st) : st;
+  return st < 0 ? leave(ctx, e, st) : st;
 }
 
 BtStatus nn_hdet_training_run(BtContext *ctx, NnHdetTraining *e) {
