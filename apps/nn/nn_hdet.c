@@ -10,6 +10,7 @@
 
 #define LIST_LIMIT 512   /* bytes of --hdet */
 #define TRIAL_SHARE 0.06 /* of the steps that a trial takes by default */
+#define TRIAL_SYNCS 5    /* that a trial needs, docs/hdet.md */
 #define TRIALS_SHARE 0.5 /* of the steps that all of them may take without --settle */
 
 enum { CONTROLLER_SEARCH, CONTROLLER_PAPER };
@@ -240,6 +241,16 @@ static BtStatus check_trials(BtContext *ctx, const BtNnHdet *set) {
                  (long long)set->trials, 100 * TRIAL_SHARE, 100 * share, (int)(TRIALS_SHARE / TRIAL_SHARE));
 }
 
+/* With fewer syncs a trial is a search that has hardly ended, and a vote or none. */
+static void warn_of_short_trials(BtContext *ctx, const NnHdetOptions *o) {
+  const NnHdetSearch *s = &o->search;
+  if (s->trials == 0 || s->settle == 0 || s->settle / s->trials >= TRIAL_SYNCS * o->sync) return;
+  bt_warn(ctx,
+          "lr may settle far off: a trial needs %d syncs or more to find it, these have %lld; take a smaller "
+          "--sync, fewer --trial-runs, or train longer",
+          TRIAL_SYNCS, (long long)(s->settle / s->trials / o->sync));
+}
+
 /* GPUs average among themselves where NCCL is there and each rank has its own. */
 static void join_devices(BtApp *app, BtNnEnsemble *e, NnTraining *training) {
   const char *device = nn_graph_backend(nn_training_model(training)->graph)->name;
@@ -273,6 +284,7 @@ BtStatus bt_nn_hdet_open(BtApp *app, const BtNnHdet *set, const char *resume, co
   BT_TRY(parse_list(ctx, e, &o));
   join_devices(app, e, training);
   BT_TRY(nn_hdet_training_create(ctx, &o, training, e->team, &e->training));
+  if (!resume && app->team.rank == 0) warn_of_short_trials(ctx, &o.ensemble);
   *ensemble = e;
   return BT_OK;
 done:

@@ -74,6 +74,12 @@ refuses 1 "whole.ckpt: tensor \"ensemble.counts\" is of another ensemble: steps 
   "$bitune" nn train --resume whole.ckpt --max-work 6000
 says "but this run has 15; resume" "(leave --epochs and --max-work out)"
 
+# Trials with hardly any syncs are warned of: of 300 steps 36 are a trial.
+for sync in 7 8; do
+  run 0 "$bitune" nn train --task tiny-mlp --hdet lr --replicas 4 --sync "$sync" --epochs 60 --threads 1 --quiet
+  equal "$(grep -c 'a trial needs 5 syncs or more to find it, these have 4' err)" $((sync - 7))
+done
+
 # One replica is plain training.
 run 0 "$bitune" nn train $ensemble --replicas 1 --epochs 2 --json
 equal "$(field out processes)" 1
