@@ -2,9 +2,10 @@
  *
  * Of the N·S batches that N replicas take in S steps, none comes twice in an epoch: batch number step·N +
  * replica of the run is batch (number mod batches) of epoch (number / batches), as in training with N times
- * the batch. Epochs, steps and results of the training (nn/train.h) count these batches; S is
- * epochs·batches/N, rounded down. Of a text each replica reads a stretch of its own, batches/N windows;
- * recurrent states go from window to window, and start from zero after each sync. */
+ * the batch. Epochs, steps, work and results of the training (nn/train.h) count these batches; S is
+ * epochs·batches/N, rounded down; batches beyond N·S are neither computed nor told as steps and work. Of a
+ * text each replica reads a stretch of its own, batches/N windows; recurrent states go from window to window,
+ * and start from zero after each sync. */
 #ifndef BITUNE_NN_HDET_TRAINING_H
 #define BITUNE_NN_HDET_TRAINING_H
 
