@@ -197,7 +197,7 @@ static int label_run(const BtCompare *all, BtCompareRun *run) {
 }
 
 int64_t bt_compare_work_budget(const BtCompareSpec *spec, size_t method) {
-  return (int64_t)(spec->methods[method].budget_factor * (double)spec->work);
+  return llround(spec->methods[method].budget_factor * (double)spec->work);
 }
 
 double bt_compare_seconds_budget(const BtCompareSpec *spec, size_t method) {

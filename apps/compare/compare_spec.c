@@ -1,4 +1,5 @@
 /* The specification of a comparison: read, changed by the command line, checked field by field. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,6 +8,7 @@
 #include "core/json.h"
 
 #define SPEC_LIMIT ((size_t)16 << 20)
+#define MOST_WORK 0x1p53 /* up to which doubles hold all whole numbers */
 
 static BtStatus take_number(BtSpecCheck *c, const json_t *object, const char *key, int whole, double *out) {
   const json_t *value = json_object_get(object, key);
@@ -16,6 +18,7 @@ static BtStatus take_number(BtSpecCheck *c, const json_t *object, const char *ke
   if (!json_is_number(value) || (whole && !json_is_integer(value)) || !(json_number_value(value) > 0))
     return bt_spec_wrong(c, "must be a positive %s", whole ? "whole number" : "number of seconds");
   *out = json_number_value(value);
+  if (whole && *out > MOST_WORK) return bt_spec_wrong(c, "must be %.0f or less", MOST_WORK);
   return BT_OK;
 }
 
@@ -166,6 +169,13 @@ static BtStatus take_factor(const BtSpecCheck *c, const json_t *value, double *f
     return bt_spec_wrong(c, "\"budget_factor\" must be a positive number, such as 10");
   if (!s->work && !(s->seconds > 0)) return bt_spec_wrong(c, "\"budget_factor\" needs a budget to multiply");
   *factor = json_number_value(value);
+  const double work = *factor * (double)s->work, seconds = *factor * s->seconds;
+  /* A product that rounds to 0 would lift the limit. */
+  if (s->work && !(work >= 1 && work <= MOST_WORK))
+    return bt_spec_wrong(c, "\"budget_factor\" makes of budget.work %lld a budget of %.4g; 1 to %.0f are allowed",
+                         (long long)s->work, work, MOST_WORK);
+  if (s->seconds > 0 && !(seconds > 0 && isfinite(seconds)))
+    return bt_spec_wrong(c, "\"budget_factor\" makes of budget.seconds %.4g a budget of %.4g", s->seconds, seconds);
   return BT_OK;
 }
 

@@ -15,6 +15,7 @@
 
 enum { RANDOM, BAYES, GRID };
 #define METHODS "random|bayes|grid"
+#define MOST_EPOCHS INT64_C(1000000000) /* that a budget of work is turned into */
 
 const BtOption bt_nn_search_options[] = {
     BT_OPT_CHOICE("method", BtNnSearchOptions, method, RANDOM, METHODS, "how the trials' points are chosen"),
@@ -121,6 +122,49 @@ static BtStatus count_trials(BtNnSearch *s) {
   return BT_OK;
 }
 
+/* Whether trials of so many epochs stay within `limit`, their epochs in all. */
+static int fits(BtNnSearch *s, int64_t epochs, int64_t limit) {
+  const BtNnSearchOptions *o = &s->set->search;
+  s->rungs = bt_nn_rungs(s->count, epochs, o->halving, o->least_epochs);
+  return bt_nn_rungs_epochs(&s->rungs) <= limit;
+}
+
+/* The least number of epochs, `most` or less, of which the trials have as many rungs as of `most`. */
+static int64_t least_of_rungs(const BtNnSearch *s, int64_t most) {
+  const BtNnSearchOptions *o = &s->set->search;
+  const int count = bt_nn_rungs(s->count, most, o->halving, o->least_epochs).count;
+  int64_t least = 1;
+  while (least < most) {
+    const int64_t middle = least + (most - least) / 2;
+    if (bt_nn_rungs(s->count, middle, o->halving, o->least_epochs).count < count)
+      least = middle + 1;
+    else
+      most = middle;
+  }
+  return least;
+}
+
+/* The largest number of epochs in [1, most] that fits; 0 if none does. More epochs cost more as long as they are of as
+ * many rungs, and less where they allow another one: the ranges of epochs with as many are looked at from above. */
+static int64_t most_epochs(BtNnSearch *s, int64_t most, int64_t limit) {
+  while (most > 0) {
+    int64_t epochs = least_of_rungs(s, most);
+    if (!fits(s, epochs, limit)) {
+      most = epochs - 1;
+      continue;
+    }
+    while (epochs < most) {
+      const int64_t middle = epochs + (most - epochs + 1) / 2;
+      if (fits(s, middle, limit))
+        epochs = middle;
+      else
+        most = middle - 1;
+    }
+    return epochs;
+  }
+  return 0;
+}
+
 /* Epochs of a trial that is trained to its end: by --epochs or the task, or as many as --max-work allows. */
 static BtStatus plan_epochs(BtNnSearch *s) {
   BtContext *ctx = &s->app->ctx;
@@ -131,13 +175,13 @@ static BtStatus plan_epochs(BtNnSearch *s) {
   if (st < 0) return st;
   s->epochs = epochs > 0 ? epochs : task->epochs;
   if (work > 0) {
-    const int64_t most = work / s->epoch_work;
-    s->epochs = epochs > 0 && epochs < most ? epochs : most;
+    const int64_t limit = work / s->epoch_work;
+    int64_t most = limit < MOST_EPOCHS ? limit : MOST_EPOCHS;
+    if (epochs > 0 && epochs < most) most = epochs;
+    s->epochs = most_epochs(s, most, limit);
   }
-  for (; s->epochs > 0; s->epochs--) {
-    s->rungs = bt_nn_rungs(s->count, s->epochs, o->halving, o->least_epochs);
-    if (work == 0 || bt_nn_rungs_epochs(&s->rungs) * s->epoch_work <= work) return BT_OK;
-  }
+  s->rungs = bt_nn_rungs(s->count, s->epochs, o->halving, o->least_epochs);
+  if (s->epochs > 0) return BT_OK;
   return bt_fail(ctx, BT_ERR_ARG,
                  "%s: an epoch of %zu trials takes %lld gradients, more than the %lld of --max-work",
                  task->file, s->count, (long long)s->count * (long long)s->epoch_work, (long long)work);

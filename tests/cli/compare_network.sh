@@ -24,6 +24,9 @@ equal "$(grep -c 'nn search .*--max-work=16000.*--output=' out)" 2
 equal "$(grep -c 'nn train .*--max-work=8000 .*--log=.*--checkpoint=' out)" 10
 check "runs share the cores" grep -q -- '--jobs=1 --threads=1' out
 
+run 0 "$bitune" compare spec.json --plan budget.work=100000 'methods=[{"name":"A","budget_factor":1.15}]' seeds=[1]
+check "a budget is rounded down" grep -q -- '--max-work=115000 ' out
+
 run 0 "$bitune" compare spec.json -o whole --jobs 2 --json
 equal "$(field out runs) $(field out finished) $(field out 'failed.#')" "14 14 0"
 exists whole/report.html whole/trajectories.csv whole/summary.csv whole/methods.csv
@@ -157,6 +160,10 @@ wrong 'run "A": --hdet is for nn train, not for nn search' "$one,\"command\":\"n
 wrong 'run "A": --tuner is for nn train' "$one,\"command\":\"nn search\",\"options\":{\"tuner\":\"stn\"}}]" seeds=[1]
 wrong 'methods[0].options.replica-log: all runs would write to the same place' "$one,\"options\":{\"replica-log\":\"x\"}}]"
 wrong '"budget_factor" must be a positive number' "$one,\"budget_factor\":0}]"
+wrong 'methods[0]: "budget_factor" makes of budget.work 6000 a budget of 0.6' "$one,\"budget_factor\":0.0001}]" budget.work=6000
+wrong 'methods[0]: "budget_factor" makes of budget.work 6000 a budget of 6e+19' "$one,\"budget_factor\":1e16}]" budget.work=6000
+wrong 'methods[0]: "budget_factor" makes of budget.seconds 0.1 a budget of 0' "$one,\"budget_factor\":1e-323}]" 'budget={"seconds":0.1}'
+wrong 'budget.work: must be 9007199254740992 or less' budget.work=9007199254740993000
 wrong '"budget_factor" needs a budget' "$one,\"budget_factor\":2}]" budget={}
 wrong 'methods[0].options.max-work: budget.work sets it already' "$one,\"options\":{\"max-work\":5}}]"
 wrong 'weights: must be "best"' weights=first

@@ -80,6 +80,15 @@ run 0 search --method random --trials 9 --halving 3 --max-work 21000 -o exact --
 same_trials halving exact
 refuses 1 "an epoch of 4 trials takes 4000 gradients" search --trials 4 --max-work 3999 -o never
 absent never
+# One that never ends is planned at once; 9 trials halved by 3 cost less with 9 epochs each than with 8.
+for budget in 1000000000000 9223372036854775807; do
+  for halving in 0 3; do
+    run 0 search --trials 9 --halving $halving --max-work $budget --max-seconds 0.2 -o "endless$halving-$budget" --json
+    equal "$(field out reason)" "time used up"
+  done
+done
+equal "$(field endless0-1000000000000/search.json epochs)" 111111111
+equal "$(field endless3-9223372036854775807/search.json epochs)" 1000000000
 
 # A grid holds the ends of the ranges.
 run 0 search --method grid --trials 4 --epochs 1 -o grid
