@@ -138,14 +138,14 @@ static BtStatus report(BtApp *app, BtCompare *all, size_t reused) {
   BtContext *ctx = &app->ctx;
   BtComparePlot plots[BT_PLOT_COUNT] = {0};
   BtCompareSample samples[BT_SAMPLE_COUNT] = {0};
-  size_t finished = 0, failed = 0, sample_count = 0;
+  const size_t finished = bt_compare_count(all, BT_RUN_FINISHED), failed = bt_compare_count(all, BT_RUN_FAILED);
+  const size_t elsewhere = bt_compare_count(all, BT_RUN_ELSEWHERE);
+  size_t sample_count = 0;
   char *why = NULL;
   json_t *failures = json_array();
   BtStatus st = BT_OK;
   for (size_t i = 0; i < all->run_count; i++) {
     const BtCompareRun *run = &all->runs[i];
-    finished += run->state == BT_RUN_FINISHED;
-    failed += run->state == BT_RUN_FAILED;
     if (run->state == BT_RUN_FAILED)
       (void)json_array_append_new(failures,
                                   json_pack("{s:o, s:o}", "name", bt_app_text_json(run->name), "error",
@@ -156,6 +156,7 @@ static BtStatus report(BtApp *app, BtCompare *all, size_t reused) {
   bt_app_put_int(app, "runs", (int64_t)all->run_count);
   bt_app_put_int(app, "finished", (int64_t)finished);
   bt_app_put_int(app, "reused", (int64_t)reused);
+  bt_app_put_int(app, "elsewhere", (int64_t)elsewhere);
   bt_app_put_text(app, "output", all->output);
   BT_TRY(bt_compare_collect(ctx, all));
   BT_TRY(all->spec.command.form->kind->tables(ctx, all));
@@ -172,6 +173,11 @@ static BtStatus report(BtApp *app, BtCompare *all, size_t reused) {
   bt_app_print(app, "%zu of %zu runs finished%s, %zu failed; report in %s/report.html\n", finished,
                all->run_count, reused ? " (some before)" : "", failed, all->output);
   bt_app_put_text(app, "report", "report.html");
+  if (elsewhere)
+    st = bt_fail(ctx, BT_ERR_IO,
+                 "%s: not complete yet: another process is at %zu of its runs; once it has ended, the same command "
+                 "completes the report",
+                 all->output, elsewhere);
 done:
   bt_compare_plots_clear(plots);
   bt_compare_samples_clear(samples);
@@ -238,7 +244,8 @@ const BtCommand bt_cmd_compare = {
         "run), "
         "methods.csv (one line a method or setting), plots and a folder of each run. A run that fails is "
         "reported, the "
-        "others go on, and the exit code is 1.\n\n"
+        "others go on, and the exit code is 1; so it is where another process of the same comparison is still at some "
+        "of the runs.\n\n"
         "Bilevel learning: a loss counts as reached from where on a run's logged losses stay within 1 % or "
         "0.1 % of "
         "the best final loss of all runs with its seed.\n\n"

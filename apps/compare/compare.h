@@ -191,7 +191,8 @@ char **bt_compare_judge_words(const BtCompare *all, const BtCompareRun *run);
 /* compare_run.c: one run. */
 /* Looks for a finished run's record. */
 BtStatus bt_compare_run_look(BtContext *ctx, const BtCompare *all, BtCompareRun *run);
-/* Starts its next process: run->pid. BT_ERR_*: the run cannot be started. */
+/* Starts its next process: run->pid. It is none where the run turns out to be finished, or under way in another
+ * process (BT_RUN_ELSEWHERE). BT_ERR_*: the run cannot be started. */
 BtStatus bt_compare_run_begin(BtContext *ctx, const BtCompare *all, BtCompareRun *run);
 /* Its process has ended (status as of waitpid): sets state, or leaves BT_RUN_RUNNING with pid 0 where another
  * process is to follow. `stopped`: the comparison is being stopped. */
@@ -208,8 +209,9 @@ const BtCompareForm *bt_compare_form(const BtCompare *all, const BtCompareRun *r
 char *bt_compare_run_file(const BtCompareRun *run, const char *name);
 
 /* compare_pool.c */
-/* Carries out this process's share of the runs. BT_STOPPED, or an error of the system; a run's own failure is
- * in its state. */
+/* Carries out this process's share of the runs, but for those that another one holds: these are left as
+ * BT_RUN_ELSEWHERE unless they have ended by then. BT_STOPPED, or an error of the system; a run's own failure is in
+ * its state. */
 BtStatus bt_compare_pool(BtContext *ctx, BtCompare *all);
 /* Starts a process: argv[0] is the program's path; stdin is empty, stdout and stderr go to files, the
  * environment of an MPI launcher is taken out. `keep` (or -1) is a descriptor that the child inherits. */
@@ -219,6 +221,9 @@ BtStatus bt_compare_spawn(BtContext *ctx, char *const *argv, const char *out, co
 BtStatus bt_compare_call(BtContext *ctx, char *const *argv, const char *out, const char *err, int *code);
 /* The last line of a process's messages that tells an error, without "bitune: "; malloc'ed, NULL if none. */
 char *bt_compare_last_error(const char *err);
+
+/* The runs in a state. */
+size_t bt_compare_count(const BtCompare *all, BtRunState state);
 
 /* compare_collect.c: courses, final losses, best and distances. */
 BtStatus bt_compare_collect(BtContext *ctx, BtCompare *all);

@@ -65,7 +65,7 @@ static BtStatus write_summary(BtContext *ctx, const BtCompare *all, FILE *out) {
     const BtCompareRun *run = &all->runs[i];
     const int finished = run->state == BT_RUN_FINISHED;
     bt_table_identity(out, all, run);
-    bt_table_text(out, finished ? "finished" : run->state == BT_RUN_FAILED ? "failed" : "open");
+    bt_table_text(out, bt_table_state(run));
     bt_table_number(out, run->loss);
     bt_table_number(out, run->lower);
     bt_table_number(out, run->upper);

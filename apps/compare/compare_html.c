@@ -150,9 +150,17 @@ static void put_other_builds(const BtPage *p) {
         other, other == 1 ? "run was" : "runs were");
 }
 
+static void put_elsewhere(const BtPage *p) {
+  const size_t count = bt_compare_count(p->all, BT_RUN_ELSEWHERE);
+  if (count)
+    (void)fprintf(p->out,
+                  "<p class=\"lead\">The comparison is not complete yet: another process was at %zu of its runs when "
+                  "this page was written.</p>\n",
+                  count);
+}
+
 static void put_failed(const BtPage *p) {
-  size_t failed = 0;
-  for (size_t i = 0; i < p->all->run_count; i++) failed += p->all->runs[i].state == BT_RUN_FAILED;
+  const size_t failed = bt_compare_count(p->all, BT_RUN_FAILED);
   if (!failed) return;
   (void)fprintf(
       p->out,
@@ -363,8 +371,7 @@ static void put_commands(const BtPage *p) {
 static void put_head(const BtPage *p) {
   const BtCompareSpec *s = &p->all->spec;
   const char *title = s->title ? s->title : "Comparison";
-  size_t finished = 0;
-  for (size_t i = 0; i < p->all->run_count; i++) finished += p->all->runs[i].state == BT_RUN_FINISHED;
+  const size_t finished = bt_compare_count(p->all, BT_RUN_FINISHED);
   (void)fputs(
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
@@ -406,6 +413,7 @@ BtStatus bt_compare_html(BtContext *ctx, const BtCompare *all, const BtComparePl
   if (st < 0) return st;
   page.out = file.stream;
   put_head(&page);
+  put_elsewhere(&page);
   put_failed(&page);
   (void)fputs("<h2>Summary</h2>\n", page.out);
   kind->summary(&page);

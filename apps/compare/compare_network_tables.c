@@ -47,8 +47,7 @@ static BtStatus write_trajectories(BtContext *ctx, const BtCompare *all, FILE *o
 }
 
 static const char *state_of(const BtCompareRun *run) {
-  if (run->state == BT_RUN_FINISHED) return run->diverged ? "diverged" : "finished";
-  return run->state == BT_RUN_FAILED ? "failed" : "open";
+  return run->state == BT_RUN_FINISHED && run->diverged ? "diverged" : bt_table_state(run);
 }
 
 static BtStatus put_run(BtContext *ctx, const BtCompare *all, const BtCompareRun *run, FILE *out) {

@@ -151,6 +151,8 @@ static void tell_ended(const Pool *p, const BtCompareRun *run) {
                  run->diverged ? run->remark
                  : reason      ? reason
                                : "finished");
+  } else if (run->state == BT_RUN_ELSEWHERE) {
+    bt_app_print(app, "%4zu/%zu  %s: under way in another process\n", p->done, p->own, run->name);
   } else if (run->state == BT_RUN_FAILED) {
     char text[BT_ERROR_TEXT];
     snprintf(text, sizeof text, "run \"%.200s\" failed: %.700s", run->name,
@@ -225,6 +227,21 @@ static void stop_all(BtContext *ctx, Pool *p) {
   }
 }
 
+/* Runs that another process held may have ended since. */
+static BtStatus look_again(BtContext *ctx, BtCompare *all) {
+  BtStatus st = BT_OK;
+  for (size_t i = 0; i < all->run_count && st >= 0; i++)
+    if (is_own(all, &all->runs[i]) && all->runs[i].state == BT_RUN_ELSEWHERE)
+      st = bt_compare_run_look(ctx, all, &all->runs[i]);
+  return st;
+}
+
+size_t bt_compare_count(const BtCompare *all, BtRunState state) {
+  size_t count = 0;
+  for (size_t i = 0; i < all->run_count; i++) count += all->runs[i].state == state;
+  return count;
+}
+
 /* The first of the ranks waits until the others' runs have left their records. */
 static BtStatus wait_for_others(BtContext *ctx, BtCompare *all) {
   if (all->rank != 0 || all->size == 1) return BT_OK;
@@ -264,5 +281,6 @@ BtStatus bt_compare_pool(BtContext *ctx, BtCompare *all) {
     }
     if (pool.running > 0) nap(tick);
   }
-  return wait_for_others(ctx, all);
+  const BtStatus st = look_again(ctx, all);
+  return st < 0 ? st : wait_for_others(ctx, all);
 }

@@ -156,7 +156,13 @@ BtStatus bt_compare_run_look(BtContext *ctx, const BtCompare *all, BtCompareRun 
   return BT_OK;
 }
 
-/* The folder is held until the process ends: the descriptor is the child's, too. */
+static void release(BtCompareRun *run) {
+  if (run->lock >= 0) (void)close(run->lock);
+  run->lock = -1;
+}
+
+/* The folder is held until the process ends: the descriptor is the child's, too. Without a lock where another
+ * process holds it. */
 static BtStatus take_lock(BtContext *ctx, BtCompareRun *run) {
   BtStatus st = bt_make_folder(ctx, run->folder);
   char *path = st >= 0 ? bt_compare_run_file(run, "lock") : NULL;
@@ -165,14 +171,9 @@ static BtStatus take_lock(BtContext *ctx, BtCompareRun *run) {
   if (run->lock < 0)
     st = bt_fail(ctx, BT_ERR_IO, "%s: cannot be written: %s", run->folder, strerror(errno));
   else if (flock(run->lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
-    st = bt_fail(ctx, BT_ERR_IO, "%s: another process is at this run; wait for it to end", run->folder);
+    release(run);
   free(path);
   return st;
-}
-
-static void release(BtCompareRun *run) {
-  if (run->lock >= 0) (void)close(run->lock);
-  run->lock = -1;
 }
 
 /* Seconds that the run's log accounts for. */
@@ -265,6 +266,10 @@ BtStatus bt_compare_run_begin(BtContext *ctx, const BtCompare *all, BtCompareRun
   char *out = NULL, *err = NULL;
   if (run->lock < 0) {
     BT_TRY(take_lock(ctx, run));
+    if (run->lock < 0) {
+      run->state = BT_RUN_ELSEWHERE;
+      goto done;
+    }
     if (all->again && !run->judging) start_over(run);
     if (!all->again && !run->record) BT_TRY(bt_compare_run_look(ctx, all, run));
     if (run->state == BT_RUN_FINISHED) goto done;
@@ -383,7 +388,8 @@ BtStatus bt_compare_run_ended(BtContext *ctx, const BtCompare *all, BtCompareRun
   BT_TRY(save_record(ctx, run, "run.json", run->argv, good ? result : NULL));
   if (run->state == BT_RUN_FINISHED) {
     BT_TRY(bt_compare_run_look(ctx, all, run));
-    discard(run, "checkpoint");
+    /* What a run that diverged says names it. */
+    if (!run->diverged) discard(run, "checkpoint");
     if (all->spec.judge && !run->judged) run->state = BT_RUN_RUNNING;
   }
 done:

@@ -21,6 +21,17 @@ void bt_table_text(FILE *out, const char *text) {
   bt_csv_text(out, text ? text : "");
 }
 
+const char *bt_table_state(const BtCompareRun *run) {
+  switch (run->state) {
+    case BT_RUN_FINISHED: return "finished";
+    case BT_RUN_FAILED: return "failed";
+    case BT_RUN_ELSEWHERE: return "elsewhere";
+    case BT_RUN_WAITING:
+    case BT_RUN_RUNNING: break;
+  }
+  return "open";
+}
+
 /* run, method, label, seed: what each table of runs begins with. */
 void bt_table_identity(FILE *out, const BtCompare *all, const BtCompareRun *run) {
   (void)fprintf(out, "%zu", run->index + 1);

@@ -9,6 +9,8 @@
 /* "nan" for what is not finite. */
 void bt_table_number(FILE *out, double x);
 void bt_table_text(FILE *out, const char *text);
+/* "finished", "failed", "elsewhere" (another process is at it) or "open". */
+const char *bt_table_state(const BtCompareRun *run);
 /* run, method, label, seed: what each table of runs begins with. */
 void bt_table_identity(FILE *out, const BtCompare *all, const BtCompareRun *run);
 

@@ -157,8 +157,12 @@ rm "$first"
 # shellcheck disable=SC2094
 if command -v flock >/dev/null 2>&1; then
   run 1 flock "$(dirname "$first")/lock" "$bitune" compare "$folder/spec.json" -o twice --json budget.work=100 'seeds=[1]'
-  equal "$(field out 'failed.#')" 1
-  check "no word of the other process" grep -q 'another process is at this run' out
+  equal "$(field out 'failed.#') $(field out elsewhere) $(field out finished)" "0 1 4"
+  says "not complete yet: another process is at 1 of its runs"
+  check "no word of the other process" grep -q 'The comparison is not complete yet' twice/report.html
+  equal "$(grep -c ',elsewhere,' twice/summary.csv)" 1
+  run 0 "$bitune" compare "$folder/spec.json" -o twice --json budget.work=100 'seeds=[1]'
+  equal "$(field out elsewhere) $(field out reused) $(field out finished)" "0 4 5"
 fi
 
 # Runs that fail, each in its way: the others are done and reported.

@@ -52,6 +52,8 @@ for number in 1 2 3 4 5 6 7; do
   if [ "$(value summary state)" = diverged ]; then
     equal "$(field "$record" exit) $(field "$record" result.status)" "1 numerical failure"
     equal "$(value summary loss)" nan
+    kept=$(field "$record" result.error | sed -n 's/.*the last good state is in //p')
+    [ -z "$kept" ] || exists "$kept"
     holds "$spent <= 8000"
     continue
   fi
