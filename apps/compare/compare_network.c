@@ -143,10 +143,11 @@ const BtCompareKind bt_compare_network = {
                  "Validation loss against wall time.", NULL,
                  "Final losses by methods. Small dots are runs; full ones are those of the method’s setting "
                  "with the least "
-                 "mean, which is the large dot, the bar their range; rings are those of its other settings.",
+                 "mean, which is the large dot, the bar their range; rings are those of its other settings. "
+                 "A cross on the right edge is a run that diverged or whose loss lies beyond the axis.",
                  "Final loss by the swept option: means over seeds, with the ranges. A cross on the upper "
                  "edge is a setting "
-                 "of which runs diverged; a line without dots is the best mean of a method that does not "
+                 "of which runs diverged or whose mean lies beyond the axis; a line without dots is the best mean of a method that does not "
                  "have the option."},
     .summary = bt_network_summary,
     .runs = bt_network_runs,

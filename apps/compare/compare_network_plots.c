@@ -9,6 +9,7 @@
 #define LOG_SPAN 20.0  /* greatest / least swept value of a logarithmic axis       */
 #define AXIS_ROOM 45.0 /* below a panel, px                                        */
 #define WORST 30.0     /* times the best loss: what lies beyond is on the edge     */
+#define NEAR 3.0       /* times the worst of the methods' best means, likewise     */
 
 /* The loss compared, or the figure of the same weights on the test data. */
 static double final_loss(const BtCompareRun *run, int test) {
@@ -31,6 +32,18 @@ static int final_range(BtDraw *p, int test) {
   }
   p->hi = fmin(p->hi, WORST * p->lo);
   return p->hi > 0;
+}
+
+/* The same for a plot of methods: to where their best settings can be told apart. */
+static int method_range(BtDraw *p, int test) {
+  double worst = 0;
+  if (!final_range(p, test)) return 0;
+  for (size_t m = 0; m < p->all->spec.method_count; m++) {
+    const BtCompareSetting *best = bt_compare_best_of(p->all, m);
+    if (best && spread_of(best, test)->n) worst = fmax(worst, spread_of(best, test)->mean);
+  }
+  if (worst > 0) p->hi = fmin(p->hi, NEAR * worst);
+  return 1;
 }
 
 static void put_loss_axis(const BtDraw *p, const char *axis, double air) {
@@ -109,7 +122,13 @@ static int course_plot(BtDraw *p, int plot) {
   return 1;
 }
 
-/* A line a method: runs of its best setting, their mean and range; rings for its other settings. */
+/* Whether a run has no loss that the axis has room for. */
+static int is_beyond(const BtDraw *p, const BtCompareRun *run, int test) {
+  return run->state == BT_RUN_FINISHED && (run->diverged || final_loss(run, test) > p->hi);
+}
+
+/* A line a method: runs of its best setting, their mean and range; rings for its other settings; a cross on the edge
+ * for runs beyond it. */
 static void put_strip(const BtDraw *p, int test) {
   const BtCompare *all = p->all;
   const size_t count = all->spec.method_count;
@@ -121,15 +140,22 @@ static void put_strip(const BtDraw *p, int test) {
       for (size_t i = 0; i < all->run_count; i++) {
         const BtCompareRun *run = &all->runs[i];
         const double loss = final_loss(run, test);
-        if (run->method == m && isfinite(loss) && (best != &all->settings[run->setting]) == other)
-          (void)fprintf(p->out, "%.10g %zu\n", fmin(loss, p->hi), count - m);
+        if (run->method == m && loss <= p->hi && (best != &all->settings[run->setting]) == other)
+          (void)fprintf(p->out, "%.10g %zu\n", loss, count - m);
       }
       (void)fputs("END_OF_RUN\n", p->out);
     }
+    (void)fprintf(p->out, "$%s%zu_lost << END_OF_RUN\nNaN NaN\n", split, m);
+    for (size_t i = 0; i < all->run_count; i++)
+      if (all->runs[i].method == m && is_beyond(p, &all->runs[i], test))
+        (void)fprintf(p->out, "%.10g %zu\n", p->hi, count - m);
+    (void)fputs("END_OF_RUN\n", p->out);
     (void)fprintf(p->out, "$%s%zu_mean << END_OF_RUN\nNaN NaN NaN NaN\n", split, m);
-    if (best && spread_of(best, test)->n)
-      (void)fprintf(p->out, "%.10g %zu %.10g %.10g\n", fmin(spread_of(best, test)->mean, p->hi), count - m,
-                    fmin(spread_of(best, test)->least, p->hi), fmin(spread_of(best, test)->greatest, p->hi));
+    const BtSpread *s = best ? spread_of(best, test) : NULL;
+    if (s && s->n && s->least <= p->hi) {
+      bt_draw_number(p->out, s->mean <= p->hi ? s->mean : (double)NAN);
+      (void)fprintf(p->out, " %zu %.10g %.10g\n", count - m, s->least, fmin(s->greatest, p->hi));
+    }
     (void)fputs("END_OF_RUN\n", p->out);
   }
   for (size_t m = 0; m < count; m++) {
@@ -139,8 +165,9 @@ static void put_strip(const BtDraw *p, int test) {
         "%s$%s%zu_mean using 3:2:($4-$3):(0) with vectors nohead linecolor rgb '%s' linewidth 2 notitle, "
         "$%s%zu_1 using 1:2 with points pointtype 6 pointsize 0.5 linecolor rgb '%s' notitle, "
         "$%s%zu_0 using 1:2 with points pointtype 7 pointsize 0.5 linecolor rgb '%s' notitle, "
-        "$%s%zu_mean using 1:2 with points pointtype 7 pointsize 1.15 linecolor rgb '%s' notitle",
-        m ? ", " : "plot ", split, m, color, split, m, color, split, m, color, split, m, color);
+        "$%s%zu_mean using 1:2 with points pointtype 7 pointsize 1.15 linecolor rgb '%s' notitle, "
+        "$%s%zu_lost using 1:2 with points pointtype 2 pointsize 0.9 linewidth 1.8 linecolor rgb '%s' notitle",
+        m ? ", " : "plot ", split, m, color, split, m, color, split, m, color, split, m, color, split, m, color);
   }
   (void)fputc('\n', p->out);
 }
@@ -148,7 +175,7 @@ static void put_strip(const BtDraw *p, int test) {
 static int spread_plot(BtDraw *p) {
   const size_t count = p->all->spec.method_count;
   const int tested = bt_compare_has_figure(p->all, BT_NETWORK_TEST_LOSS);
-  if (!final_range(p, 0)) return 0;
+  if (!method_range(p, 0)) return 0;
   bt_draw_style(p, bt_compare_plot_name(BT_PLOT_SPREAD), (int)(120 + 22 * (count > 6 ? count : 6)));
   /* The lines have names. */
   bt_draw_drop_legend(p);
@@ -163,7 +190,7 @@ static int spread_plot(BtDraw *p) {
   }
   (void)fputs(") noenhanced\n", p->out);
   for (int test = 0; test <= tested; test++) {
-    if (!final_range(p, test)) break;
+    if (!method_range(p, test)) break;
     bt_draw_panel(p, test ? middle + 0.02 : left, tested && !test ? middle - 0.02 : right);
     if (test) (void)fputs("unset ytics\n", p->out);
     bt_draw_title(p->out, test ? "Test loss" : "Validation loss");

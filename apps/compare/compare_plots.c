@@ -15,8 +15,11 @@
 #define LEGEND_GAP 8
 #define LEGEND_SPACE 26 /* between two entries                              */
 #define LEGEND_TAG ((size_t)1000)
-#define EVEN_SPAN 6.0    /* below it they are evenly spaced                                    */
-#define FEW_DECADES 60.0 /* greatest / least value below which an axis has tics at 1, 2, 5 */
+#define EVEN_SPAN 2.5      /* greatest / least value of an axis below which tics are evenly spaced               */
+#define FEW_DECADES 100.0  /* likewise below which they are not powers of ten alone, of which there are two then */
+#define LEAST_PANEL 0.4    /* width of the narrowest panel as a share of the picture's                           */
+#define TIC_SPACE 10       /* between two labels, px                                                             */
+#define MOST_TICS 24
 
 /* Okabe and Ito's colours that stand out on white and on black, told apart by colour-blind readers. */
 static const char *const colors[] = {"#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"};
@@ -151,14 +154,32 @@ static void put_even_tics(FILE *out, double lo, double hi) {
     (void)fprintf(out, "%s%.10g", count++ ? ", " : "", k * step);
 }
 
-/* Tics at 1, 2, 5 times powers of ten. */
-static void put_decade_tics(FILE *out, double lo, double hi) {
-  static const double steps[] = {1, 2, 5};
+/* Width of a tic's label in px. */
+static double label_width(double x) {
+  char text[32];
+  return BT_DRAW_LETTER * snprintf(text, sizeof text, "%g", x);
+}
+
+/* Whether a label fits between those there; `decades` the length of the axis. */
+static int has_room(const double *tics, int count, double x, double decades) {
+  for (int i = 0; i < count; i++) {
+    const double apart = fabs(log10(x / tics[i])) / decades * LEAST_PANEL * BT_DRAW_WIDTH;
+    if (apart < 0.5 * (label_width(x) + label_width(tics[i])) + TIC_SPACE) return 0;
+  }
+  return 1;
+}
+
+/* Tics at powers of ten and, as far as their labels have room, at multiples of these, round ones first. */
+static void put_log_tics(FILE *out, double lo, double hi) {
+  static const double steps[] = {1, 2, 5, 3, 7, 1.5, 6, 4, 8, 9};
+  double tics[MOST_TICS];
   int count = 0;
-  for (int power = (int)floor(log10(lo)); power <= (int)ceil(log10(hi)); power++)
-    for (int k = 0; k < 3; k++) {
+  for (size_t k = 0; k < sizeof steps / sizeof *steps; k++)
+    for (int power = (int)floor(log10(lo)); power <= (int)ceil(log10(hi)); power++) {
       const double x = steps[k] * pow(10, power);
-      if (x >= lo && x <= hi) (void)fprintf(out, "%s%.10g", count++ ? ", " : "", x);
+      if (x < lo || x > hi || count == MOST_TICS || !has_room(tics, count, x, log10(hi / lo))) continue;
+      (void)fprintf(out, "%s%.10g", count ? ", " : "", x);
+      tics[count++] = x;
     }
 }
 
@@ -174,7 +195,7 @@ void bt_draw_log_axis(FILE *out, const char *axis, double lo, double hi) {
   if (hi / lo < EVEN_SPAN)
     put_even_tics(out, lo, hi);
   else
-    put_decade_tics(out, lo, hi);
+    put_log_tics(out, lo, hi);
   (void)fputs(")\n", out);
 }
 
