@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "compare/compare_check.h"
+#include "compare/compare_network.h"
 #include "core/file.h"
 
 static const char *const keeps_model[][2] = {
@@ -20,7 +21,8 @@ static const BtCompareForm forms[] = {
      .columns = {"epoch", "valid_loss", NULL, NULL, "work", "seconds", "rate"},
      .has_last = 1,
      .resume_brings = "task|hdet",
-     .shared_files = "schedule|replica-log|print-task"},
+     .shared_files = "schedule|replica-log|print-task",
+     .check = bt_network_check},
     {.words = "nn search",
      .kind = &bt_compare_network,
      .files = keeps_folder,
@@ -28,7 +30,8 @@ static const BtCompareForm forms[] = {
      .columns = {"trial", "best_loss", NULL, NULL, "work", "seconds"},
      .seconds_add_up = 1,
      .goes_on = 1,
-     .shared_files = "schedule|replica-log|print-task"},
+     .shared_files = "schedule|replica-log|print-task",
+     .check = bt_network_check},
     {.kind = &bt_compare_bilevel,
      .files = keeps_model,
      .course = "log.csv",

@@ -62,6 +62,8 @@ typedef struct {
   int goes_on;                   /* the same command goes on with what is in its folder              */
   const char *resume_brings;     /* options that --resume brings, "a|b"; NULL: there is no --resume  */
   const char *shared_files;      /* options by which all runs would write to one file, "a|b"         */
+  /* What else can be told of a run's options before it runs; NULL: nothing. */
+  BtStatus (*check)(BtContext *ctx, const json_t *options);
 } BtCompareForm;
 
 /* A command of this program. */

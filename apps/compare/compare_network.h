@@ -8,6 +8,9 @@
 /* Places of figures that plots and tables name. */
 enum { BT_NETWORK_TEST_LOSS };
 
+/* Whether there is such a task. Errors as of nn_task_load. */
+BtStatus bt_network_check(BtContext *ctx, const json_t *options);
+
 /* compare_network_tables.c: trajectories.csv, summary.csv, methods.csv. */
 BtStatus bt_network_tables(BtContext *ctx, const BtCompare *all);
 

@@ -83,10 +83,41 @@ static BtStatus check_train(BtApp *app, const BtNn *set) {
       if (files[i] && files[k] && !(i == 0 && files[k] == keeping->resume) &&
           bt_same_file(files[i], files[k]))
         return bt_fail(ctx, BT_ERR_ARG, "%s is named for two files", files[i]);
+  if (set->ensemble.hdet && set->tuner != NN_TUNER_NONE)
+    return bt_fail(ctx, BT_ERR_ARG,
+                   "--hdet and --tuner cannot steer one training: leave one of them out; --hdet can name what the tuner "
+                   "would tune");
   if (set->ensemble.hdet && (set->replay || set->schedule))
     return bt_fail(ctx, BT_ERR_ARG,
                    "--hdet has a log of its own, --replica-log; --schedule and --replay are of tuners");
   return bt_nn_hdet_check(app, &set->ensemble, keeping->resume);
+}
+
+/* Options of searches, given to what is none. */
+static BtStatus check_no_search(BtApp *app, const BtNn *set, const char *action) {
+  BtNnSearchOptions initial;
+  const char *name;
+  json_t *value;
+  BtStatus st = BT_OK;
+  bt_options_default(bt_nn_search_options, &initial);
+  json_t *before = bt_options_json(bt_nn_search_options, &initial);
+  json_t *now = bt_options_json(bt_nn_search_options, &set->search);
+  if (!before || !now) st = bt_fail_memory(&app->ctx, "options", 0);
+  json_object_foreach(now, name, value) {
+    if (st >= 0 && !json_equal(json_object_get(before, name), value))
+      st = bt_fail(&app->ctx, BT_ERR_ARG, "--%s is for nn search, not for nn %s", name, action);
+  }
+  json_decref(before);
+  json_decref(now);
+  return st;
+}
+
+/* What sets the length of trainings, given to what trains nothing. */
+static BtStatus check_no_training(BtApp *app, const BtNn *set, const char *action) {
+  const char *const option = set->work > 0 ? "max-work" : set->epochs > 0 ? "epochs" : NULL;
+  if (option)
+    return bt_fail(&app->ctx, BT_ERR_ARG, "--%s is for nn train and nn search, not for nn %s", option, action);
+  return BT_OK;
 }
 
 /* A file that other actions than train would leave unwritten. */
@@ -114,9 +145,13 @@ static BtStatus nn_check(BtApp *app, const void *settings) {
                          actions[action].name, app->operands[1])
                : bt_fail(&app->ctx, BT_ERR_ARG,
                          "nn eval takes a checkpoint: bitune nn eval CHECKPOINT --data DIR");
-  if (actions[action].run == bt_nn_train) return check_train(app, settings);
-  const BtStatus st = check_others(app, settings, actions[action].name);
-  return st >= 0 && actions[action].run == bt_nn_search ? bt_nn_search_check(app, settings) : st;
+  const int train = actions[action].run == bt_nn_train, search = actions[action].run == bt_nn_search;
+  const char *const name = actions[action].name;
+  BtStatus st = search ? BT_OK : check_no_search(app, settings, name);
+  if (st >= 0 && train) return check_train(app, settings);
+  if (st >= 0 && !search) st = check_no_training(app, settings, name);
+  if (st >= 0) st = check_others(app, settings, name);
+  return st >= 0 && search ? bt_nn_search_check(app, settings) : st;
 }
 
 /* Replicas of an ensemble to train; 0: none. */

@@ -66,6 +66,22 @@ static json_t *identity(const BtNnSearch *s) {
                    o->space ? "unconstrained" : "ranges", "task", s->session.task->json);
 }
 
+/* The epochs follow from --max-work and --trials: another value of one alone makes another search. */
+static BtStatus fail_planned(BtContext *ctx, const BtNnSearch *s, const char *path, const json_t *was) {
+  const BtNnSearchOptions *o = &s->set->search;
+  const int64_t epochs = json_integer_value(json_object_get(was, "epochs"));
+  char cure[160] = "";
+  const int free = s->rungs.count == 1 && o->method != GRID && (s->set->epochs == 0 || s->set->epochs >= epochs);
+  if (free && epochs > 0 &&
+      epochs <= INT64_MAX / ((int64_t)s->count * s->epoch_work))
+    snprintf(cure, sizeof cure, "--max-work %lld goes on with it up to %zu trials; or ",
+             (long long)((int64_t)s->count * epochs * s->epoch_work), s->count);
+  return bt_fail(ctx, BT_ERR_ARG,
+                 "%s: is the record of a search of %lld epochs a trial, while --max-work %lld leaves %lld to each of %zu "
+                 "trials: %sname another folder",
+                 path, (long long)epochs, (long long)s->set->work, (long long)s->epochs, s->count, cure);
+}
+
 static BtStatus compare(BtContext *ctx, const BtNnSearch *s, const char *path, json_t *is, json_t *was) {
   const char *key;
   json_t *value;
@@ -73,9 +89,10 @@ static BtStatus compare(BtContext *ctx, const BtNnSearch *s, const char *path, j
     const json_t *before = json_object_get(was, key);
     const int grows = strcmp(key, "trials") == 0 && s->rungs.count == 1 && s->set->search.method != GRID &&
                       json_integer_value(before) <= json_integer_value(value);
-    if (!grows && !json_equal(before, value))
-      return bt_fail(ctx, BT_ERR_ARG,
-                     "%s: is the record of a search with another \"%s\"; name another folder", path, key);
+    if (json_equal(before, value) || grows) continue;
+    if (s->set->work > 0 && strcmp(key, "epochs") == 0) return fail_planned(ctx, s, path, was);
+    return bt_fail(ctx, BT_ERR_ARG, "%s: is the record of a search with another \"%s\"; name another folder",
+                   path, key);
   }
   return BT_OK;
 }

@@ -34,6 +34,7 @@ no_leftovers
 if command -v gnuplot >/dev/null 2>&1; then
   for plot in loss_work loss_seconds spread sweep; do check "no plot $plot" grep -q '</svg>' whole/plots/$plot.svg; done
   absent whole/plots/accuracies.svg
+  check "no cross for runs that diverged" grep -q "<use xlink:href='#gpPt1'" whole/plots/spread.svg
   if command -v xmllint >/dev/null 2>&1; then run 0 xmllint --noout whole/plots/*.svg; fi
 fi
 
@@ -164,6 +165,9 @@ wrong 'methods[0].options: bitune nn search: unknown option --trails; did you me
   "$one,\"command\":\"nn search\",\"options\":{\"trails\":3}}]"
 wrong 'run "A": --hdet is for nn train, not for nn search' "$one,\"command\":\"nn search\",\"options\":{\"hdet\":\"lr\"}}]" seeds=[1]
 wrong 'run "A": --tuner is for nn train' "$one,\"command\":\"nn search\",\"options\":{\"tuner\":\"stn\"}}]" seeds=[1]
+wrong 'run "A": --hdet and --tuner cannot steer one training' "$one,\"options\":{\"hdet\":\"lr\",\"tuner\":\"stn\"}}]" seeds=[1]
+wrong 'run "A": nothing: ' "$one}]" seeds=[1] task.options.task=nothing
+wrong 'run "A": ./nothing.json: ' "$one}]" seeds=[1] task.options.task=./nothing.json
 wrong 'methods[0].options.replica-log: all runs would write to the same place' "$one,\"options\":{\"replica-log\":\"x\"}}]"
 wrong '"budget_factor" must be a positive number' "$one,\"budget_factor\":0}]"
 wrong 'methods[0]: "budget_factor" makes of budget.work 6000 a budget of 0.6' "$one,\"budget_factor\":0.0001}]" budget.work=6000
@@ -177,8 +181,8 @@ wrong 'methods[3].command: bitune nn search tells the losses of best epochs alon
 wrong 'has no --start, by which a result could be judged' 'judge={"options":{}}'
 
 # A task that cannot be run is a failure, not a divergence.
-run 1 "$bitune" compare spec.json -o failing --json task.options.task=nothing seeds=[1] "$one}]"
+run 1 "$bitune" compare spec.json -o failing --json task.options.task=mnist-mlp task.options.data=nowhere seeds=[1] "$one}]"
 equal "$(field out 'failed.#') $(field out finished)" "1 0"
-check "no cause" grep -q 'failed.*nothing' failing/summary.csv
+check "no cause" grep -q 'failed.*nowhere' failing/summary.csv
 
 finish

@@ -80,6 +80,11 @@ run 0 search --method random --trials 9 --halving 3 --max-work 21000 -o exact --
 same_trials halving exact
 refuses 1 "an epoch of 4 trials takes 4000 gradients" search --trials 4 --max-work 3999 -o never
 absent never
+# More trials need a larger budget, as the epochs of each follow from both.
+refuses 1 "of 2 epochs a trial, while --max-work 8999 leaves 1 to each of 6 trials: --max-work 12000 goes on with it up to 6 trials" \
+  search --method random --trials 6 --max-work 8999 -o work
+run 0 search --method random --trials 6 --max-work 12000 -o work --json
+equal "$(field out epochs) $(field out trials)" "12 6"
 # One that never ends is planned at once; 9 trials halved by 3 cost less with 9 epochs each than with 8.
 for budget in 1000000000000 9223372036854775807; do
   for halving in 0 3; do
@@ -109,6 +114,10 @@ says "all trials failed"
 # Broken input.
 refuses 2 "--output is required" search --trials 2
 refuses 2 "--log is for nn train, not for nn search" search --trials 2 --log log.csv -o never
+refuses 2 "--max-work is for nn train and nn search, not for nn eval" "$bitune" nn eval random/best.safetensors --max-work 5
+refuses 2 "--epochs is for nn train and nn search, not for nn check" "$bitune" nn check --epochs 5
+refuses 2 "--trials is for nn search, not for nn train" "$bitune" nn train --task tiny-mlp --trials 5
+refuses 2 "--output is for nn search, not for nn eval" "$bitune" nn eval random/best.safetensors -o never
 refuses 2 "--task is required" "$bitune" nn search -o never
 refuses 1 'another "seed"' search --method random --trials 4 --epochs 2 -o random --seed 5
 refuses 1 'another "epochs"' search --method random --trials 4 --epochs 3 -o random
