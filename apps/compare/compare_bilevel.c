@@ -36,11 +36,11 @@ int bt_compare_stochastic(const BtCompare *all, size_t method) {
   return 0;
 }
 
-/* A stochastic run's own loss is of other samples; without certificate the loss is of inexact solutions. */
 /* Bounds wider than this, relative to the loss, say too little for a loss to be what others are measured by.
  */
 static const double largest_width = 0.05;
 
+/* A stochastic run's own loss is of other samples; without certificate the loss is of inexact solutions. */
 static int is_sound(const BtCompareRun *run) {
   return strcmp(run->certificate, bt_proof_name(BT_PROOF_NONE)) != 0 &&
          (run->judged || !run->course.stochastic) &&

@@ -8,7 +8,8 @@
 #include "core/json.h"
 #include "nn/task.h"
 
-#define NAME_SIZE 160 /* of a setting's name on the terminal */
+#define NAME_SIZE 160 /* of a setting's name on the terminal         */
+#define LARGE 99.0    /* distance from where its column has no room */
 
 /* The part of a run in which an ensemble may still be searching its rate. */
 static const double searched = 0.25;
@@ -94,11 +95,12 @@ static int extra_bytes(const char *text) {
 }
 
 static void print_setting(BtApp *app, const BtCompare *all, const BtCompareSetting *s, int width) {
-  char name[NAME_SIZE], loss[48], test[48], distance[32] = "", work[32] = "";
+  char name[NAME_SIZE], loss[48], test[48], distance[32] = "", work[32] = "none";
   name_setting(all, s, name);
   format(loss, sizeof loss, s->loss);
   format(test, sizeof test, s->figure[BT_NETWORK_TEST_LOSS]);
-  if (isfinite(s->distance)) snprintf(distance, sizeof distance, "%+.1f %%", 100 * s->distance);
+  if (isfinite(s->distance))
+    snprintf(distance, sizeof distance, s->distance < LARGE ? "%+.1f %%" : "%+.0e %%", 100 * s->distance);
   if (s->work.n) snprintf(work, sizeof work, "%.4g", s->work.mean);
   bt_app_print(app, "%-*s %3zu/%zu  %-*s %-9s %-*s %s", width + extra_bytes(name), name, s->finished, s->runs,
                20 + extra_bytes(loss), loss, distance, 20 + extra_bytes(test), test, work);

@@ -5,6 +5,8 @@
 #include "compare/compare_network.h"
 #include "compare/compare_page.h"
 
+#define LARGE 99.0 /* distance from where it is told by its magnitude */
+
 static const BtCompareFigure *figures_of(void) { return bt_compare_network.figures; }
 
 static void put_value(FILE *out, double x, int percent, int digits) {
@@ -35,7 +37,11 @@ static void put_spread(FILE *out, BtSpread s, int percent, int range) {
 
 static void put_distance(FILE *out, double distance) {
   if (isfinite(distance))
-    (void)fprintf(out, "%s%.1f %%", distance > 0 ? "+" : distance < 0 ? "−" : "", 100 * fabs(distance));
+    (void)fprintf(out, fabs(distance) < LARGE ? "%s%.1f %%" : "%s%.1e %%",
+                  distance > 0   ? "+"
+                  : distance < 0 ? "−"
+                                 : "",
+                  100 * fabs(distance));
   else
     bt_page_number(out, distance, 2);
 }

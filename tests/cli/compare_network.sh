@@ -73,6 +73,14 @@ run 0 "$bitune" compare spec.json -o late --json task.options.task=late.json 'me
 equal "$(field out settings.0.diverged)" 1
 exists "$(field late/runs/*/run.json result.error | sed -n 's/.*the last good state is in //p')"
 
+# Columns of the terminal's table stay where they are for huge losses and failures.
+run 1 "$bitune" compare spec.json -o columns seeds=[1] 'methods=[{"name":"best"},
+  {"name":"huge","options":{"hdet":"lr","replicas":2,"sync":2,"fixed":true,"spread":0,"gradients":"shared","base-rate":1e7}},
+  {"name":"failed","options":{"hdet":"nothing"}}]'
+equal "$(grep -c '^huge  .* +[1-9]e+[0-9]* %  [0-9]' out)" 1
+at=$(awk '/^method and/ { print index($0, "gradients") }' out)
+equal "$(awk -v at="$at" '/^(best|huge|failed)  / { print substr($0, at - 1) }' out | grep -cE '^ ([0-9.e+]+|none)$')" 3
+
 # The mean of two seeds, its deviation, and the distance to the least mean.
 awk -F, '$2 == "Δ-STN" { print $6 }' summary >losses
 awk -F, 'NR > 1 && $1 == "Δ-STN"' whole/methods.csv >line
