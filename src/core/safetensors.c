@@ -230,7 +230,7 @@ struct BtTensorReader {
   uint64_t data; /* where the data start in the file */
 };
 
-static BtStatus fail_tensor(BtContext *ctx, const BtTensorReader *r, const char *name, const char *text) {
+BtStatus bt_tensors_fail(BtContext *ctx, const BtTensorReader *r, const char *name, const char *text) {
   return bt_fail(ctx, BT_ERR_FORMAT, "%s: tensor \"%.100s\" %s", r->path, name, text);
 }
 
@@ -256,18 +256,18 @@ static BtStatus parse_entry(BtContext *ctx, const BtTensorReader *r, const char 
   uint64_t bytes;
   *entry = (Entry){.name = name, .count = 1};
   if (!find_type(json_string_value(json_object_get(value, "dtype")), &entry->type))
-    return fail_tensor(ctx, r, name, "has none of the types F64, F32, I64");
-  if (!json_is_array(shape)) return fail_tensor(ctx, r, name, "has no shape");
+    return bt_tensors_fail(ctx, r, name, "has none of the types F64, F32, I64");
+  if (!json_is_array(shape)) return bt_tensors_fail(ctx, r, name, "has no shape");
   for (size_t i = 0; i < json_array_size(shape); i++) {
     uint64_t side;
     if (!get_size(json_array_get(shape, i), &side) || !multiply(entry->count, side, &entry->count))
-      return fail_tensor(ctx, r, name, "has an impossible shape");
+      return bt_tensors_fail(ctx, r, name, "has an impossible shape");
   }
   if (json_array_size(offsets) != 2 || !get_size(json_array_get(offsets, 0), &entry->begin) ||
       !get_size(json_array_get(offsets, 1), &entry->end) || entry->begin > entry->end)
-    return fail_tensor(ctx, r, name, "has no valid data_offsets");
+    return bt_tensors_fail(ctx, r, name, "has no valid data_offsets");
   if (!multiply(entry->count, types[entry->type].size, &bytes) || bytes != entry->end - entry->begin)
-    return fail_tensor(ctx, r, name, "has a shape that does not match its data_offsets");
+    return bt_tensors_fail(ctx, r, name, "has a shape that does not match its data_offsets");
   return BT_OK;
 }
 
@@ -308,9 +308,9 @@ static BtStatus parse_entries(BtContext *ctx, BtTensorReader *r, uint64_t size) 
   uint64_t at = 0;
   for (size_t i = 0; i < r->tensors; i++) {
     const Entry *e = &r->entries[i];
-    if (e->begin < at) return fail_tensor(ctx, r, e->name, "overlaps another");
-    if (e->begin > at) return fail_tensor(ctx, r, e->name, "leaves a gap before its data");
-    if (e->end > size) return fail_tensor(ctx, r, e->name, "ends after the file; the file is truncated");
+    if (e->begin < at) return bt_tensors_fail(ctx, r, e->name, "overlaps another");
+    if (e->begin > at) return bt_tensors_fail(ctx, r, e->name, "leaves a gap before its data");
+    if (e->end > size) return bt_tensors_fail(ctx, r, e->name, "ends after the file; the file is truncated");
     at = e->end;
   }
   if (at != size) return bt_fail(ctx, BT_ERR_FORMAT, "%s: data that belong to no tensor", r->path);
@@ -404,7 +404,7 @@ static const Entry *find_entry(const BtTensorReader *r, const char *name) {
 BtStatus bt_tensors_read(BtContext *ctx, BtTensorReader *reader, const char *name, BtTensorType type,
                          size_t count, void *elements) {
   const Entry *e = find_entry(reader, name);
-  if (!e) return fail_tensor(ctx, reader, name, "is missing");
+  if (!e) return bt_tensors_fail(ctx, reader, name, "is missing");
   if (e->type != type || e->count != count)
     return bt_fail(ctx, BT_ERR_FORMAT,
                    "%s: tensor \"%s\" has %llu elements of type %s instead of %zu of type %s", reader->path,
@@ -426,7 +426,7 @@ BtStatus bt_tensors_read_finite(BtContext *ctx, BtTensorReader *reader, const ch
                                 size_t count, void *elements) {
   const BtStatus st = bt_tensors_read(ctx, reader, name, type, count, elements);
   if (st < 0 || all_finite(type, count, elements)) return st;
-  return fail_tensor(ctx, reader, name, "holds what is no finite number");
+  return bt_tensors_fail(ctx, reader, name, "holds what is no finite number");
 }
 
 int bt_tensors_has(const BtTensorReader *reader, const char *name) {

@@ -42,6 +42,8 @@ BtStatus bt_tensors_read(BtContext *ctx, BtTensorReader *reader, const char *nam
 /* The same of numbers that must all be finite. */
 BtStatus bt_tensors_read_finite(BtContext *ctx, BtTensorReader *reader, const char *name, BtTensorType type,
                                 size_t count, void *elements);
+/* BT_ERR_FORMAT: "FILE: tensor "NAME" TEXT", for who finds what it holds to be wrong. */
+BtStatus bt_tensors_fail(BtContext *ctx, const BtTensorReader *reader, const char *name, const char *text);
 /* True if there is a tensor of that name. */
 int bt_tensors_has(const BtTensorReader *reader, const char *name);
 void bt_tensors_close(BtTensorReader *reader);

@@ -241,7 +241,7 @@ static void checkpoints_refused(void) {
   for (int i = 0; i < 4; i++) {
     static const char *const texts[] = {"replicas: 5 there, but this run has 4; resume with the same",
                                         "steps of each replica", "the seed",
-                                        "\"hdet.values\" is damaged: not all is finite"};
+                                        "\"hdet.values\" holds what is no finite number"};
     o = options(0);
     if (i == 0) o.replicas = 4;
     if (i == 1) o.total++, o.schedule.total++;

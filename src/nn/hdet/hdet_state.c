@@ -1,5 +1,4 @@
 /* The ensemble between two blocks. */
-#include <math.h>
 #include <stdio.h>
 
 #include "nn/hdet/hdet_internal.h"
@@ -105,13 +104,6 @@ static BtStatus check_fixed(BtContext *ctx, const NnHdet *h, const BtTensorReade
   return BT_OK;
 }
 
-static BtStatus check_values(BtContext *ctx, const BtTensorReader *reader, const char *name,
-                             const double *value) {
-  for (int i = 0; i < VALUES; i++)
-    if (!isfinite(value[i])) return bt_tensors_fail(ctx, reader, name, "is damaged: not all is finite");
-  return BT_OK;
-}
-
 static BtStatus check_counts(BtContext *ctx, const NnHdet *h, const BtTensorReader *reader, const char *name,
                              const int64_t *count) {
   /* Between the first step and the last there are whole blocks only. */
@@ -133,9 +125,8 @@ BtStatus nn_hdet_load(BtContext *ctx, NnHdet *h, BtTensorReader *reader, const c
   double value[VALUES];
   char name[256];
   snprintf(name, sizeof name, "%svalues", prefix);
-  BtStatus st = bt_tensors_read(ctx, reader, name, BT_TENSOR_F64, VALUES, value);
+  BtStatus st = bt_tensors_read_finite(ctx, reader, name, BT_TENSOR_F64, VALUES, value);
   if (st < 0) return st;
-  BT_TRY(check_values(ctx, reader, name, value));
   snprintf(name, sizeof name, "%scounts", prefix);
   BT_TRY(bt_tensors_read(ctx, reader, name, BT_TENSOR_I64, COUNTS, count));
   BT_TRY(check_fixed(ctx, h, reader, name, count));
