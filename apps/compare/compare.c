@@ -138,7 +138,8 @@ static BtStatus report(BtApp *app, BtCompare *all, size_t reused) {
   BtContext *ctx = &app->ctx;
   BtComparePlot plots[BT_PLOT_COUNT] = {0};
   BtCompareSample samples[BT_SAMPLE_COUNT] = {0};
-  const size_t finished = bt_compare_count(all, BT_RUN_FINISHED), failed = bt_compare_count(all, BT_RUN_FAILED);
+  const size_t finished = bt_compare_count(all, BT_RUN_FINISHED),
+               failed = bt_compare_count(all, BT_RUN_FAILED);
   const size_t elsewhere = bt_compare_count(all, BT_RUN_ELSEWHERE);
   size_t sample_count = 0;
   char *why = NULL;
@@ -174,10 +175,11 @@ static BtStatus report(BtApp *app, BtCompare *all, size_t reused) {
                all->run_count, reused ? " (some before)" : "", failed, all->output);
   bt_app_put_text(app, "report", "report.html");
   if (elsewhere)
-    st = bt_fail(ctx, BT_ERR_IO,
-                 "%s: not complete yet: another process is at %zu of its runs; once it has ended, the same command "
-                 "completes the report",
-                 all->output, elsewhere);
+    st = bt_fail(
+        ctx, BT_ERR_IO,
+        "%s: not complete yet: another process is at %zu of its runs; once it has ended, the same command "
+        "completes the report",
+        all->output, elsewhere);
 done:
   bt_compare_plots_clear(plots);
   bt_compare_samples_clear(samples);
@@ -244,7 +246,8 @@ const BtCommand bt_cmd_compare = {
         "run), "
         "methods.csv (one line a method or setting), plots and a folder of each run. A run that fails is "
         "reported, the "
-        "others go on, and the exit code is 1; so it is where another process of the same comparison is still at some "
+        "others go on, and the exit code is 1; so it is where another process of the same comparison is "
+        "still at some "
         "of the runs.\n\n"
         "Bilevel learning: a loss counts as reached from where on a run's logged losses stay within 1 % or "
         "0.1 % of "

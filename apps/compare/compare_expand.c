@@ -235,8 +235,8 @@ static BtStatus check_lines(BtContext *ctx, const BtCompare *all, const BtCompar
   BtStatus st = words ? BT_OK : bt_fail_memory(ctx, "a command line", 0);
   while (words && words[n]) n++;
   const BtCompareForm *form = bt_compare_form(all, run);
-  if (words && (bt_compare_probe_line(&said, words, n) < 0 ||
-                (form->check && form->check(&said, run->options) < 0)))
+  if (words &&
+      (bt_compare_probe_line(&said, words, n) < 0 || (form->check && form->check(&said, run->options) < 0)))
     st = bt_fail(ctx, BT_ERR_FORMAT, "%s: run \"%.200s\": %.600s", all->spec.path, run->name, said.error);
   bt_compare_words_free(words);
   return st;

@@ -153,10 +153,11 @@ static void put_other_builds(const BtPage *p) {
 static void put_elsewhere(const BtPage *p) {
   const size_t count = bt_compare_count(p->all, BT_RUN_ELSEWHERE);
   if (count)
-    (void)fprintf(p->out,
-                  "<p class=\"lead\">The comparison is not complete yet: another process was at %zu of its runs when "
-                  "this page was written.</p>\n",
-                  count);
+    (void)fprintf(
+        p->out,
+        "<p class=\"lead\">The comparison is not complete yet: another process was at %zu of its runs when "
+        "this page was written.</p>\n",
+        count);
 }
 
 static void put_failed(const BtPage *p) {

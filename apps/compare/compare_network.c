@@ -158,7 +158,8 @@ const BtCompareKind bt_compare_network = {
                  "A cross on the right edge is a run that diverged or whose loss lies beyond the axis.",
                  "Final loss by the swept option: means over seeds, with the ranges. A cross on the upper "
                  "edge is a setting "
-                 "of which runs diverged or whose mean lies beyond the axis; a line without dots is the best mean of a method that does not "
+                 "of which runs diverged or whose mean lies beyond the axis; a line without dots is the best "
+                 "mean of a method that does not "
                  "have the option."},
     .summary = bt_network_summary,
     .runs = bt_network_runs,

@@ -127,8 +127,8 @@ static int is_beyond(const BtDraw *p, const BtCompareRun *run, int test) {
   return run->state == BT_RUN_FINISHED && (run->diverged || final_loss(run, test) > p->hi);
 }
 
-/* A line a method: runs of its best setting, their mean and range; rings for its other settings; a cross on the edge
- * for runs beyond it. */
+/* A line a method: runs of its best setting, their mean and range; rings for its other settings; a cross on
+ * the edge for runs beyond it. */
 static void put_strip(const BtDraw *p, int test) {
   const BtCompare *all = p->all;
   const size_t count = all->spec.method_count;
@@ -166,8 +166,10 @@ static void put_strip(const BtDraw *p, int test) {
         "$%s%zu_1 using 1:2 with points pointtype 6 pointsize 0.5 linecolor rgb '%s' notitle, "
         "$%s%zu_0 using 1:2 with points pointtype 7 pointsize 0.5 linecolor rgb '%s' notitle, "
         "$%s%zu_mean using 1:2 with points pointtype 7 pointsize 1.15 linecolor rgb '%s' notitle, "
-        "$%s%zu_lost using 1:2 with points pointtype 2 pointsize 0.9 linewidth 1.8 linecolor rgb '%s' notitle",
-        m ? ", " : "plot ", split, m, color, split, m, color, split, m, color, split, m, color, split, m, color);
+        "$%s%zu_lost using 1:2 with points pointtype 2 pointsize 0.9 linewidth 1.8 linecolor rgb '%s' "
+        "notitle",
+        m ? ", " : "plot ", split, m, color, split, m, color, split, m, color, split, m, color, split, m,
+        color);
   }
   (void)fputc('\n', p->out);
 }

@@ -15,10 +15,10 @@
 #define LEGEND_GAP 8
 #define LEGEND_SPACE 26 /* between two entries                              */
 #define LEGEND_TAG ((size_t)1000)
-#define EVEN_SPAN 2.5      /* greatest / least value of an axis below which tics are evenly spaced               */
-#define FEW_DECADES 100.0  /* likewise below which they are not powers of ten alone, of which there are two then */
-#define LEAST_PANEL 0.4    /* width of the narrowest panel as a share of the picture's                           */
-#define TIC_SPACE 10       /* between two labels, px                                                             */
+#define EVEN_SPAN 2.5     /* greatest / least value of an axis below which tics are evenly spaced   */
+#define FEW_DECADES 100.0 /* likewise below which powers of ten alone might be fewer than two       */
+#define LEAST_PANEL 0.4   /* width of the narrowest panel as a share of the picture's               */
+#define TIC_SPACE 10      /* between two labels, px                                                 */
 #define MOST_TICS 24
 
 /* Okabe and Ito's colours that stand out on white and on black, told apart by colour-blind readers. */

@@ -172,10 +172,12 @@ static BtStatus take_factor(const BtSpecCheck *c, const json_t *value, double *f
   const double work = *factor * (double)s->work, seconds = *factor * s->seconds;
   /* A product that rounds to 0 would lift the limit. */
   if (s->work && !(work >= 1 && work <= MOST_WORK))
-    return bt_spec_wrong(c, "\"budget_factor\" makes of budget.work %lld a budget of %.4g; 1 to %.0f are allowed",
-                         (long long)s->work, work, MOST_WORK);
+    return bt_spec_wrong(
+        c, "\"budget_factor\" makes of budget.work %lld a budget of %.4g; 1 to %.0f are allowed",
+        (long long)s->work, work, MOST_WORK);
   if (s->seconds > 0 && !(seconds > 0 && isfinite(seconds)))
-    return bt_spec_wrong(c, "\"budget_factor\" makes of budget.seconds %.4g a budget of %.4g", s->seconds, seconds);
+    return bt_spec_wrong(c, "\"budget_factor\" makes of budget.seconds %.4g a budget of %.4g", s->seconds,
+                         seconds);
   return BT_OK;
 }
 

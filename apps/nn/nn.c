@@ -84,9 +84,10 @@ static BtStatus check_train(BtApp *app, const BtNn *set) {
           bt_same_file(files[i], files[k]))
         return bt_fail(ctx, BT_ERR_ARG, "%s is named for two files", files[i]);
   if (set->ensemble.hdet && set->tuner != NN_TUNER_NONE)
-    return bt_fail(ctx, BT_ERR_ARG,
-                   "--hdet and --tuner cannot steer one training: leave one of them out; --hdet can name what the tuner "
-                   "would tune");
+    return bt_fail(
+        ctx, BT_ERR_ARG,
+        "--hdet and a tuner cannot steer one training: use --tuner none and name what the tuner would "
+        "tune in --hdet, or leave --hdet out");
   if (set->ensemble.hdet && (set->replay || set->schedule))
     return bt_fail(ctx, BT_ERR_ARG,
                    "--hdet has a log of its own, --replica-log; --schedule and --replay are of tuners");
@@ -116,7 +117,8 @@ static BtStatus check_no_search(BtApp *app, const BtNn *set, const char *action)
 static BtStatus check_no_training(BtApp *app, const BtNn *set, const char *action) {
   const char *const option = set->work > 0 ? "max-work" : set->epochs > 0 ? "epochs" : NULL;
   if (option)
-    return bt_fail(&app->ctx, BT_ERR_ARG, "--%s is for nn train and nn search, not for nn %s", option, action);
+    return bt_fail(&app->ctx, BT_ERR_ARG, "--%s is for nn train and nn search, not for nn %s", option,
+                   action);
   return BT_OK;
 }
 

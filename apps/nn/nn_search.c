@@ -71,13 +71,14 @@ static BtStatus fail_planned(BtContext *ctx, const BtNnSearch *s, const char *pa
   const BtNnSearchOptions *o = &s->set->search;
   const int64_t epochs = json_integer_value(json_object_get(was, "epochs"));
   char cure[160] = "";
-  const int free = s->rungs.count == 1 && o->method != GRID && (s->set->epochs == 0 || s->set->epochs >= epochs);
-  if (free && epochs > 0 &&
-      epochs <= INT64_MAX / ((int64_t)s->count * s->epoch_work))
+  const int free =
+      s->rungs.count == 1 && o->method != GRID && (s->set->epochs == 0 || s->set->epochs >= epochs);
+  if (free && epochs > 0 && epochs <= INT64_MAX / ((int64_t)s->count * s->epoch_work))
     snprintf(cure, sizeof cure, "--max-work %lld goes on with it up to %zu trials; or ",
              (long long)((int64_t)s->count * epochs * s->epoch_work), s->count);
   return bt_fail(ctx, BT_ERR_ARG,
-                 "%s: is the record of a search of %lld epochs a trial, while --max-work %lld leaves %lld to each of %zu "
+                 "%s: is the record of a search of %lld epochs a trial, while --max-work %lld leaves %lld to "
+                 "each of %zu "
                  "trials: %sname another folder",
                  path, (long long)epochs, (long long)s->set->work, (long long)s->epochs, s->count, cure);
 }
@@ -161,8 +162,9 @@ static int64_t least_of_rungs(const BtNnSearch *s, int64_t most) {
   return least;
 }
 
-/* The largest number of epochs in [1, most] that fits; 0 if none does. More epochs cost more as long as they are of as
- * many rungs, and less where they allow another one: the ranges of epochs with as many are looked at from above. */
+/* The largest number of epochs in [1, most] that fits; 0 if none does. More epochs cost more as long as they
+ * are of as many rungs, and less where they allow another one: the ranges of epochs with as many are looked
+ * at from above. */
 static int64_t most_epochs(BtNnSearch *s, int64_t most, int64_t limit) {
   while (most > 0) {
     int64_t epochs = least_of_rungs(s, most);

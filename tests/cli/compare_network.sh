@@ -173,7 +173,7 @@ wrong 'methods[0].options: bitune nn search: unknown option --trails; did you me
   "$one,\"command\":\"nn search\",\"options\":{\"trails\":3}}]"
 wrong 'run "A": --hdet is for nn train, not for nn search' "$one,\"command\":\"nn search\",\"options\":{\"hdet\":\"lr\"}}]" seeds=[1]
 wrong 'run "A": --tuner is for nn train' "$one,\"command\":\"nn search\",\"options\":{\"tuner\":\"stn\"}}]" seeds=[1]
-wrong 'run "A": --hdet and --tuner cannot steer one training' "$one,\"options\":{\"hdet\":\"lr\",\"tuner\":\"stn\"}}]" seeds=[1]
+wrong 'run "A": --hdet and a tuner cannot steer one training' "$one,\"options\":{\"hdet\":\"lr\",\"tuner\":\"stn\"}}]" seeds=[1]
 wrong 'run "A": nothing: ' "$one}]" seeds=[1] task.options.task=nothing
 wrong 'run "A": ./nothing.json: ' "$one}]" seeds=[1] task.options.task=./nothing.json
 wrong 'methods[0].options.replica-log: all runs would write to the same place' "$one,\"options\":{\"replica-log\":\"x\"}}]"

@@ -130,7 +130,7 @@ for other in "--settled goes-on" --fixed "--controller paper" "--converge copy" 
   refuses 2 "--trial-runs 3: beside ${other% *}" "$bitune" nn train $short $other --trial-runs 3
 done
 refuses 1 "spread twice" "$bitune" nn train --task tiny-mlp --hdet lr,lr --sync 5
-refuses 1 "use --tuner none and name" "$bitune" nn train $ensemble --tuner dstn
+refuses 2 "use --tuner none and name" "$bitune" nn train $ensemble --tuner dstn
 refuses 1 "weight-decay" "$bitune" nn train --task tiny-mlp --hdet weight-decay --sync 5
 refuses 2 "--resume" "$bitune" nn train --hdet lr --resume one.ckpt
 refuses 2 "of tuners" "$bitune" nn train $ensemble --replay one_r.csv
