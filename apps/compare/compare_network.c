@@ -8,8 +8,7 @@
 #include "core/json.h"
 #include "nn/task.h"
 
-#define NAME_SIZE 160 /* of a setting's name on the terminal         */
-#define LARGE 99.0    /* distance from where its column has no room */
+#define NAME_SIZE 160 /* of a setting's name on the terminal */
 
 /* The part of a run in which an ensemble may still be searching its rate. */
 static const double searched = 0.25;
@@ -100,7 +99,8 @@ static void print_setting(BtApp *app, const BtCompare *all, const BtCompareSetti
   format(loss, sizeof loss, s->loss);
   format(test, sizeof test, s->figure[BT_NETWORK_TEST_LOSS]);
   if (isfinite(s->distance))
-    snprintf(distance, sizeof distance, s->distance < LARGE ? "%+.1f %%" : "%+.0e %%", 100 * s->distance);
+    snprintf(distance, sizeof distance, s->distance < BT_NETWORK_FAR ? "%+.1f %%" : "%+.0e %%",
+             100 * s->distance);
   if (s->work.n) snprintf(work, sizeof work, "%.4g", s->work.mean);
   bt_app_print(app, "%-*s %3zu/%zu  %-*s %-9s %-*s %s", width + extra_bytes(name), name, s->finished, s->runs,
                20 + extra_bytes(loss), loss, distance, 20 + extra_bytes(test), test, work);

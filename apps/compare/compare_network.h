@@ -8,6 +8,9 @@
 /* Places of figures that plots and tables name. */
 enum { BT_NETWORK_TEST_LOSS };
 
+/* From where on a distance is told by its magnitude: columns have no room for it. */
+#define BT_NETWORK_FAR 99.0
+
 /* Whether there is such a task. Errors as of nn_task_load. */
 BtStatus bt_network_check(BtContext *ctx, const json_t *options);
 

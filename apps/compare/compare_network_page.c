@@ -5,8 +5,6 @@
 #include "compare/compare_network.h"
 #include "compare/compare_page.h"
 
-#define LARGE 99.0 /* distance from where it is told by its magnitude */
-
 static const BtCompareFigure *figures_of(void) { return bt_compare_network.figures; }
 
 static void put_value(FILE *out, double x, int percent, int digits) {
@@ -37,7 +35,7 @@ static void put_spread(FILE *out, BtSpread s, int percent, int range) {
 
 static void put_distance(FILE *out, double distance) {
   if (isfinite(distance))
-    (void)fprintf(out, fabs(distance) < LARGE ? "%s%.1f %%" : "%s%.1e %%",
+    (void)fprintf(out, fabs(distance) < BT_NETWORK_FAR ? "%s%.1f %%" : "%s%.1e %%",
                   distance > 0   ? "+"
                   : distance < 0 ? "−"
                                  : "",
