@@ -156,4 +156,11 @@ if command -v gnuplot >/dev/null 2>&1; then
   check "no picture" test -s run/hdet/replicas.png
 fi
 
+# Time that is up is no interruption, whichever process notices it first.
+for n in 1 2 3 4 5 6 7 8 9 10 11 12; do
+  run 0 "$bitune" nn train --task tiny-mlp --hdet lr --replicas 4 --sync 10 --threads 1 --epochs 400 --jobs 2 \
+    --max-seconds "0.0$n" --quiet --json
+  equal "$(field out reason)" "time used up"
+done
+
 finish

@@ -22,6 +22,7 @@ struct NnHdetTraining {
   double step_seconds;            /* of this run */
   int64_t taken;                  /* steps of this rank's replicas */
   int resumed;                    /* from a checkpoint */
+  int stopped;                    /* an observer of this rank wants the run to stop */
   int applied;                    /* replica whose values are in the graph, −1: none     */
   NnReal *lambda;                 /* [hyperparameters of the task]                       */
   double *value;                  /* [hypers × replicas] of a sync, in their ranges      */
@@ -359,7 +360,10 @@ static BtStatus tell(BtContext *ctx, NnHdetTraining *e, BtTrainingMoment moment,
     event.hyper_count = (int64_t)t->task->hyper.count;
   }
   const BtStatus st = bt_emit(ctx, &(BtEvent){.type = BT_EVENT_TRAINING, .as.training = event});
-  if (st == BT_STOPPED) nn_hdet_stop(e->hdet);
+  if (st == BT_STOPPED) {
+    e->stopped = 1;
+    nn_hdet_stop(e->hdet);
+  }
   return st < 0 ? st : BT_OK;
 }
 
@@ -445,7 +449,12 @@ static BtStatus leave(BtContext *ctx, NnHdetTraining *e, BtStatus failed) {
   return others == BT_STOPPED ? bt_team_agree(e->team, ctx, failed) : failed;
 }
 
-/* Steps and what belongs to them, to the end. */
+/* Ranks' clocks differ: a stop that nobody has asked for is that of the time, whichever rank's was up first. */
+static BtStatus why_stopped(BtContext *ctx, const NnHdetTraining *e) {
+  return bt_team_agree(e->team, ctx, e->stopped ? BT_STOPPED : BT_MAX_ITERS);
+}
+
+/* Steps and what belongs to them, to the end; BT_MAX_ITERS where the time is up. */
 static BtStatus run(BtContext *ctx, NnHdetTraining *e, double deadline, double *start) {
   BtStatus st = BT_OK;
   while (st == BT_OK && !nn_hdet_done(e->hdet)) {
@@ -455,7 +464,7 @@ static BtStatus run(BtContext *ctx, NnHdetTraining *e, double deadline, double *
     if (st == BT_OK) st = tell(ctx, e, BT_TRAINED_STEP, 0, *start);
     if (st == BT_OK && nn_hdet_syncs(e->hdet) > syncs) st = synced(ctx, e, start);
   }
-  if (st == BT_STOPPED) return bt_team_agree(e->team, ctx, st);
+  if (st == BT_STOPPED) return why_stopped(ctx, e);
   return st < 0 ? leave(ctx, e, st) : st;
 }
 
@@ -463,16 +472,13 @@ BtStatus nn_hdet_training_run(BtContext *ctx, NnHdetTraining *e) {
   NnTraining *t = e->t;
   double start = bt_clock();
   const double deadline = t->o.max_seconds > 0 ? start + t->o.max_seconds : (double)INFINITY;
-  t->time_up = 0;
+  e->stopped = 0;
   count(e);
   e->taken = nn_hdet_at(e->hdet) * (int64_t)bt_team_owned(e->team, (size_t)e->o.ensemble.replicas);
   BtStatus st = run(ctx, e, deadline, &start);
   if (st == BT_ERR_TEAM || st == BT_ERR_NUMERIC) return fail(ctx, e, st);
   if (st < 0) return st;
-  if (st == BT_STOPPED && bt_clock() >= deadline) {
-    t->time_up = 1;
-    st = BT_MAX_ITERS;
-  }
+  t->time_up = st == BT_MAX_ITERS;
   count(e);
   const BtStatus saved = st == BT_OK ? BT_OK : save(ctx, e, &start);
   return saved < 0 ? saved : st;
