@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "compare/compare_bilevel.h"
-#include "plot/gnuplot.h"
 
 #define GRID 64       /* points of a band                                   */
 #define LOG_SPAN 20.0 /* greatest / least swept value of a logarithmic axis */
@@ -114,13 +113,8 @@ static int put_strip(const BtDraw *p) {
 static void put_strips(const BtDraw *p) {
   const size_t count = p->all->spec.method_count;
   bt_draw_title(p->out, "Work to within 1 %");
-  (void)fprintf(p->out, "unset logscale y\nset yrange [0.4:%zu.6]\nunset ylabel\nset ytics (", count);
-  for (size_t m = 0; m < count; m++) {
-    (void)fputs(m ? ", " : "", p->out);
-    bt_gnuplot_quote(p->out, p->all->spec.methods[m].name);
-    (void)fprintf(p->out, " %zu", count - m);
-  }
-  (void)fputs(") noenhanced\n", p->out);
+  (void)fputs("unset logscale y\nunset ylabel\n", p->out);
+  bt_draw_names(p);
   for (size_t m = 0; m < count; m++) {
     const char *color = bt_compare_color(m);
     (void)fprintf(

@@ -37,5 +37,7 @@ void bt_draw_x_label(FILE *out, const char *text);
 void bt_draw_log_axis(FILE *out, const char *axis, double lo, double hi);
 /* Room in px for the names of all methods to the left of a panel. */
 double bt_draw_names_width(const BtCompare *all);
+/* The y axis of a panel with a line a method, by its name: method m of n at height n − m. */
+void bt_draw_names(const BtDraw *p);
 
 #endif

@@ -3,7 +3,6 @@
 #include <stdio.h>
 
 #include "compare/compare_network.h"
-#include "plot/gnuplot.h"
 
 #define MOST_ROWS 400  /* of a run's curve in a picture                            */
 #define LOG_SPAN 20.0  /* greatest / least swept value of a logarithmic axis       */
@@ -184,13 +183,8 @@ static int spread_plot(BtDraw *p) {
   p->bottom = AXIS_ROOM / p->height;
   const double right = 0.985, left = fmin(0.4, 0.03 + bt_draw_names_width(p->all) / BT_DRAW_WIDTH);
   const double middle = 0.5 * (left + right);
-  (void)fprintf(p->out, "set multiplot\nset yrange [0.4:%zu.6]\nset ytics (", count);
-  for (size_t m = 0; m < count; m++) {
-    (void)fputs(m ? ", " : "", p->out);
-    bt_gnuplot_quote(p->out, p->all->spec.methods[m].name);
-    (void)fprintf(p->out, " %zu", count - m);
-  }
-  (void)fputs(") noenhanced\n", p->out);
+  (void)fputs("set multiplot\n", p->out);
+  bt_draw_names(p);
   for (int test = 0; test <= tested; test++) {
     if (!method_range(p, test)) break;
     bt_draw_panel(p, test ? middle + 0.02 : left, tested && !test ? middle - 0.02 : right);

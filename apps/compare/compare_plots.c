@@ -71,6 +71,17 @@ double bt_draw_names_width(const BtCompare *all) {
   return BT_DRAW_LETTER * (double)longest;
 }
 
+void bt_draw_names(const BtDraw *p) {
+  const size_t count = p->all->spec.method_count;
+  (void)fprintf(p->out, "set yrange [0.4:%zu.6]\nset ytics (", count);
+  for (size_t m = 0; m < count; m++) {
+    (void)fputs(m ? ", " : "", p->out);
+    bt_gnuplot_quote(p->out, p->all->spec.methods[m].name);
+    (void)fprintf(p->out, " %zu", count - m);
+  }
+  (void)fputs(") noenhanced\n", p->out);
+}
+
 static int entry_width(const BtCompare *all, size_t method) {
   return LEGEND_LINE + LEGEND_GAP + (int)(BT_DRAW_LETTER * text_length(all->spec.methods[method].name));
 }
