@@ -51,6 +51,13 @@ typedef enum {
 } NnNormalise;
 #define NN_NORMALISE_CHOICES "unit|standard"
 
+/* Which training rows are held out for validation. */
+typedef enum {
+  NN_HELD_DRAWN, /* drawn by the seed                                                            */
+  NN_HELD_LAST   /* the last ones of the file, which makes figures comparable with published ones */
+} NnHeldOut;
+#define NN_HELD_OUT_CHOICES "drawn|last"
+
 /* An image in planes, values usually in [0, 1]. */
 typedef struct {
   size_t channels, height, width;
@@ -64,6 +71,7 @@ typedef struct {
   const char *test_path; /* test rows of CSV and LIBSVM data, or NULL                       */
   int64_t seed;          /* of the split and of generated sets                              */
   double valid_share;    /* of the training rows held out; texts have files of their own    */
+  int held_out;          /* NnHeldOut: which; UCI sets with split files and texts ignore it   */
   int64_t train_limit, valid_limit, test_limit; /* rows (tokens) used at most, 0: all       */
   int normalise;                                /* NnNormalise                              */
   int64_t length;            /* T: words of one row of text                                 */

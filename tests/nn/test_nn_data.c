@@ -48,6 +48,33 @@ static void idx_files(void) {
   nn_data_close(data);
 }
 
+/* The last images of the training file, whatever the seed, as published splits have it. */
+static void last_held_out(void) {
+  enum { TRAIN = 300, HELD = 45 };
+  NnDataOptions o = nn_data_defaults(NN_DATA_MNIST);
+  nn_write_idx("last", "train", TRAIN);
+  nn_write_idx("last", "t10k", 20);
+  o.path = nn_data_path("last");
+  o.valid_share = 0.15;
+  o.held_out = NN_HELD_LAST;
+  for (o.seed = 1; o.seed < 3; o.seed++) {
+    NnData *data = nn_data_opened(&o);
+    BT_NEED(data);
+    for (int s = 0; s < NN_TEST; s++) {
+      NnReal *x, *label;
+      const size_t rows = nn_data_rows(data, (NnSplit)s, &x, &label);
+      BT_CHECK(rows == (s == NN_TRAIN ? TRAIN - HELD : HELD));
+      for (size_t i = 0; i < rows; i++)
+        BT_CHECK(identify(x + i * NN_IDX_PLANE, label[i]) == (s == NN_TRAIN ? i : TRAIN - HELD + i));
+      free(x);
+      free(label);
+    }
+    nn_data_close(data);
+  }
+  o.held_out = 2;
+  nn_data_refused(&o, BT_ERR_ARG, "hold out");
+}
+
 static void idx_refused(void) {
   NnDataOptions o = nn_data_defaults(NN_DATA_MNIST);
   nn_data_refused(&o, BT_ERR_ARG, "folder");
@@ -363,6 +390,7 @@ static const BtTest tests[] = {
     {"texts", texts},
     {"idx files that are refused", idx_refused},
     {"idx files", idx_files},
+    {"the last rows held out", last_held_out},
 };
 
 int main(void) { return bt_test_main("data of networks", tests, sizeof tests / sizeof *tests); }

@@ -15,6 +15,8 @@ const BtOption nn_data_options[] = {
                "seed of the split and of generated data"),
     BT_OPT_REAL("valid-share", NnDataOptions, valid_share, 0.2, BT_WITHIN(0, 0.9), "X",
                 "share of the training rows held out for validation"),
+    BT_OPT_CHOICE("held-out", NnDataOptions, held_out, NN_HELD_DRAWN, NN_HELD_OUT_CHOICES,
+                  "which rows are held out: drawn by the seed, or the last ones"),
     BT_OPT_INT("train-limit", NnDataOptions, train_limit, 0, BT_NONNEGATIVE, "N",
                "training rows used at most; 0: all"),
     BT_OPT_INT("valid-limit", NnDataOptions, valid_limit, 0, BT_NONNEGATIVE, "N",
@@ -63,6 +65,8 @@ static BtStatus check_options(BtContext *ctx, const NnDataOptions *options) {
   }
   if (options->normalise != NN_UNIT && options->normalise != NN_STANDARD)
     return bt_fail(ctx, BT_ERR_ARG, "no such normalisation: %d", options->normalise);
+  if (options->held_out != NN_HELD_DRAWN && options->held_out != NN_HELD_LAST)
+    return bt_fail(ctx, BT_ERR_ARG, "no such choice of rows to hold out: %d", options->held_out);
   if (options->kind < 0 || (size_t)options->kind >= KINDS)
     return bt_fail(ctx, BT_ERR_ARG, "no such kind of data: %d", options->kind);
   return BT_OK;
@@ -134,8 +138,12 @@ BtStatus nn_data_split(BtContext *ctx, const NnDataOptions *options, size_t trai
                    options->path ? options->path : "generated data", trained, options->valid_share);
   size_t *order = malloc(trained * sizeof *order);
   if (!order) return bt_fail_memory(ctx, "data", (double)(trained * sizeof *order));
-  bt_shuffle((uint64_t)options->seed, trained, order);
-  const size_t first[NN_SPLITS] = {held, 0, 0}, count[NN_SPLITS] = {trained - held, held, tested};
+  const int last = options->held_out == NN_HELD_LAST;
+  if (last)
+    for (size_t i = 0; i < trained; i++) order[i] = i;
+  else
+    bt_shuffle((uint64_t)options->seed, trained, order);
+  const size_t first[NN_SPLITS] = {last ? 0 : held, last ? trained - held : 0, 0}, count[NN_SPLITS] = {trained - held, held, tested};
   BtStatus st = BT_OK;
   for (int s = 0; s < NN_SPLITS; s++) {
     rows[s] = limit[s] > 0 && (size_t)limit[s] < count[s] ? (size_t)limit[s] : count[s];
