@@ -32,14 +32,21 @@ typedef struct BtNnLog BtNnLog;
 
 typedef enum {
   BT_NN_EPOCHS,  /* a row for each epoch: epoch, step, rate, train_loss, valid_loss, test_loss, accuracies or
-                    perplexities, best, seconds, work, hyperparameters                                 */
+                    perplexities, best, seconds, work, hyperparameters and, where a tuner perturbs them, the
+                    deviation of each one's perturbation as scale(NAME)                                */
   BT_NN_SCHEDULE /* a row for each change of the hyperparameters: step, epoch, tuning_loss, hyperparameters */
 } BtNnLogKind;
 
-/* resume_step < 0 replaces the file; otherwise rows up to that training step are kept. accuracy: labels are
- * classes; perplexity: words. */
-BtStatus bt_nn_log_open(BtContext *ctx, const char *path, BtNnLogKind kind, const NnHyperSet *hyper, int text,
-                        int64_t resume_step, BtNnLog **log);
+typedef struct {
+  BtNnLogKind kind;
+  const NnHyperSet *hyper; /* borrowed until the log is closed                                             */
+  int text;                /* words: perplexities; else labels are classes: accuracies                     */
+  int scales;              /* EPOCHS: perturbations have columns                                           */
+} BtNnLogOptions;
+
+/* resume_step < 0 replaces the file; otherwise rows up to that training step are kept. */
+BtStatus bt_nn_log_open(BtContext *ctx, const char *path, const BtNnLogOptions *options, int64_t resume_step,
+                        BtNnLog **log);
 /* Observer (user: the BtNnLog). */
 BtObserverFn bt_nn_log_event;
 /* Closes and frees (NULL is allowed). BT_ERR_IO if a row could not be written. */

@@ -15,9 +15,7 @@
 struct BtNnLog {
   char *path;
   int fd, claim; /* claim: core/file.h */
-  BtNnLogKind kind;
-  const NnHyperSet *hyper; /* borrowed */
-  int text;
+  BtNnLogOptions o;
   int64_t last; /* step of the last row, −1 if none  */
   int error;    /* errno of the first failed write   */
 };
@@ -62,15 +60,18 @@ static void end_line(BtNnLog *log, Line *line) {
 }
 
 static void print_header(const BtNnLog *log, FILE *out) {
-  const char *figure = log->text ? "perplexity" : "accuracy";
-  if (log->kind == BT_NN_EPOCHS)
+  const NnHyperSet *hyper = log->o.hyper;
+  const char *figure = log->o.text ? "perplexity" : "accuracy";
+  if (log->o.kind == BT_NN_EPOCHS)
     (void)fprintf(out, epoch_columns, figure, figure);
   else
     (void)fputs("step,epoch,tuning_loss", out);
-  for (size_t i = 0; i < log->hyper->count; i++) {
+  for (size_t i = 0; i < hyper->count; i++) {
     (void)fputc(',', out);
-    bt_csv_text(out, log->hyper->item[i].name);
+    bt_csv_text(out, hyper->item[i].name);
   }
+  for (size_t i = 0; log->o.scales && i < hyper->count; i++)
+    (void)fprintf(out, ",scale(%s)", hyper->item[i].name); /* names need no quotes: nn/hyper.h */
 }
 
 static BtStatus fail_errno(BtContext *ctx, const BtNnLog *log, int error) {
@@ -93,9 +94,9 @@ static BtStatus find_end(BtContext *ctx, BtNnLog *log, int64_t step, size_t *end
   BtStatus st = bt_csv_read(ctx, log->path, &csv);
   if (st < 0) return st;
   const long column = bt_csv_column(&csv, "step");
-  const size_t fixed = log->kind == BT_NN_EPOCHS ? 11 : 3;
+  const size_t fixed = log->o.kind == BT_NN_EPOCHS ? 11 : 3;
   *end = csv.header_end;
-  if (column < 0 || csv.columns != fixed + log->hyper->count)
+  if (column < 0 || csv.columns != fixed + log->o.hyper->count * (log->o.scales ? 2 : 1))
     st = bt_fail(ctx, BT_ERR_FORMAT,
                  "%s: its columns are not those of this run; name another file to resume with", log->path);
   for (size_t row = 0; st >= 0 && row < csv.rows; row++) {
@@ -118,8 +119,8 @@ static BtStatus resume(BtContext *ctx, BtNnLog *log, int64_t step) {
   return BT_OK;
 }
 
-BtStatus bt_nn_log_open(BtContext *ctx, const char *path, BtNnLogKind kind, const NnHyperSet *hyper, int text,
-                        int64_t resume_step, BtNnLog **log) {
+BtStatus bt_nn_log_open(BtContext *ctx, const char *path, const BtNnLogOptions *options, int64_t resume_step,
+                        BtNnLog **log) {
   struct stat info;
   *log = NULL;
   BtNnLog *l = calloc(1, sizeof *l);
@@ -129,7 +130,7 @@ BtStatus bt_nn_log_open(BtContext *ctx, const char *path, BtNnLogKind kind, cons
     free(copy);
     return bt_fail_memory(ctx, "a log", sizeof *l);
   }
-  *l = (BtNnLog){.path = copy, .fd = -1, .claim = -1, .kind = kind, .hyper = hyper, .text = text, .last = -1};
+  *l = (BtNnLog){.path = copy, .fd = -1, .claim = -1, .o = *options, .last = -1};
   const int there = stat(path, &info) == 0 && info.st_size > 0;
   BtStatus st = bt_file_claim(ctx, path, &l->claim);
   if (st >= 0) st = resume_step >= 0 && there ? resume(ctx, l, resume_step) : start(ctx, l);
@@ -145,25 +146,27 @@ BtStatus bt_nn_log_open(BtContext *ctx, const char *path, BtNnLogKind kind, cons
 static void print_epoch(const BtNnLog *log, const BtTrainingEvent *e, FILE *out) {
   (void)fprintf(out, "%" PRId64 ",%" PRId64 ",%.17g,%.17g,%.17g,%.17g,%.17g,%.17g,%d,%.3f,%" PRId64, e->epoch,
                 e->step, e->rate, e->train_loss, e->valid_loss, e->test_loss,
-                log->text ? exp(e->valid_loss) : e->valid_accuracy,
-                log->text ? exp(e->test_loss) : e->test_accuracy, e->best, e->seconds, e->work);
+                log->o.text ? exp(e->valid_loss) : e->valid_accuracy,
+                log->o.text ? exp(e->test_loss) : e->test_accuracy, e->best, e->seconds, e->work);
 }
 
 int bt_nn_log_event(void *user, const BtEvent *event) {
   BtNnLog *log = user;
   const BtTrainingEvent *e = &event->as.training;
-  const BtTrainingMoment wanted = log->kind == BT_NN_EPOCHS ? BT_TRAINED_EPOCH : BT_TRAINED_TUNED;
+  const BtTrainingMoment wanted = log->o.kind == BT_NN_EPOCHS ? BT_TRAINED_EPOCH : BT_TRAINED_TUNED;
   Line line;
   if (event->type != BT_EVENT_TRAINING || e->moment != wanted || log->error || e->step <= log->last) return 0;
   if (!open_line(&line)) {
     log->error = ENOMEM;
     return 0;
   }
-  if (log->kind == BT_NN_EPOCHS)
+  if (log->o.kind == BT_NN_EPOCHS)
     print_epoch(log, e, line.stream);
   else
     (void)fprintf(line.stream, "%" PRId64 ",%" PRId64 ",%.17g", e->step, e->epoch, e->tuning_loss);
   for (int64_t i = 0; i < e->hyper_count; i++) (void)fprintf(line.stream, ",%.17g", e->hyper[i]);
+  for (int64_t i = 0; log->o.scales && i < e->hyper_count; i++)
+    (void)fprintf(line.stream, ",%.17g", e->scales ? e->scales[i] : (double)NAN);
   end_line(log, &line);
   log->last = e->step;
   return 0;

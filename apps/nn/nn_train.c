@@ -48,8 +48,11 @@ static BtStatus load_task(BtApp *app, Run *run, NnTask **task) {
 static BtStatus open_log(BtApp *app, Run *run, const char *path, BtNnLogKind kind, BtNnLog **log) {
   const int64_t from = run->set->keeping.resume ? nn_training_result(run->training).step : -1;
   if (!path || app->team.rank != 0) return BT_OK;
-  const BtStatus st = bt_nn_log_open(&app->ctx, path, kind, &run->session.task->hyper,
-                                     nn_data_info(run->session.data)->text, from, log);
+  const BtNnLogOptions o = {.kind = kind,
+                            .hyper = &run->session.task->hyper,
+                            .text = nn_data_info(run->session.data)->text,
+                            .scales = kind == BT_NN_EPOCHS && nn_tuner_traits(run->tuner).responds};
+  const BtStatus st = bt_nn_log_open(&app->ctx, path, &o, from, log);
   return st < 0 ? st : bt_context_observe(&app->ctx, bt_nn_log_event, *log);
 }
 
@@ -81,14 +84,21 @@ done:
   return st;
 }
 
+static json_t *scales_json(const NnHyperSet *hyper, const double *scales) {
+  json_t *object = json_object();
+  for (size_t i = 0; object && i < hyper->count; i++)
+    (void)json_object_set_new(object, hyper->item[i].name, json_real(scales[i]));
+  return object;
+}
+
 /* The figures of the epoch with the least validation loss; those of the last one beside them. */
 static BtStatus report(BtApp *app, Run *run) {
   const NnTrainResult r = nn_training_result(run->training);
   const NnHyperSet *hyper = &run->session.task->hyper;
   char kind[16];
-  double *values = calloc(hyper->count + 1, sizeof *values);
+  double *values = calloc(2 * hyper->count + 1, sizeof *values), *scales = values + hyper->count;
   if (!values) return bt_fail_memory(&app->ctx, "a report", 64);
-  BtStatus st = nn_training_hyper(&app->ctx, run->training, values, NULL);
+  BtStatus st = nn_training_hyper(&app->ctx, run->training, values, scales);
   bt_app_put_text(app, "task", run->session.task->file);
   bt_app_put_text(app, "tuner", bt_choice_name(NN_TUNER_CHOICES, (int)run->tuner, kind, sizeof kind));
   bt_app_put_text(app, "device", run->session.backend->name);
@@ -96,6 +106,7 @@ static BtStatus report(BtApp *app, Run *run) {
   bt_nn_score_put(app, &run->session, "test", r.best_test);
   bt_app_put_int(app, "best_epoch", r.best_epoch);
   bt_app_put(app, "final_hyperparameters", bt_nn_hyper_json(hyper, values));
+  if (nn_tuner_traits(run->tuner).responds) bt_app_put(app, "final_scales", scales_json(hyper, scales));
   if (r.best_epoch > 0) (void)nn_training_best_hyper(run->training, values);
   bt_app_print(app,
                "%lld epochs, %lld steps, %lld validation steps in %.1f s: %.0f examples a second on %s\n",

@@ -71,7 +71,7 @@ void bt_plot_end(FILE *out) { (void)fputs("unset multiplot\n", out); }
 void bt_plot_panel(FILE *out, const char *heading) {
   (void)fprintf(out,
                 "unset label 2\nunset y2tics\nset border 3\n"
-                "set label 1 '{/:Bold %s}' at graph 0, 1.14 left\n",
+                "set label 1 '{/:Bold %s}' at graph 0, 1 offset character 0, 2.8 left\n",
                 heading);
 }
 

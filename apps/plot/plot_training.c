@@ -24,8 +24,11 @@ typedef struct {
   const BtCsv *log;
   Kind kind;
   long x;       /* column of the x axis                       */
-  size_t first; /* hyperparameters' columns: first … columns − 1 */
+  size_t first; /* columns of hyperparameters and scales: first … columns − 1 */
 } Plot;
+
+/* What is drawn together: hyperparameters that stay within ±1, the others, and deviations of perturbations. */
+typedef enum { SMALL, LARGE, SCALES, GROUPS } Group;
 
 static int kind_of(const BtCsv *log) {
   for (int k = 0; k < KINDS; k++) {
@@ -92,24 +95,37 @@ static void curves_panel(const Plot *p, const char *heading, const Curve *curves
   (void)fputc('\n', p->out);
 }
 
-/* Hyperparameters whose values stay within ±1, and the others, have different panels. */
-static int is_large(const Plot *p, size_t column) {
+static const char scale_of[] = "scale("; /* NAME): columns of scales are called so */
+
+/* GROUPS where there is nothing to draw. */
+static Group group_of(const Plot *p, size_t column) {
   const long at = (long)column;
   const BtPlotRange r = range_of(p, &at, 1);
-  return r.hi > 1 || r.lo < -1;
+  if (isnan(r.lo)) return GROUPS;
+  if (p->kind == EPOCHS && strncmp(p->log->names[column], scale_of, strlen(scale_of)) == 0) return SCALES;
+  return r.hi > 1 || r.lo < -1 ? LARGE : SMALL;
 }
 
-static size_t members(const Plot *p, int large) {
+static size_t members(const Plot *p, Group group) {
   size_t n = 0;
-  for (size_t c = p->first; c < p->log->columns; c++) {
-    const long at = (long)c;
-    n += !isnan(range_of(p, &at, 1).lo) && is_large(p, c) == large;
-  }
+  for (size_t c = p->first; c < p->log->columns; c++) n += group_of(p, c) == group;
   return n;
 }
 
+/* Whose curve it is: of scales the hyperparameter, which the heading does not name. */
+static void put_title(const Plot *p, Group group, const char *name) {
+  char title[128];
+  const int skip = group == SCALES ? (int)strlen(scale_of) : 0;
+  (void)snprintf(title, sizeof title, "%s", name + skip);
+  if (skip && *title) title[strlen(title) - 1] = '\0';
+  bt_gnuplot_quote(p->out, title);
+  (void)fputs(" noenhanced", p->out);
+}
+
 /* Over the x axis or, of a search, their values against the loss. */
-static void hyper_panel(const Plot *p, int large) {
+static void hyper_panel(const Plot *p, Group group) {
+  static const char *const headings[GROUPS] = {
+      [SMALL] = "Hyperparameters", [LARGE] = "Hyperparameters beyond 1", [SCALES] = "Scales of perturbations"};
   static const char *const colors[] = {BT_BLUE,   BT_ORANGE, BT_GREEN, "#CC79A7",
                                        "#E69F00", "#56B4E9", "#444444"};
   enum { COLORS = sizeof colors / sizeof *colors };
@@ -117,11 +133,9 @@ static void hyper_panel(const Plot *p, int large) {
   const long loss = bt_csv_column(p->log, "valid_loss");
   BtPlotRange values = BT_PLOT_NOTHING;
   size_t drawn = 0;
-  bt_plot_panel(p->out, p->kind == TRIALS ? "Loss over hyperparameters"
-                        : large           ? "Hyperparameters beyond 1"
-                                          : "Hyperparameters");
+  bt_plot_panel(p->out, p->kind == TRIALS ? "Loss over hyperparameters" : headings[group]);
   for (size_t c = p->first; c < p->log->columns; c++)
-    if (is_large(p, c) == large)
+    if (group_of(p, c) == group)
       for (size_t row = 0; row < p->log->rows; row++) bt_plot_widen(&values, value(p, row, c));
   if (p->kind == TRIALS) {
     bt_plot_axis(p->out, "y", range_of(p, &loss, 1));
@@ -130,12 +144,11 @@ static void hyper_panel(const Plot *p, int large) {
   } else {
     bt_plot_axis(p->out, "y", values);
   }
-  if (members(p, large) > MANY_NAMES) /* beside the panel */
+  if (members(p, group) > MANY_NAMES) /* beside the panel */
     (void)fputs("set key at graph 1.01, 1 top left vertical Left reverse maxrows 40 samplen 1 font ',10'\n",
                 p->out);
   for (size_t c = p->first; c < p->log->columns; c++) {
-    const long at = (long)c;
-    if (isnan(range_of(p, &at, 1).lo) || is_large(p, c) != large) continue;
+    if (group_of(p, c) != group) continue;
     (void)fprintf(p->out, "%s$run using ", drawn ? ", " : "plot ");
     if (p->kind == TRIALS)
       (void)fprintf(p->out, "%zu:%ld with points pointtype %d pointsize 1", c + 1, loss + 1,
@@ -144,8 +157,7 @@ static void hyper_panel(const Plot *p, int large) {
       (void)fprintf(p->out, "%ld:%zu with lines linewidth 2 dashtype %d", p->x + 1, c + 1,
                     dashes[drawn / COLORS % (sizeof dashes / sizeof *dashes)]);
     (void)fprintf(p->out, " linecolor rgb '%s' title ", colors[drawn % COLORS]);
-    bt_gnuplot_quote(p->out, p->log->names[c]);
-    (void)fputs(" noenhanced", p->out);
+    put_title(p, group, p->log->names[c]);
     drawn++;
   }
   (void)fputc('\n', p->out);
@@ -226,19 +238,25 @@ int bt_plot_training(FILE *script, const BtCsv *log, BtPictureFormat format, con
   if (bt_csv_column(log, "work") == (long)plot.first) plot.first++;
   const BtPlotRange x = range_of(&plot, &plot.x, 1);
   if (isnan(x.lo)) return 0;
-  const int small = members(&plot, 0) > 0, large = members(&plot, 1) > 0;
-  const int panels = (kind == SCHEDULE ? 1 : 2) + small + large;
+  int panels = kind == SCHEDULE ? 1 : 2;
+  size_t most = 0;
+  for (Group g = 0; g < GROUPS; g++) {
+    const size_t n = members(&plot, g);
+    panels += n > 0;
+    if (n > most) most = n;
+  }
+  const int rate = kind == EPOCHS && panels % 2; /* fills the last row */
 
   bt_plot_style(script, format);
   (void)fprintf(script, "set xlabel '%s'\n", x_labels[kind]);
   put_data(&plot);
   bt_plot_x_axis(script, (BtPlotRange){x.lo, x.hi, 0});
-  bt_plot_begin(script, panels == 1 ? 1 : 2, panels > 2 ? 2 : 1,
-                members(&plot, 0) > MANY_NAMES || members(&plot, 1) > MANY_NAMES ? RIGHT_MARGIN : 8, title);
+  bt_plot_begin(script, panels > 2 ? (panels + 1) / 2 : panels, panels > 2 ? 2 : 1,
+                most > MANY_NAMES ? RIGHT_MARGIN : 8, title);
   first_panels(&plot);
-  if (small) hyper_panel(&plot, 0);
-  if (large) hyper_panel(&plot, 1);
-  if (kind == EPOCHS && panels == 3) curves_panel(&plot, "Step size of the weights", rates, 1);
+  for (Group g = 0; g < GROUPS; g++)
+    if (members(&plot, g) > 0) hyper_panel(&plot, g);
+  if (rate) curves_panel(&plot, "Step size of the weights", rates, 1);
   bt_plot_end(script);
   return 1;
 }

@@ -61,6 +61,8 @@ typedef struct {
   int best;              /* EPOCH: the least validation loss so far                           */
   const double *hyper;   /* [hyper_count] hyperparameters, discrete ones before they are floored; borrowed for */
   int64_t hyper_count;   /* the call; NULL in STEP                                                        */
+  const double *scales;  /* [hyper_count] deviations of their perturbations; NULL in STEP and where a tuner does
+                            not perturb                                                              */
   int64_t work;          /* gradients of single examples (words of text) computed so far, see nn/train.h    */
   double seconds;        /* wall time since the run began, earlier parts of a resumed run included        */
 } BtTrainingEvent;

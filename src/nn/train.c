@@ -85,8 +85,9 @@ static BtStatus create_buffers(BtContext *ctx, NnTraining *t, NnBackend *backend
   t->states = nn_model_state_size(t->model, (size_t)t->task->batch);
   t->saved_state = calloc(2 * t->states + 1, sizeof *t->saved_state);
   t->hyper = calloc(n, sizeof *t->hyper);
+  t->scales = calloc(n, sizeof *t->scales);
   t->best_hyper = calloc(n, sizeof *t->best_hyper);
-  if (t->saved_state && t->hyper && t->best_hyper) return create_states(ctx, t, backend);
+  if (t->saved_state && t->hyper && t->scales && t->best_hyper) return create_states(ctx, t, backend);
   return bt_fail_memory(ctx, "training", (double)(t->states * sizeof(NnReal)));
 }
 
@@ -177,6 +178,7 @@ void nn_training_destroy(NnTraining *t) {
   for (int q = 0; q < NN_BEST_GROUPS; q++) free(t->best[q]);
   free(t->saved_state);
   free(t->hyper);
+  free(t->scales);
   free(t->best_hyper);
   free(t->history);
   free(t->scratch);
@@ -244,10 +246,11 @@ static BtStatus emit(BtContext *ctx, NnTraining *t, BtTrainingMoment moment, dou
                        .work = nn_training_work(t, t->count.step, t->count.tuned),
                        .seconds = f->seconds + now};
   if (moment != BT_TRAINED_STEP) {
-    const BtStatus st = nn_training_hyper(ctx, t, t->hyper, NULL);
+    const BtStatus st = nn_training_hyper(ctx, t, t->hyper, t->scales);
     if (st < 0) return st;
     e.hyper = t->hyper;
     e.hyper_count = (int64_t)t->task->hyper.count;
+    if (t->traits.responds) e.scales = t->scales;
   }
   return bt_emit(ctx, &(BtEvent){.type = BT_EVENT_TRAINING, .as.training = e});
 }

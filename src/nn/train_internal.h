@@ -55,7 +55,7 @@ struct NnTraining {
   size_t states;                    /* 0: none                                               */
   NnReal *saved_state;              /* [2 × states] of the first two, for a checkpoint      */
   NnReal *best[NN_BEST_GROUPS];     /* values of all groups in the best epoch          */
-  double *hyper, *best_hyper;       /* [hyperparameters]                               */
+  double *hyper, *scales, *best_hyper; /* [hyperparameters]                            */
   NnReal *scratch;                  /* of evaluation                                   */
   size_t scratch_room;
   int64_t read_every, unread; /* training steps between readings of losses; since the last */

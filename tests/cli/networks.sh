@@ -15,6 +15,9 @@ has whole.json valid_loss valid_accuracy test_loss test_accuracy hyperparameters
   examples_per_second best_epoch tuner device
 equal "$(field whole.json epochs)" 5
 equal "$(wc -l <whole.csv)" 6
+equal "$(head -n 1 whole.csv | cut -d, -f12-)" "dropout_input,dropout_1,scale(dropout_input),scale(dropout_1)"
+equal "$(tail -n 1 whole.csv | cut -d, -f15)" "$(field whole.json final_scales.dropout_1)"
+holds "$(field whole.json final_scales.dropout_1) > 0 && $(field whole.json final_scales.dropout_1) != 0.5"
 holds "$(field whole.json valid_loss) < 1.5 && $(field whole.json valid_accuracy) > 0.5"
 holds "$(wc -l <found.csv) > 10"
 run 0 "$bitune" nn eval whole.st --threads 1 --json

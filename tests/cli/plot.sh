@@ -35,6 +35,13 @@ run 0 "$bitune" plot training.csv -o training.svg
 run 0 "$bitune" plot work.csv -o work.svg
 same training.svg work.svg
 for text in Accuracy strength_5 "beyond 1"; do check "\"$text\" is missing" grep -q "$text" training.svg; done
+{
+  echo "epoch,step,rate,train_loss,valid_loss,test_loss,valid_accuracy,test_accuracy,best,seconds,work,rate_1,scale(rate_1)"
+  for i in 1 2 3; do echo "$i,$i,0.1,1.$i,1.1,1.2,0.$i,nan,1,$i,900,0.1,1.$i"; done
+} >scales.csv
+run 0 "$bitune" plot scales.csv -o scales.svg
+check "no panel of scales" grep -q "Scales of perturbations" scales.svg
+check "a scale is no hyperparameter" sh -c '! grep -q "beyond 1\|scale(rate_1)" scales.svg'
 printf 'step,epoch,tuning_loss,rate_1\n2,0,1.5,0.3\n4,0,1.4,0.2\n' >schedule.csv
 run 0 "$bitune" plot schedule.csv -o schedule.svg
 check "no hyperparameter" grep -q rate_1 schedule.svg
