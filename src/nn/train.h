@@ -11,6 +11,10 @@
 #include "nn/task.h"
 #include "nn/tuner.h"
 
+/* Gradients that a run can be planned to take: up to here doubles, in which work is planned and told, hold all whole
+ * numbers. */
+#define NN_MOST_WORK 0x1p53
+
 /* Hyperparameters over steps, as an earlier run found them. */
 typedef struct {
   size_t rows;
@@ -23,7 +27,8 @@ typedef struct {
   uint64_t seed;          /* of initial weights, order, masks, perturbations                         */
   int64_t epochs;         /* planned in all; 0: the task's                                           */
   int64_t work;           /* 0: no limit. Otherwise as many epochs are planned as take this work or less
-                             (see NnTrainResult), at most `epochs` if that is given                    */
+                             (see NnTrainResult), at most `epochs` if that is given; more than
+                             NN_MOST_WORK counts as that                                               */
   double max_seconds;     /* of this process; 0: no limit                                            */
   int threads;            /* that prefetch batches, see nn/loader.h                                  */
   const double *initial;  /* [hyperparameters] values at the start; NULL: the task's                 */
@@ -68,7 +73,8 @@ BtStatus nn_epoch_work(BtContext *ctx, const NnTask *task, const NnData *data, i
 
 /* All but the options is borrowed and must outlive the training; the replay and `initial` for this call and
  * that of nn_training_run. Errors: BT_ERR_ARG (a tuner without hyperparameters or validation data, values
- * outside of their ranges, work that is less than an epoch's), BT_ERR_FORMAT (the task's model), BT_ERR_MEMORY with the size that was needed. */
+ * outside of their ranges, work that is less than an epoch's, epochs that take more than NN_MOST_WORK), BT_ERR_FORMAT
+ * (the task's model), BT_ERR_MEMORY with the size that was needed. */
 BtStatus nn_training_create(BtContext *ctx, const NnTask *task, const NnTrainOptions *options,
                             const NnData *data, NnBackend *backend, NnTraining **training);
 /* NULL is allowed. */

@@ -1,4 +1,6 @@
 /* What a training costs, counted in gradients. */
+#include <math.h>
+
 #include "nn/train_internal.h"
 
 /* Examples, or words of text, of a training batch. */
@@ -18,26 +20,34 @@ int nn_training_tunes(const NnTraining *t, int64_t step) {
 
 int64_t nn_training_taken(const NnTraining *t) { return t->count.step - t->left_out; }
 
+/* Gradients that a training step computes of each example. */
+static int runs_of(const NnTraining *t) { return t->traits.centred ? 2 : 1; }
+
 int64_t nn_training_work(const NnTraining *t, int64_t steps, int64_t tuned) {
-  const int64_t runs = t->traits.centred ? 2 : 1;
-  return (runs * steps + tuned) * batch_size(t->task, nn_data_info(t->data));
+  return (runs_of(t) * steps + tuned) * batch_size(t->task, nn_data_info(t->data));
 }
 
-/* The work of whole epochs, their validation steps included. */
-static int64_t work_of(const NnTraining *t, int64_t epochs) {
-  const int64_t steps = epochs * t->batches, past = steps - warm_up(t);
-  const int64_t tuned = t->tune && past > 0 ? past / t->task->train_steps * t->task->valid_steps : 0;
-  return nn_training_work(t, steps, tuned);
+/* The work of whole epochs, their validation steps included: exact up to NN_MOST_WORK, and no overflow
+ * beyond. */
+static double work_of(const NnTraining *t, int64_t epochs) {
+  const double steps = (double)epochs * (double)t->batches, past = steps - (double)warm_up(t);
+  const double tuned =
+      t->tune && past > 0 ? floor(past / (double)t->task->train_steps) * (double)t->task->valid_steps : 0;
+  return (runs_of(t) * steps + tuned) * (double)batch_size(t->task, nn_data_info(t->data));
 }
 
 BtStatus nn_training_plan(BtContext *ctx, NnTraining *t) {
-  const int64_t limit = t->o.work, least = work_of(t, 1);
+  const double limit = fmin((double)t->o.work, NN_MOST_WORK), least = work_of(t, 1);
   t->epochs = t->o.epochs > 0 ? t->o.epochs : t->task->epochs;
-  if (limit <= 0) return BT_OK;
+  if (t->o.work <= 0 && work_of(t, t->epochs) > NN_MOST_WORK)
+    return bt_fail(ctx, BT_ERR_ARG,
+                   "%s: %lld epochs take %.3g gradients, more than the %.3g that are counted; take fewer",
+                   t->task->file, (long long)t->epochs, work_of(t, t->epochs), NN_MOST_WORK);
+  if (t->o.work <= 0) return BT_OK;
   if (limit < least)
-    return bt_fail(ctx, BT_ERR_ARG, "%s: an epoch takes %lld gradients, more than the %lld allowed",
-                   t->task->file, (long long)least, (long long)limit);
-  int64_t most = limit / nn_training_work(t, t->batches, 0);
+    return bt_fail(ctx, BT_ERR_ARG, "%s: an epoch takes %.0f gradients, more than the %.0f allowed",
+                   t->task->file, least, limit);
+  int64_t most = (int64_t)limit;
   if (t->o.epochs > 0 && t->o.epochs < most) most = t->o.epochs;
   /* The largest number whose work is within the limit lies in [1, most]. */
   for (t->epochs = 1; t->epochs < most;) {

@@ -41,6 +41,12 @@ run 0 "$bitune" nn train --task tiny-mlp --tuner stn --threads 1 --max-seconds 0
 equal "$(field out reason)" "time used up"
 run 0 "$bitune" nn train --resume limit.st --threads 1 --quiet
 
+# A budget that no run can use up is none; epochs whose work cannot be counted are refused.
+run 0 "$bitune" nn train --task tiny-mlp --tuner dstn --threads 1 --max-work 9223372036854775807 --max-seconds 0.05 --json
+equal "$(field out reason)" "time used up"
+refuses 1 "tiny-mlp: 9223372036854775807 epochs take 9.22e+21 gradients" \
+  "$bitune" nn train --task tiny-mlp --epochs 9223372036854775807
+
 # A schedule is followed.
 run 0 "$bitune" nn train --task tiny-mlp --replay found.csv --epochs 5 --threads 1 --json
 equal "$(field out final_hyperparameters.dropout_1 | cut -c1-6)" \

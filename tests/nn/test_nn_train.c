@@ -1,5 +1,5 @@
 /* Trainings on generated data: what the tuners promise, and that a resumed run equals an unbroken one. */
-#include "nn/train.h"
+#include "nn/hdet_training.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -358,10 +358,44 @@ static void working(void) {
   close_set(&s);
 }
 
+/* Work beyond all that can be counted is as much as can be, to the last epoch; epochs beyond it are refused.
+ */
+static void overflowing(void) {
+  static const int64_t much[] = {INT64_C(1) << 53, INT64_C(1) << 62, INT64_MAX};
+  Set s;
+  NnTraining *t = NULL;
+  if (open_set(&s, "tiny-mlp", 400)) {
+    s.task->warm_up_epochs = 0;
+    s.task->train_steps = 1;
+    s.task->valid_steps = 1000000; /* of which an epoch takes more than of training steps by far */
+    for (int tuner = NN_TUNER_NONE; tuner <= NN_TUNER_DSTN; tuner++)
+      for (size_t i = 0; i < sizeof much / sizeof *much; i++) {
+        const double step = tuner == NN_TUNER_NONE ? 1 : tuner == NN_TUNER_STN ? 1000001 : 1000002;
+        NnTrainOptions o = {.tuner = (NnTunerKind)tuner, .seed = 1, .work = much[i]};
+        if (!(t = training(&s, &o))) continue;
+        const int64_t batches = (int64_t)nn_data_info(s.data)->rows[NN_TRAIN] / s.task->batch;
+        const int64_t epochs = nn_hdet_plan(t, 1).steps / batches;
+        BT_CHECK(step * (double)(epochs * batches * s.task->batch) <= NN_MOST_WORK);
+        BT_CHECK(step * (double)((epochs + 1) * batches * s.task->batch) > NN_MOST_WORK);
+        nn_training_destroy(t);
+        o = (NnTrainOptions){.tuner = (NnTunerKind)tuner, .seed = 1, .epochs = epochs};
+        nn_training_destroy(training(&s, &o));
+        const int64_t more[] = {epochs + 1, INT64_MAX};
+        for (int k = 0; k < 2; k++) {
+          o.epochs = more[k];
+          BT_CHECK_STATUS(nn_training_create(&s.ctx, s.task, &o, s.data, s.backend, &t), BT_ERR_ARG, &s.ctx);
+          BT_CHECK(strstr(s.ctx.error, "take fewer") != NULL);
+        }
+      }
+  }
+  close_set(&s);
+}
+
 static const BtTest tests[] = {{"tuners", tuners},
                                {"resumed runs", resuming},
                                {"best weights", best_weights},
                                {"epochs by work", working},
+                               {"more work than can be counted", overflowing},
                                {"losses read late", reading},
                                {"non-monotone trigger", trigger},
                                {"diverging runs", diverging},
