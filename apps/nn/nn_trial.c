@@ -136,7 +136,8 @@ static BtStatus train(BtNnSearch *search, const double *values, int64_t until, c
                             .max_seconds = isfinite(left) ? left : 0,
                             .threads = 1,
                             .initial = values,
-                            .checkpoint = checkpoint};
+                            .checkpoint = checkpoint,
+                            .temporary = 1};
   BT_TRY(nn_training_create(ctx, s->task, &o, s->data, s->backend, &training));
   if (access(checkpoint, F_OK) == 0) BT_TRY(nn_training_load(ctx, training, checkpoint));
   st = nn_training_run(ctx, training, until);
@@ -152,7 +153,8 @@ done:
   return st;
 }
 
-/* Checkpoints of trials that have ended are kept as long as they are the best of this process. */
+/* Checkpoints of trials that have ended, but for those that failed, are kept as long as they are the best of
+ * this process. */
 static void drop_worse(const BtNnSearch *search, size_t i) {
   size_t best = i;
   for (size_t k = 0; k < search->known; k++)
@@ -186,6 +188,7 @@ BtStatus bt_nn_trial_run(BtNnSearch *search, size_t i, int rung) {
     st = write_trial(search, i);
   }
   if (st == BT_OK && t->failed) bt_warn(ctx, "%s failed: %s", search->name[i], t->error);
+  if (st == BT_OK && t->failed) bt_nn_trial_drop(search, i);
   if (st == BT_OK && t->rungs > last) drop_worse(search, i);
   free(checkpoint);
   free(values);

@@ -335,10 +335,13 @@ static BtStatus fail_diverged(BtContext *ctx, const NnTraining *t) {
   char cause[512];
   memcpy(cause, ctx->error, sizeof cause - 1);
   cause[sizeof cause - 1] = '\0';
+  const int kept = t->saved && !t->o.temporary;
   return bt_fail(ctx, BT_ERR_NUMERIC, "diverged in step %lld (epoch %lld): %s; %s%s",
                  (long long)t->count.step + 1, (long long)t->count.epoch + 1, cause,
-                 t->saved ? "the last good state is in " : "try a smaller step size",
-                 t->saved ? t->o.checkpoint : "; no checkpoint has been written");
+                 kept ? "the last good state is in " : "try a smaller step size",
+                 kept             ? t->o.checkpoint
+                 : t->o.temporary ? ""
+                                  : "; no checkpoint has been written");
 }
 
 BtStatus nn_training_run(BtContext *ctx, NnTraining *t, int64_t until) {

@@ -37,6 +37,7 @@ typedef struct {
                          most NN_TUNER_STEPS; 0: 1 on the CPU, 16 elsewhere. Losses, and what is told of a
                          run that diverges, come as late. */
   const char *checkpoint; /* file that is replaced after each epoch and at a stop; NULL: none        */
+  int temporary;          /* the caller removes the checkpoint after an error, whose text does not name it */
 } NnTrainOptions;
 
 /* Cross-entropy, or mean squared error; accuracy NAN where labels are numbers or words. Perplexity is
@@ -82,8 +83,8 @@ void nn_training_destroy(NnTraining *training);
 
 /* Goes on to the end of epoch `until` (0: of all). Emits BT_EVENT_TRAINING. BT_STOPPED if an observer or the
  * stop flag asked for it, BT_MAX_ITERS if max_seconds are over: the checkpoint holds the place.
- * BT_ERR_NUMERIC where a loss or gradient is not finite: the text names step, tensor and the last checkpoint.
- */
+ * BT_ERR_NUMERIC where a loss or gradient is not finite: the text names step, tensor and the last checkpoint,
+ * unless that is temporary. */
 BtStatus nn_training_run(BtContext *ctx, NnTraining *training, int64_t until);
 
 NnTrainResult nn_training_result(const NnTraining *training);

@@ -111,6 +111,12 @@ sed 's/"momentum": 0.9/"decay": 1/' wild.json >all.json
 run 1 "$bitune" nn search --task all.json --trials 2 --epochs 9 --threads 1 -o all
 says "all trials failed"
 
+# What is said of a trial that fails late names no file: its checkpoint is not kept.
+"$bitune" nn train --task tiny-mlp --print-task | sed 's/"rate": 0.05, "momentum": 0.9/"rate": 5, "decay": 1/' >late.json
+run 1 "$bitune" nn search --task late.json --trials 2 --epochs 9 --threads 1 -o late
+says "trial-0001 failed: diverged in step 22 (epoch 2)" "try a smaller step size"
+check "a checkpoint is named or left" sh -c '! grep -l safetensors err late/trial-*.json && ! ls late/*.safetensors 2>/dev/null'
+
 # Broken input.
 refuses 2 "--output is required" search --trials 2
 refuses 2 "--log is for nn train, not for nn search" search --trials 2 --log log.csv -o never
