@@ -42,8 +42,8 @@ const BtOption bt_nn_hdet_options[] = {
                 "rate of the base schedule, for one-cycle its peak; by default the task's"),
     BT_OPT_CHOICE("base-schedule", BtNnHdet, schedule, SCHEDULE_ONE_CYCLE, "one-cycle|task|constant",
                   "the rate's base until it is steered, and its course after it has settled"),
-    BT_OPT_INT("search", BtNnHdet, search, 8, BT_NONNEGATIVE, "N",
-               "syncs at most that search the order of magnitude of lr, not with --controller paper"),
+    BT_OPT_INT("search", BtNnHdet, search, NAN, BT_WITHIN(0, 1e6), "N",
+               "syncs at most that search the order of magnitude of lr, by default 8"),
     BT_OPT_REAL(
         "settle", BtNnHdet, settle, NAN, BT_WITHIN(0, 1), "F",
         "after this share of the steps lr is steered no more and follows the schedule, times what was "
@@ -93,20 +93,36 @@ static int spreads_rate(const BtNnHdet *set) {
   return lr != NULL;
 }
 
-/* lr is to be found, not only steered along a schedule. */
-static int searches(const BtNnHdet *set) {
-  return spreads_rate(set) && !set->fixed && set->converge == NN_HDET_AVERAGE &&
-         set->controller == CONTROLLER_SEARCH;
-}
-
-/* An option beside which there are no trials; NULL: there may be. */
-static const char *rules_out_trials(const BtNnHdet *set) {
+/* An option beside which lr is not to be found, but steered along a schedule at most; NULL: it is to be. */
+static const char *rules_out_search(const BtNnHdet *set) {
   if (set->fixed) return "--fixed";
   if (set->controller == CONTROLLER_PAPER) return "--controller paper";
   if (set->converge == NN_HDET_COPY) return "--converge copy";
-  if (!set->trial) return "--settled goes-on";
-  if (set->settle == 0) return "--settle 0";
   return spreads_rate(set) ? NULL : "--hdet without lr";
+}
+
+/* The same of trials. */
+static const char *rules_out_trials(const BtNnHdet *set) {
+  const char *other = rules_out_search(set);
+  if (other) return other;
+  if (!set->trial) return "--settled goes-on";
+  return set->settle == 0 ? "--settle 0" : NULL;
+}
+
+/* Options of a search where there is none would do nothing. */
+static BtStatus check_search(BtContext *ctx, const BtNnHdet *set) {
+  const char *no_search = rules_out_search(set), *no_trials = rules_out_trials(set);
+  if (no_search && set->search > 0)
+    return bt_fail(ctx, BT_ERR_ARG, "--search %lld: beside %s lr is not searched; leave one of them out",
+                   (long long)set->search, no_search);
+  if (no_search && !set->trial)
+    return bt_fail(ctx, BT_ERR_ARG,
+                   "--settled goes-on: beside %s there is no search to go on from; leave one of them out",
+                   no_search);
+  if (no_trials && set->trials > 0)
+    return bt_fail(ctx, BT_ERR_ARG, "--trial-runs %lld: beside %s there are no trials; leave one of them out",
+                   (long long)set->trials, no_trials);
+  return BT_OK;
 }
 
 BtStatus bt_nn_hdet_check(BtApp *app, const BtNnHdet *set, const char *resume) {
@@ -116,12 +132,7 @@ BtStatus bt_nn_hdet_check(BtApp *app, const BtNnHdet *set, const char *resume) {
     return bt_fail(&app->ctx, BT_ERR_ARG, "--hdet is too long");
   if (set->log && !set->hdet && !resume)
     return bt_fail(&app->ctx, BT_ERR_ARG, "--replica-log is for ensembles: use --hdet lr");
-  const char *other = set->hdet && set->trials > 0 ? rules_out_trials(set) : NULL;
-  if (other)
-    return bt_fail(&app->ctx, BT_ERR_ARG,
-                   "--trial-runs %lld: beside %s there are no trials; leave one of them out",
-                   (long long)set->trials, other);
-  return BT_OK;
+  return set->hdet ? check_search(&app->ctx, set) : BT_OK;
 }
 
 /* The options that a checkpoint keeps; *kept stays NULL if it is of no ensemble. --replica-log is this run's.
@@ -186,7 +197,7 @@ static BtStatus parse_list(BtContext *ctx, BtNnEnsemble *e, NnHdetTrainingOption
     if (!*name || o->choices == NN_HDET_MAX_HYPERS)
       return bt_fail(ctx, BT_ERR_ARG, "--hdet %s: must name 1 to %d hyperparameters, separated by commas",
                      e->set.hdet, NN_HDET_MAX_HYPERS);
-    const int rate = strcmp(name, "lr") == 0, wide = rate && searches(&e->set);
+    const int rate = strcmp(name, "lr") == 0, wide = rate && !rules_out_search(&e->set);
     const double spread = isnan(e->set.spread) ? (wide ? 1.1 : 1.0 / 9) : e->set.spread;
     o->choice[o->choices++] =
         (NnHdetChoice){name, rate ? spread : step, !e->set.fixed, wide ? NN_SPREAD_LOG : NN_SPREAD_MULTIPLE};
@@ -209,9 +220,9 @@ static NnHdetTrainingOptions translate(const BtNnEnsemble *e, uint64_t seed, int
   o.ensemble = nn_hdet_defaults((int)set->replicas, steps, set->sync, rate);
   o.ensemble.gradients = (NnHdetGradients)set->gradients;
   o.ensemble.converge = (NnHdetConverge)set->converge;
-  if (searches(set)) {
+  if (!rules_out_search(set)) {
     nn_hdet_find_rate(&o.ensemble);
-    o.ensemble.search.blocks = (int)set->search;
+    if (set->search >= 0) o.ensemble.search.blocks = (int)set->search;
     if (set->trials > 0 || !set->trial) {
       o.ensemble.search.trials = set->trial ? (int)set->trials : 0;
       o.ensemble.search.settle = (int64_t)(TRIAL_SHARE * (double)steps * fmax(2, o.ensemble.search.trials));

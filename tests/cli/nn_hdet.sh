@@ -129,6 +129,11 @@ refuses 1 "leave no step for the training" "$bitune" nn train $short --sync 60
 for other in "--settled goes-on" --fixed "--controller paper" "--converge copy" "--settle 0" "--hdet dropout_1"; do
   refuses 2 "--trial-runs 3: beside ${other% *}" "$bitune" nn train $short $other --trial-runs 3
 done
+for other in --fixed "--controller paper" "--converge copy" "--hdet dropout_1"; do
+  refuses 2 "--settled goes-on: beside ${other% *}" "$bitune" nn train $short $other --settled goes-on
+  for n in 1 8; do refuses 2 "--search $n: beside ${other% *}" "$bitune" nn train $short $other --search $n; done
+done
+run 0 "$bitune" nn train $short --fixed --search 0 --quiet
 refuses 1 "spread twice" "$bitune" nn train --task tiny-mlp --hdet lr,lr --sync 5
 refuses 2 "use --tuner none and name" "$bitune" nn train $ensemble --tuner dstn
 refuses 1 "weight-decay" "$bitune" nn train --task tiny-mlp --hdet weight-decay --sync 5
