@@ -52,15 +52,19 @@ BtStatus nn_hyper_parse(BtContext *ctx, const char *file, const json_t *array, N
     return bt_fail(ctx, BT_ERR_FORMAT, "%s: \"hyperparameters\" must be an array", file);
   const size_t n = json_array_size(array);
   set->item = calloc(n ? n : 1, sizeof *set->item);
-  if (!set->item) return bt_fail_memory(ctx, "hyperparameters", (double)n);
+  json_t *names = json_object();
+  if (!set->item || !names) st = bt_fail_memory(ctx, "hyperparameters", (double)n * sizeof *set->item);
   for (size_t i = 0; i < n && st >= 0; i++) {
     char place[256];
     snprintf(place, sizeof place, "%.200s: hyperparameter %zu", file, i + 1);
     set->count = i + 1;
     st = parse_one(ctx, place, json_array_get(array, i), &set->item[i]);
-    if (st >= 0 && nn_hyper_find(set, set->item[i].name) != (long)i)
+    if (st >= 0 && json_object_get(names, set->item[i].name))
       st = bt_fail(ctx, BT_ERR_FORMAT, "%s: there is another \"%.60s\"", place, set->item[i].name);
+    if (st >= 0 && json_object_set_new(names, set->item[i].name, json_true()) != 0)
+      st = bt_fail_memory(ctx, "hyperparameters", 64);
   }
+  json_decref(names);
   if (st < 0) nn_hyper_clear(set);
   return st;
 }
@@ -96,16 +100,15 @@ BtStatus nn_hyper_unconstrained(BtContext *ctx, const NnHyper *h, double value, 
                  value, h->range.low, h->range.high);
 }
 
-/* Values by column as sums of diagonal matrices times functions of λ', so that their number of operations
- * does not depend on the number of hyperparameters: the graph's constants, by name. */
-typedef enum { SIGMOID, SOFTPLUS, EXP, IDENTITY, PARTS, FLOORED = PARTS, WHOLE, OWN, MATRICES } Matrix;
-static const char *const matrix_names[MATRICES] = {"range.sigmoid",  "range.softplus", "range.exp",
-                                                   "range.identity", "range.floored",  "range.whole",
-                                                   "range.own"};
+/* Values by column as sums of functions of λ' times factors of the columns, so that their number of
+ * operations does not depend on the number of hyperparameters: the graph's constants, by name. */
+typedef enum { SIGMOID, SOFTPLUS, EXP, IDENTITY, PARTS, FLOORED = PARTS, WHOLE, OWN, FACTORS } Factor;
+static const char *const factor_names[FACTORS] = {"range.sigmoid",  "range.softplus", "range.exp",
+                                                  "range.identity", "range.floored",  "range.whole",
+                                                  "range.own"};
 static const char shift_name[] = "range.shift", shared_name[] = "range.shared";
 
-/* Diagonal entry of a hyperparameter. */
-static double entry(const NnHyper *h, Matrix m) {
+static double factor_of(const NnHyper *h, Factor m) {
   const NnRange r = h->range;
   const int low = isfinite(r.low) != 0, high = isfinite(r.high) != 0;
   switch (m) {
@@ -124,14 +127,15 @@ static double shift_of(const NnHyper *h) {
   return isfinite(h->range.low) ? h->range.low : isfinite(h->range.high) ? h->range.high : 0;
 }
 
-static int needed(const NnHyperSet *set, Matrix m) {
+static int needed(const NnHyperSet *set, Factor m) {
   for (size_t i = 0; i < set->count; i++)
-    if (entry(&set->item[i], m) != 0) return 1;
+    if (factor_of(&set->item[i], m) != 0) return 1;
   return 0;
 }
 
-static NnId matrix(NnGraph *g, const NnHyperSet *set, Matrix m) {
-  return nn_constant(g, matrix_names[m], NN_SHAPE(set->count, set->count));
+/* x times the factors of the columns, plus their shifts (NN_NONE: none). */
+static NnId weigh(NnGraph *g, const NnHyperSet *set, NnId x, Factor m, NnId shift) {
+  return nn_channel_affine(g, x, nn_constant(g, factor_names[m], NN_SHAPE(set->count)), shift);
 }
 
 static NnId sum(NnGraph *g, NnId a, NnId b) { return a == NN_NONE ? b : nn_add(g, a, b); }
@@ -139,14 +143,14 @@ static NnId sum(NnGraph *g, NnId a, NnId b) { return a == NN_NONE ? b : nn_add(g
 static NnId rates(NnGraph *g, const NnHyperSet *set, NnId x) {
   static const NnUnary function[PARTS] = {NN_SIGMOID, NN_SOFTPLUS, NN_EXP};
   NnId y = NN_NONE, shift = nn_constant(g, shift_name, NN_SHAPE(set->count));
-  for (Matrix m = SIGMOID; m < PARTS; m++) {
+  for (Factor m = SIGMOID; m < PARTS; m++) {
     if (!needed(set, m)) continue;
     const NnId z = m == IDENTITY ? x : nn_unary(g, function[m], x);
-    y = sum(g, y, nn_linear(g, z, matrix(g, set, m), y == NN_NONE ? shift : NN_NONE, NULL));
+    y = sum(g, y, weigh(g, set, z, m, y == NN_NONE ? shift : NN_NONE));
   }
   if (!needed(set, FLOORED)) return y;
-  const NnId floored = nn_linear(g, nn_unary(g, NN_FLOOR, y), matrix(g, set, FLOORED), NN_NONE, NULL);
-  return nn_add(g, floored, nn_linear(g, y, matrix(g, set, WHOLE), NN_NONE, NULL));
+  const NnId floored = weigh(g, set, nn_unary(g, NN_FLOOR, y), FLOORED, NN_NONE);
+  return nn_add(g, floored, weigh(g, set, y, WHOLE, NN_NONE));
 }
 
 /* λ' with the columns that act on the batch as a whole from the first row. */
@@ -155,7 +159,7 @@ static NnId share(NnGraph *g, const NnHyperSet *set, NnId x) {
   for (size_t i = 0; i < set->count; i++) shared |= set->item[i].per_batch;
   if (!shared) return x;
   const NnId first = nn_multiply(g, nn_first_row(g, x), nn_constant(g, shared_name, NN_SHAPE(set->count)));
-  return nn_linear(g, x, matrix(g, set, OWN), first, NULL);
+  return weigh(g, set, x, OWN, first);
 }
 
 NnHyperNodes nn_hyper_nodes(NnGraph *g, const NnHyperSet *set, int centred) {
@@ -172,12 +176,11 @@ NnHyperNodes nn_hyper_nodes(NnGraph *g, const NnHyperSet *set, int centred) {
 static BtStatus set_constants(BtContext *ctx, NnGraph *g, const NnHyperSet *set, NnReal *x) {
   const size_t n = set->count;
   BtStatus st = BT_OK;
-  for (Matrix m = SIGMOID; m < MATRICES && st >= 0; m++) {
-    const NnId id = nn_graph_find(g, matrix_names[m]);
+  for (Factor m = SIGMOID; m < FACTORS && st >= 0; m++) {
+    const NnId id = nn_graph_find(g, factor_names[m]);
     if (id == NN_NONE) continue;
-    memset(x, 0, n * n * sizeof *x);
-    for (size_t i = 0; i < n; i++) x[i * n + i] = (NnReal)entry(&set->item[i], m);
-    st = nn_graph_set(ctx, g, id, x, n * n);
+    for (size_t i = 0; i < n; i++) x[i] = (NnReal)factor_of(&set->item[i], m);
+    st = nn_graph_set(ctx, g, id, x, n);
   }
   for (size_t i = 0; i < n; i++) x[i] = (NnReal)shift_of(&set->item[i]);
   if (st >= 0) st = nn_graph_set(ctx, g, nn_graph_find(g, shift_name), x, n);
@@ -209,8 +212,8 @@ BtStatus nn_hyper_initial(BtContext *ctx, NnGraph *g, const NnHyperSet *set, con
   const size_t n = set->count;
   const NnRange positive = {.low = 0, .high = (double)INFINITY};
   if (n == 0) return BT_OK;
-  NnReal *x = malloc(n * n * sizeof *x);
-  if (!x) return bt_fail_memory(ctx, "hyperparameters", (double)(n * n));
+  NnReal *x = malloc(n * sizeof *x);
+  if (!x) return bt_fail_memory(ctx, "hyperparameters", (double)n);
   BtStatus st = nn_hyper_set(ctx, g, set, nodes, values);
   for (size_t i = 0; i < n; i++) x[i] = (NnReal)nn_range_inverse(positive, set->item[i].scale);
   if (st >= 0) st = nn_graph_set(ctx, g, nodes->s, x, n);

@@ -32,7 +32,8 @@ NnId nn_embedding(NnGraph *g, NnId token, NnId table, const NnResponse *response
 /* y = x + b over the channels (first dimension of an image, last of a vector or sequence). */
 NnId nn_bias(NnGraph *g, NnId x, NnId b);
 
-/* y = scale_c·x + shift_c over the channels: standardises images, for instance; scale, shift [channels]. */
+/* y = scale_c·x + shift_c over the channels: standardises images, for instance; scale, shift [channels], shift
+ * may be NN_NONE. */
 NnId nn_channel_affine(NnGraph *g, NnId x, NnId scale, NnId shift);
 
 /* Batch norm over the channels: gamma, beta parameters [channels], mean and variance of group NN_BUFFER

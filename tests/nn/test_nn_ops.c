@@ -94,6 +94,9 @@ static NnId channel_affine(NnGraph *g) {
   return nn_channel_affine(g, in(g, NN_SHAPE(3, 2, 4)), general(g, "scale", NN_SHAPE(3)),
                            general(g, "b", NN_SHAPE(3)));
 }
+static NnId channel_scale(NnGraph *g) {
+  return nn_channel_affine(g, in(g, NN_SHAPE(5)), general(g, "scale", NN_SHAPE(5)), NN_NONE);
+}
 static NnId norm(NnGraph *g, NnShape s, size_t c) {
   return nn_batch_norm(g, in(g, s), general(g, "gamma", NN_SHAPE(c)), general(g, "beta", NN_SHAPE(c)),
                        nn_parameter(g, "mean", NN_BUFFER, NN_SHAPE(c)),
@@ -239,6 +242,7 @@ static const NnCase cases[] = {
     {"bias, images", bias_image, OFF, 1, 0, 3},
     {"bias, sequences", bias_sequence, OFF, 1, 0, 3},
     {"channel affine", channel_affine, OFF, 1, 0, 3},
+    {"channel affine, no shift", channel_scale, OFF, 1, 0, 3},
     {"batch norm, images", norm_image, OFF, 1, 0, 3},
     {"batch norm, vectors", norm_vector, OFF, 1, 0, 7},
     {"batch norm, evaluation", norm_image, OFF, 0, 0, 3},

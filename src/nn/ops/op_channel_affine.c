@@ -6,7 +6,7 @@ enum { X, SCALE, SHIFT };
 static void forward(NnGraph *g, NnNode *n) {
   const NnRows r = nn_rows(g, n);
   g->k->scale(g->backend, r, nn_in(g, n, SCALE)->value, 0, nn_in(g, n, X)->value, 0, n->value);
-  g->k->broadcast(g->backend, r, nn_in(g, n, SHIFT)->value, NULL, 0, 1, n->value);
+  if (nn_in(g, n, SHIFT)) g->k->broadcast(g->backend, r, nn_in(g, n, SHIFT)->value, NULL, 0, 1, n->value);
 }
 
 static void jvp(NnGraph *g, NnNode *n) {
@@ -38,7 +38,7 @@ static int one_per_channel(const NnNode *v, size_t channels) {
 
 NnId nn_channel_affine(NnGraph *g, NnId x, NnId scale, NnId shift) {
   const NnId ids[] = {x, scale, shift};
-  if (!nn_nodes_valid(g, "channel_affine", 3, ids)) return NN_NONE;
+  if (!nn_nodes_valid(g, "channel_affine", shift == NN_NONE ? 2 : 3, ids)) return NN_NONE;
   const NnNode *u = nn_node(g, x);
   NnNode n = {.op = &channel_affine_op,
               .shape = u->shape,
@@ -47,7 +47,7 @@ NnId nn_channel_affine(NnGraph *g, NnId x, NnId scale, NnId shift) {
               .input = {x, scale, shift},
               .rows = nn_layout(u->shape)};
   if (!u->batched || !one_per_channel(nn_node(g, scale), n.rows.channels) ||
-      !one_per_channel(nn_node(g, shift), n.rows.channels))
+      (shift != NN_NONE && !one_per_channel(nn_node(g, shift), n.rows.channels)))
     return nn_node_fail(g, BT_ERR_ARG,
                         "channel_affine: scale and shift must have one entry per channel of x, "
                         "without batch");
