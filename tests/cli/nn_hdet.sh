@@ -80,6 +80,15 @@ for sync in 7 8; do
   equal "$(grep -c 'a trial needs 5 syncs or more to find it, these have 4' err)" $((sync - 7))
 done
 
+# With three syncs the first block searches, and the rate settles behind it: two averages train with what it found.
+run 0 "$bitune" nn train --task tiny-mlp --hdet lr --replicas 8 --sync 10 --base-rate 0.01 --seed 11 --threads 1 --quiet \
+  --replica-log few_r.csv
+equal "$(awk -F, 'NR > 1 { print $1, $9 }' few_r.csv | sort -u | tr '\n' ' ')" "1 0 2 0 3 0 "
+equal "$(awk -F, '$1 == 2 { print ($12 > 0.08) }' few_r.csv | sort -u)" 1
+# Without an end of the search before that of the run it may never come down to a rate: what was seen is told.
+run 1 "$bitune" nn train --task tiny-mlp --hdet lr --replicas 8 --sync 10 --base-rate 1000 --settle 0 --threads 1 --quiet
+says "nothing is learned: in all 3 blocks of the search the lowest rates did best" "a lower rate, or let replicas converge more often"
+
 # One replica is plain training.
 run 0 "$bitune" nn train $ensemble --replicas 1 --epochs 2 --json
 equal "$(field out processes)" 1

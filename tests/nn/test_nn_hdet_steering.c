@@ -267,6 +267,52 @@ static void settles(void) {
   }
 }
 
+/* A search that has not ended when the rate settles ends with it, on the best rate so far: replicas that do
+ * not differ any more are averaged and follow the schedule. */
+static void settles_while_searching(void) {
+  for (int trials = 0; trials < 3; trials++) {
+    NnHdetOptions o = nn_hdet_defaults(N, 40, 5, 1e-6);
+    Seen seen = {0};
+    HdetTold t;
+    o.steer_from = 0, o.floor = 0;
+    o.hyper[0].space.spread = NN_SPREAD_LOG;
+    o.search = (NnHdetSearch){8, log(10), 8, trials};
+    o.observe = keep_sync, o.user = &seen;
+    hdet_told_open(&t, &o);
+    while (!seen.settled)
+      BT_CHECK_STATUS(nn_hdet_step(&t.net.ctx, t.hdet, -log(nn_hdet_value(t.hdet, 0))), BT_OK, &t.net.ctx);
+    BT_CHECK(seen.searched && seen.syncs == 2);
+    while (!nn_hdet_done(t.hdet)) {
+      const int64_t at = nn_hdet_at(t.hdet), scheduled = trials > 0 ? (at - 10) * 40 / 30 : at;
+      const double wanted = 1e-4 * nn_schedule_rate(&o.schedule, scheduled) / o.schedule.rate;
+      BT_CHECK_NEAR(nn_hdet_base(t.hdet, 0) / wanted, 1, 1e-12);
+      BT_CHECK_NEAR(nn_hdet_value(t.hdet, 0) / wanted, 1, 1e-12);
+      BT_CHECK_STATUS(nn_hdet_step(&t.net.ctx, t.hdet, nn_hdet_replica(t.hdet)), BT_OK, &t.net.ctx);
+      BT_CHECK(!seen.retreat && (seen.syncs == 2 || !seen.searched));
+    }
+    BT_CHECK(seen.syncs == 8 && nn_hdet_collectives(t.hdet) == 2 * 2 + 6);
+    hdet_told_close(&t);
+  }
+}
+
+/* A run that never came down to a rate at which the best replica is not among the lowest: what was seen is
+ * told. */
+static void searches_in_vain(void) {
+  NnHdetOptions o = hdet_constant_rate(N, 12, 4);
+  HdetTold t;
+  BtStatus st = BT_OK;
+  o.hyper[0].space.spread = NN_SPREAD_LOG;
+  o.search = (NnHdetSearch){8, log(10), 0, 0};
+  hdet_told_open(&t, &o);
+  while (st >= 0 && !nn_hdet_done(t.hdet))
+    st = nn_hdet_step(&t.net.ctx, t.hdet, valley(nn_hdet_value(t.hdet, 0), 1e-12));
+  BT_CHECK_STATUS(st, BT_ERR_NUMERIC, &t.net.ctx);
+  BT_CHECK_ROW(strstr(t.net.ctx.error, "in all 3 blocks") &&
+                   strstr(t.net.ctx.error, "the last one 1e-06 with a loss of 190.9"),
+               "%s", t.net.ctx.error);
+  hdet_told_close(&t);
+}
+
 /* Losses of mixtures that lean to either side of the base by 0.4. */
 static BtStatus judge_valley(void *user, BtContext *ctx, NnHdet *hdet, double *loss) {
   Mixtures *m = user;
@@ -392,6 +438,8 @@ static const BtTest tests[] = {
     {"searches", searches},
     {"mixtures vote", mixtures_vote},
     {"settles", settles},
+    {"settles while searching", settles_while_searching},
+    {"searches in vain", searches_in_vain},
     {"mixtures settle", mixtures_settle},
     {"finds the rate", finds_the_rate},
     {"values of the optimizer", optimizer_values},

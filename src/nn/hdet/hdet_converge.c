@@ -166,11 +166,14 @@ static BtStatus outcome(BtContext *ctx, const NnHdet *h, double rate) {
         "hdet: after all %lld steps nothing is learned: all replicas failed in %lld of %lld blocks, "
         "the last one with a rate of %.3g: %s",
         (long long)h->o.total, (long long)h->failures, (long long)h->syncs, rate, advice);
+  const int best = nn_hdet_best(h);
   return bt_fail(
       ctx, BT_ERR_NUMERIC,
-      "hdet: after all %lld steps nothing is learned: the rate was too high in all blocks, down to "
-      "%.3g; start with a lower rate, or let replicas converge more often",
-      (long long)h->o.total, rate);
+      "hdet: after all %lld steps nothing is learned: in all %lld blocks of the search the lowest "
+      "rates did best, in the last one %.3g with a loss of %.4g, and all replicas went back to where "
+      "they were; start with a lower rate, or let replicas converge more often, so that the search "
+      "comes down to it",
+      (long long)h->o.total, (long long)h->syncs, h->value[h->rate * h->o.replicas + best], h->losses[best]);
 }
 
 BtStatus nn_hdet_converge(BtContext *ctx, NnHdet *h) {

@@ -110,10 +110,8 @@ static void end_trial(NnHdet *h, int64_t step) {
   if (h->votes == 0 && !last) return; /* still searching, which begins anew by itself */
   if (h->votes > 0) conclude(h);
   h->velocity[h->rate] = 0;
-  if (last)
-    h->settled = step;
-  else
-    h->searches = s->blocks;
+  if (last) h->settled = step;
+  h->searches = last ? 0 : s->blocks; /* a search that has not ended by now never does */
   if (s->trials == 0) return;
   memcpy(h->anchor, h->origin, h->state * sizeof *h->anchor);
   nn_optimizer_set_steps(h->optimizer, 0);
