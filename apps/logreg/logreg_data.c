@@ -70,15 +70,15 @@ BtStatus bt_logreg_data_read(BtContext *ctx, const BtLogreg *set, const char *pa
   BtDataFormat format;
   /* LIBSVM text does not tell how many features there are. */
   const size_t features = set->format == BT_DATA_LIBSVM ? model->features : 0;
-  BT_TRY(read_rows(ctx, set, path, part, features, rows, &format));
+  BT_COMPLETE(read_rows(ctx, set, path, part, features, rows, &format));
   if (format == BT_DATA_LIBSVM && rows->features != model->features) {
     bt_dataset_clear(rows);
-    BT_TRY(bt_dataset_read_libsvm(ctx, path, model->features, rows));
+    BT_COMPLETE(bt_dataset_read_libsvm(ctx, path, model->features, rows));
   }
   *fingerprint = bt_dataset_fingerprint(rows);
   st = bring_to_form(ctx, path, model, rows);
 done:
-  if (st < 0) bt_dataset_clear(rows);
+  if (st != BT_OK) bt_dataset_clear(rows);
   return st;
 }
 
@@ -153,7 +153,7 @@ BtStatus bt_logreg_data_load(BtContext *ctx, const BtLogreg *set, BtLogregModel 
   BtDataFormat format;
   BtDataset *rows = &data->rows;
   *data = (BtLogregData){0};
-  BT_TRY(read_rows(ctx, set, set->data, "train", 0, rows, &format));
+  BT_COMPLETE(read_rows(ctx, set, set->data, "train", 0, rows, &format));
   if (!rows->label) BT_TRY(bt_fail(ctx, BT_ERR_FORMAT, "%s: has no labels", set->data));
   model->split.fingerprint = bt_dataset_fingerprint(rows);
   model->from_height = rows->height;
@@ -171,7 +171,7 @@ BtStatus bt_logreg_data_load(BtContext *ctx, const BtLogreg *set, BtLogregModel 
   model->floor = set->floor;
   BT_TRY(bt_dataset_classes(ctx, set->data, rows, &model->labels, &model->classes));
   model->parameters = bt_ridge_parameters(model->ridge, model->features, model->classes);
-  BT_TRY(load_test(ctx, set, format, model, data));
+  BT_COMPLETE(load_test(ctx, set, format, model, data));
   BT_TRY(divide(ctx, set, model, data));
   if (set->standardise) {
     BT_TRY(measure(ctx, data, model));
@@ -181,6 +181,6 @@ BtStatus bt_logreg_data_load(BtContext *ctx, const BtLogreg *set, BtLogregModel 
   BT_TRY(check_size(ctx, set->data, rows));
   BT_TRY(index_classes(ctx, set, model, data));
 done:
-  if (st < 0) bt_logreg_data_clear(data);
+  if (st != BT_OK) bt_logreg_data_clear(data);
   return st;
 }

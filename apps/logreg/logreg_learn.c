@@ -86,7 +86,7 @@ static BtStatus pose(BtApp *app, Run *run) {
   BtContext *ctx = &app->ctx;
   BtLogregModel *m = &run->model;
   BtStatus st = bt_logreg_data_load(ctx, run->set, m, &run->data);
-  if (st >= 0) {
+  if (st == BT_OK) {
     m->theta = malloc(m->parameters * sizeof *m->theta);
     m->weights = calloc(m->classes * m->features, sizeof *m->weights);
     run->lo = malloc(m->parameters * sizeof *run->lo);
@@ -94,7 +94,7 @@ static BtStatus pose(BtApp *app, Run *run) {
     if (!m->theta || !m->weights || !run->lo || !run->hi)
       st = bt_fail_memory(ctx, "a model", 16.0 * (double)m->parameters);
   }
-  for (size_t j = 0; st >= 0 && j < m->parameters; j++) {
+  for (size_t j = 0; st == BT_OK && j < m->parameters; j++) {
     m->theta[j] = run->set->start;
     run->lo[j] = -BT_RIDGE_BOUND;
     run->hi[j] = BT_RIDGE_BOUND;

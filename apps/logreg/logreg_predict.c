@@ -88,7 +88,7 @@ BtStatus bt_logreg_predict(BtApp *app, const BtLogreg *set) {
   BT_TRY(bt_logreg_model_load(ctx, app->operands[1], &model, NULL));
   BT_TRY(bt_outputs_apart(ctx, (const char *const[]){set->output}, 1,
                           &(BtImageSet){.paths = inputs, .count = 2}));
-  BT_TRY(bt_logreg_data_read(ctx, set, path, bt_logreg_part(path), &model, &rows, &fingerprint));
+  BT_COMPLETE(bt_logreg_data_read(ctx, set, path, bt_logreg_part(path), &model, &rows, &fingerprint));
   p = malloc(rows.rows * model.classes * sizeof *p);
   if (!p) BT_TRY(bt_fail_memory(ctx, "predictions", 8.0 * (double)(rows.rows * model.classes)));
   BT_TRY(bt_logreg_score(ctx, &model, &rows, NULL, rows.rows, NULL, p, &score));
@@ -163,7 +163,7 @@ BtStatus bt_logreg_eval(BtApp *app, const BtLogreg *set) {
   int32_t *index = NULL;
   double fingerprint;
   BT_TRY(bt_logreg_model_load(ctx, app->operands[1], &model, &training));
-  BT_TRY(bt_logreg_data_read(ctx, set, path, "train", &model, &rows, &fingerprint));
+  BT_COMPLETE(bt_logreg_data_read(ctx, set, path, "train", &model, &rows, &fingerprint));
   BT_TRY(index_rows(ctx, path, &model, &rows, &index));
   const int same = rows.rows == model.split.rows && fingerprint == model.split.fingerprint;
   bt_app_put(app, "learned_from_these", json_boolean(same));
@@ -171,7 +171,7 @@ BtStatus bt_logreg_eval(BtApp *app, const BtLogreg *set) {
   if (!same && !folder_with_test) BT_TRY(score_part(app, &model, &rows, index, "test", NULL, rows.rows));
   if (folder_with_test) {
     bt_dataset_clear(&rows);
-    BT_TRY(bt_logreg_data_read(ctx, set, path, "t10k", &model, &rows, &fingerprint));
+    BT_COMPLETE(bt_logreg_data_read(ctx, set, path, "t10k", &model, &rows, &fingerprint));
     BT_TRY(index_rows(ctx, path, &model, &rows, &index));
     BT_TRY(score_part(app, &model, &rows, index, "test", NULL, rows.rows));
   }

@@ -70,7 +70,7 @@ typedef struct {
 } BtNnSession;
 
 /* The task's data at --data with the seed of their split, on --device. The session owns the task, from here
- * on even after an error: clear it. */
+ * on even after an error, or BT_STOPPED without data: clear it. */
 BtStatus bt_nn_session_open(BtApp *app, const BtNn *set, NnTask *task, BtNnSession *session);
 void bt_nn_session_clear(BtNnSession *session);
 int bt_nn_threads(const BtNn *set);

@@ -57,7 +57,7 @@ static BtStatus open_net(BtContext *ctx, const BtNn *set, const char *device, co
   *n = (Net){0};
   o.count = task->data.kind == NN_DATA_TOKENS ? 4000 : 200;
   BT_TRY(nn_backend_open(ctx, device, bt_nn_threads(set), &n->backend));
-  BT_TRY(nn_data_open(ctx, &o, &n->data));
+  BT_COMPLETE(nn_data_open(ctx, &o, &n->data));
   BT_TRY(nn_loader_create(ctx, n->data, &loader, &n->loader));
   const NnProblem problem = nn_problem(nn_data_info(n->data));
   BT_TRY(nn_model_create(ctx, n->backend, task->file, task->model, &task->hyper, &problem, &m, &n->model));
@@ -67,7 +67,7 @@ static BtStatus open_net(BtContext *ctx, const BtNn *set, const char *device, co
   BT_TRY(
       nn_graph_set(ctx, n->model->graph, n->model->label, batch.label, ROWS * nn_shape_size(problem.label)));
 done:
-  if (st < 0) clear(n);
+  if (st != BT_OK) clear(n);
   return st;
 }
 
@@ -223,9 +223,9 @@ static BtStatus check_task(Record *r, const BtNn *set, const char *name, const c
   NnTask *task = NULL;
   Net n = {0}, other = {0};
   BtStatus st = nn_task_load(ctx, name, &task);
-  if (st >= 0) st = open_net(ctx, set, device, task, &n);
-  if (st >= 0 && other_device) st = open_net(ctx, set, other_device, task, &other);
-  if (st >= 0) st = check_net(r, name, &n, other_device ? &other : NULL);
+  if (st == BT_OK) st = open_net(ctx, set, device, task, &n);
+  if (st == BT_OK && other_device) st = open_net(ctx, set, other_device, task, &other);
+  if (st == BT_OK) st = check_net(r, name, &n, other_device ? &other : NULL);
   clear(&other);
   clear(&n);
   nn_task_free(task);
@@ -245,13 +245,13 @@ BtStatus bt_nn_check(BtApp *app, const BtNn *set) {
   BtContext *ctx = &app->ctx;
   Record r = {.app = app, .rows = json_array()};
   BtStatus st = BT_OK;
-  for (size_t i = 0; i < sizeof tasks / sizeof *tasks && st >= 0; i++)
+  for (size_t i = 0; i < sizeof tasks / sizeof *tasks && st == BT_OK; i++)
     st = check_task(&r, set, tasks[i], set->device, NULL);
-  if (st >= 0) {
+  if (st == BT_OK) {
     const char *device = device_of(ctx, set);
     if (!device) bt_app_print(app, "parity    SKIPPED: %s\n", ctx->error);
     bt_app_put_text(app, "parity", device ? device : "skipped");
-    for (size_t i = 0; device && i < sizeof tasks / sizeof *tasks && st >= 0; i++)
+    for (size_t i = 0; device && i < sizeof tasks / sizeof *tasks && st == BT_OK; i++)
       st = check_task(&r, set, tasks[i], device, "cpu");
   }
   bt_app_put(app, "checks", r.rows);

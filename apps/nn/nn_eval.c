@@ -36,7 +36,7 @@ BtStatus bt_nn_eval(BtApp *app, const BtNn *set) {
   NnCheckpointInfo info;
   BtStatus st = nn_checkpoint_read(ctx, path, &info);
   if (st < 0) return st;
-  BT_TRY(bt_nn_session_open(app, set, info.task, &session));
+  BT_COMPLETE(bt_nn_session_open(app, set, info.task, &session));
   const NnTrainOptions o = {.tuner = info.tuner, .seed = info.seed, .epochs = info.epochs, .threads = 1};
   BT_TRY(nn_training_create(ctx, session.task, &o, session.data, session.backend, &training));
   BT_TRY(nn_training_load(ctx, training, path));

@@ -32,14 +32,15 @@ BtStatus bt_nn_pictures_read(BtContext *ctx, const char *path, const BtNnPicture
   if (st < 0) return st;
   pictures->picture = calloc(files.count, sizeof *pictures->picture);
   if (!pictures->picture) st = bt_fail_memory(ctx, path, (double)files.count * sizeof *pictures->picture);
-  while (st >= 0 && pictures->count < files.count) {
+  while (st == BT_OK && pictures->count < files.count) {
     const BtNnPictures *first = like ? like : pictures;
     const size_t channels = first->count ? first->picture[0].channels : 0;
     st = read_one(ctx, files.paths[pictures->count], channels, &pictures->picture[pictures->count]);
     pictures->count += st >= 0;
+    if (st >= 0 && bt_stop_requested(ctx)) st = BT_STOPPED;
   }
   bt_image_set_clear(&files);
-  if (st < 0) bt_nn_pictures_clear(pictures);
+  if (st != BT_OK) bt_nn_pictures_clear(pictures);
   return st;
 }
 

@@ -214,7 +214,7 @@ static BtStatus prepare(BtNnSearch *s) {
   NnTask *task;
   BtStatus st = BT_OK;
   BT_TRY(nn_task_load(&app->ctx, s->set->task, &task));
-  BT_TRY(bt_nn_session_open(app, s->set, task, &s->session));
+  BT_COMPLETE(bt_nn_session_open(app, s->set, task, &s->session));
   if (nn_data_info(s->session.data)->rows[NN_VALID] == 0)
     return bt_fail(&app->ctx, BT_ERR_ARG, "%s: a search needs validation data; set \"valid_share\"",
                    task->file);

@@ -16,12 +16,12 @@ static BtStatus open_data(BtContext *ctx, const NnDataOptions *options, NnData *
   BtNnPictures images = {0}, tests = {0};
   BtStatus st = BT_OK;
   if (o.kind == NN_DATA_IMAGES) {
-    BT_TRY(bt_nn_pictures_read(ctx, o.path, NULL, &images));
-    if (o.test_path) BT_TRY(bt_nn_pictures_read(ctx, o.test_path, &images, &tests));
+    BT_COMPLETE(bt_nn_pictures_read(ctx, o.path, NULL, &images));
+    if (o.test_path) BT_COMPLETE(bt_nn_pictures_read(ctx, o.test_path, &images, &tests));
     o.images = images.picture, o.image_count = images.count;
     o.test_images = tests.picture, o.test_image_count = tests.count;
   }
-  BT_TRY(nn_data_open(ctx, &o, data));
+  BT_COMPLETE(nn_data_open(ctx, &o, data));
 done:
   bt_nn_pictures_clear(&images);
   bt_nn_pictures_clear(&tests);
@@ -42,7 +42,7 @@ BtStatus bt_nn_session_open(BtApp *app, const BtNn *set, NnTask *task, BtNnSessi
   const int each = app->team.size > 1 && strncmp(set->device, "cuda", 4) == 0 && !strchr(set->device, ':');
   if (each) snprintf(device, sizeof device, "cuda:%d%.20s", app->team.rank, set->device + 4);
   BT_TRY(nn_backend_open(ctx, each ? device : set->device, threads > 0 ? threads : 1, &s->backend));
-  BT_TRY(open_data(ctx, &o, &s->data));
+  BT_COMPLETE(open_data(ctx, &o, &s->data));
 done:
   return st;
 }

@@ -64,7 +64,7 @@ static BtStatus prepare(BtApp *app, Run *run) {
   NnTask *task;
   BtStatus st = BT_OK;
   BT_TRY(load_task(app, run, &task));
-  BT_TRY(bt_nn_session_open(app, set, task, s));
+  BT_COMPLETE(bt_nn_session_open(app, set, task, s));
   if (set->replay) BT_TRY(bt_nn_schedule_read(ctx, set->replay, &task->hyper, &run->replay));
   const NnTrainOptions o = {.tuner = run->tuner,
                             .seed = run->seed,
@@ -138,10 +138,12 @@ static BtStatus report(BtApp *app, Run *run) {
 
 static BtStatus end_stopped(BtApp *app, const Run *run) {
   const BtKeepingSettings *keeping = &run->set->keeping;
-  const int saved = nn_training_result(run->training).saved;
+  const int saved = run->training && nn_training_result(run->training).saved;
   const char *from = saved ? bt_keeping_path(keeping) : keeping->resume;
   if (from)
     bt_warn(&app->ctx, "stopped; go on with bitune nn train --resume %s", from);
+  else if (!run->training)
+    bt_warn(&app->ctx, "stopped before the training began");
   else if (keeping->checkpoint)
     bt_warn(&app->ctx, "stopped before the first checkpoint was written");
   else
@@ -173,7 +175,7 @@ BtStatus bt_nn_train(BtApp *app, const BtNn *set) {
   /* Otherwise the other processes, if there are any, have left. */
   if (bt_nn_hdet_items(app, &set->ensemble, set->keeping.resume) > 0)
     st = bt_team_agree(&app->team, &app->ctx, st);
-  if (st >= 0)
+  if (st == BT_OK)
     st = run.ensemble ? bt_nn_hdet_run(app, run.ensemble) : nn_training_run(&app->ctx, run.training, 0);
   if (st == BT_STOPPED)
     st = end_stopped(app, &run);

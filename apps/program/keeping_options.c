@@ -10,7 +10,8 @@ const BtOption bt_keeping_options[] = {
     BT_OPT_TEXT("resume", 0, BtKeepingSettings, resume, NULL, "FILE",
                 "go on from a checkpoint; FILE is kept up unless --checkpoint names another"),
     BT_OPT_REAL("max-seconds", BtKeepingSettings, max_seconds, 0, BT_NONNEGATIVE, "T",
-                "end after T seconds, reading the data not counted, with what has been reached; 0: no limit"),
+                "end after T seconds, reading (or generating) the data not counted, with what has been "
+                "reached; 0: no limit"),
     BT_OPT_END};
 
 const char *bt_keeping_path(const BtKeepingSettings *set) {

@@ -91,14 +91,14 @@ BtStatus bt_dataset_read(BtContext *ctx, const char *path, const BtDataSpec *spe
   if (format == BT_DATA_AUTO && is_folder(path)) format = BT_DATA_IDX;
   if (format == BT_DATA_AUTO) BT_TRY(recognise(ctx, path, &format));
   if (format == BT_DATA_IDX) BT_TRY(bt_dataset_read_idx(ctx, path, spec->part, set));
-  if (format == BT_DATA_CSV) BT_TRY(bt_dataset_read_csv(ctx, path, spec->place, set));
-  if (format == BT_DATA_LIBSVM) BT_TRY(bt_dataset_read_libsvm(ctx, path, spec->features, set));
+  if (format == BT_DATA_CSV) BT_COMPLETE(bt_dataset_read_csv(ctx, path, spec->place, set));
+  if (format == BT_DATA_LIBSVM) BT_COMPLETE(bt_dataset_read_libsvm(ctx, path, spec->features, set));
   if (spec->features && set->features != spec->features)
     BT_TRY(bt_fail(ctx, BT_ERR_FORMAT, "%s: %zu features, %zu are expected", path, set->features,
                    spec->features));
   if (out) *out = format;
 done:
-  if (st < 0) bt_dataset_clear(set);
+  if (st != BT_OK) bt_dataset_clear(set);
   return st;
 }
 

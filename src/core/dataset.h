@@ -1,6 +1,7 @@
 /* core/dataset.h: labelled rows of numbers for classification, from idx images, CSV and LIBSVM text.
  *
- * Text files and idx files may be gzipped. Every fault of a text file is BT_ERR_FORMAT with file and line. */
+ * Text files and idx files may be gzipped. Every fault of a text file is BT_ERR_FORMAT with file and line. Where a stop
+ * is asked for in the middle of a text, its readers return BT_STOPPED and an empty set. */
 #ifndef BITUNE_CORE_DATASET_H
 #define BITUNE_CORE_DATASET_H
 

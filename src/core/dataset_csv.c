@@ -165,6 +165,7 @@ BtStatus bt_dataset_read_csv(BtContext *ctx, const char *path, BtLabelPlace plac
   BT_TRY(bt_dataset_allocate(ctx, path, place != BT_LABEL_NONE, 1, set));
   bt_lines_rewind(&lines);
   for (char *line = next_row(&lines); line; line = next_row(&lines)) {
+    if (bt_stop_requested(ctx)) BT_COMPLETE(BT_STOPPED);
     if (layout.header)
       layout.header = 0;
     else
@@ -172,6 +173,6 @@ BtStatus bt_dataset_read_csv(BtContext *ctx, const char *path, BtLabelPlace plac
   }
 done:
   bt_lines_close(&lines);
-  if (st < 0) bt_dataset_clear(set);
+  if (st != BT_OK) bt_dataset_clear(set);
   return st;
 }

@@ -93,12 +93,13 @@ BtStatus bt_dataset_read_libsvm(BtContext *ctx, const char *path, size_t feature
   BT_TRY(bt_dataset_allocate(ctx, path, 1, 1, set));
   bt_lines_rewind(&lines);
   for (char *line = bt_lines_next(&lines); line; line = bt_lines_next(&lines)) {
+    if (bt_stop_requested(ctx)) BT_COMPLETE(BT_STOPPED);
     cut_comment(line);
     if (!line[strspn(line, " \t")]) continue;
     BT_TRY(read_libsvm_row(ctx, &lines, line, set, row++));
   }
 done:
   bt_lines_close(&lines);
-  if (st < 0) bt_dataset_clear(set);
+  if (st != BT_OK) bt_dataset_clear(set);
   return st;
 }

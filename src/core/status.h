@@ -46,4 +46,11 @@ BtProof bt_proof_weaker(BtProof a, BtProof b);
     if (st < 0) goto done;   \
   } while (0)
 
+/* The same where usable outcomes, such as BT_STOPPED, leave nothing to go on with. */
+#define BT_COMPLETE(expr)        \
+  do {                           \
+    st = (expr);                 \
+    if (st != BT_OK) goto done;  \
+  } while (0)
+
 #endif

@@ -105,8 +105,9 @@ typedef struct {
 typedef struct NnData NnData;
 
 /* options: fields that its kind does not use are ignored. A set without a test file has an empty test split,
- * and a warning tells so (bt_warn). Errors: BT_ERR_ARG (options), BT_ERR_IO naming the file that is missing,
- * BT_ERR_FORMAT naming file, record and cause, BT_ERR_MEMORY. */
+ * and a warning tells so (bt_warn). BT_STOPPED, with *data NULL, if a stop is asked for meanwhile. Errors:
+ * BT_ERR_ARG (options), BT_ERR_IO naming the file that is missing, BT_ERR_FORMAT naming file, record and cause,
+ * BT_ERR_MEMORY. */
 BtStatus nn_data_open(BtContext *ctx, const NnDataOptions *options, NnData **data);
 /* NULL is allowed. Loaders on it must be destroyed before. */
 void nn_data_close(NnData *data);

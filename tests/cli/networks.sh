@@ -41,6 +41,16 @@ run 0 "$bitune" nn train --task tiny-mlp --tuner stn --threads 1 --max-seconds 0
 equal "$(field out reason)" "time used up"
 run 0 "$bitune" nn train --resume limit.st --threads 1 --quiet
 
+# Data that take minutes to generate do not hold a stop up.
+"$bitune" nn train --task tiny-mlp --print-task | sed 's/"count": 1500/"count": 9000000/' >many.json
+for action in train "search -o many"; do
+  # shellcheck disable=SC2086 # a list of words
+  run 130 timeout --preserve-status --kill-after=20 1 "$bitune" nn $action --task many.json --threads 1 --jobs 2
+done
+run 130 timeout --preserve-status --kill-after=20 1 "$bitune" nn train --hdet lr --task many.json --threads 1 --jobs 2
+says "stopped before the training began"
+absent many
+
 # A budget that no run can use up is none; epochs whose work cannot be counted are refused.
 run 0 "$bitune" nn train --task tiny-mlp --tuner dstn --threads 1 --max-work 9223372036854775807 --max-seconds 0.05 --json
 equal "$(field out reason)" "time used up"

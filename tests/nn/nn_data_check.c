@@ -17,8 +17,19 @@ NnDataOptions nn_data_defaults(NnDataKind kind) {
   return o;
 }
 
+void nn_data_stopped(const NnDataOptions *o, const BtStop *stop) {
+  static const volatile sig_atomic_t asked = 1;
+  NnData *data;
+  bt_context_init(&nn_data_ctx);
+  nn_data_ctx.stop = stop ? *stop : (BtStop){.flag = &asked};
+  BT_CHECK_STATUS(nn_data_open(&nn_data_ctx, o, &data), BT_STOPPED, &nn_data_ctx);
+  BT_CHECK(data == NULL);
+  nn_data_close(data);
+}
+
 NnData *nn_data_opened(const NnDataOptions *o) {
   NnData *data;
+  nn_data_stopped(o, NULL);
   bt_context_init(&nn_data_ctx);
   BT_CHECK_STATUS(nn_data_open(&nn_data_ctx, o, &data), BT_OK, &nn_data_ctx);
   return data;

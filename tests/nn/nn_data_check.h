@@ -7,8 +7,10 @@
 extern BtContext nn_data_ctx;
 
 NnDataOptions nn_data_defaults(NnDataKind kind);
-/* NULL and a failed check after an error. */
+/* NULL and a failed check after an error, or if the set cannot be stopped. */
 NnData *nn_data_opened(const NnDataOptions *o);
+/* Checks that opening ends without data if a stop is asked for: `stop`, NULL: from the start. */
+void nn_data_stopped(const NnDataOptions *o, const BtStop *stop);
 /* Checks that opening fails with a status and a text that contains `words`. */
 void nn_data_refused(const NnDataOptions *o, BtStatus wanted, const char *words);
 /* All rows of a split, in its own order: x and label, malloc'ed; how many there are. */

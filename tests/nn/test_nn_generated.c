@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/clock.h"
 #include "core/rng.h"
 #include "harness.h"
 #include "nn/loader.h"
@@ -227,9 +228,22 @@ static void too_large(void) {
   nn_data_refused(&o, BT_ERR_MEMORY, "textures");
 }
 
+/* Sets that take up to minutes are given up soon after a stop is asked for. */
+static void stopped(void) {
+  static const NnDataKind kinds[] = {NN_DATA_DIGITS, NN_DATA_TEXTURES, NN_DATA_TOKENS, NN_DATA_LINEAR};
+  for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+    NnDataOptions o = nn_data_defaults(kinds[k]);
+    o.count = 1500000;
+    const double begin = bt_clock();
+    const BtStop soon = {.deadline = begin + 0.02};
+    nn_data_stopped(&o, &soon);
+    BT_CHECK_ROW(bt_clock() - begin < 2, "kind %d stopped after %g s", (int)kinds[k], bt_clock() - begin);
+  }
+}
+
 static const BtTest tests[] = {
-    {"too large", too_large},   {"brackets", brackets},        {"by seed", by_seed},
-    {"difficulty", difficulty}, {"linear regression", linear}, {"patches", patches},
+    {"too large", too_large},      {"brackets", brackets}, {"by seed", by_seed}, {"difficulty", difficulty},
+    {"linear regression", linear}, {"patches", patches},   {"stopped", stopped},
 };
 
 int main(void) { return bt_test_main("generated data", tests, sizeof tests / sizeof *tests); }

@@ -347,6 +347,22 @@ static void shuffling(void) {
   BT_CHECK(fixed < 10 && differ > 900);
 }
 
+/* A stop in the middle of a text leaves nothing. */
+static void stopped(void) {
+  static const volatile sig_atomic_t asked = 1;
+  static const BtDataSpec spec = {.place = BT_LABEL_LAST};
+  const char *const texts[] = {"1,2,3\n4,5,6\n", "1 1:2 2:3\n4 1:5 2:6\n"};
+  for (size_t k = 0; k < COUNT(texts); k++) {
+    BtContext ctx;
+    BtDataset set;
+    bt_context_init(&ctx);
+    ctx.stop.flag = &asked;
+    const char *path = write_text("stopped", texts[k]);
+    BT_CHECK_STATUS(bt_dataset_read(&ctx, path, &spec, &set, NULL), BT_STOPPED, &ctx);
+    BT_CHECK(set.rows == 0 && !set.x && !set.label && !set.line);
+  }
+}
+
 static const BtTest tests[] = {
     {"CSV", csv},
     {"faults of CSV", bad_csv},
@@ -358,6 +374,7 @@ static const BtTest tests[] = {
     {"damaged gzip", damaged_gzip},
     {"classes", classes},
     {"shuffles", shuffling},
+    {"stopped", stopped},
 };
 
 int main(void) { return bt_test_main("dataset", tests, COUNT(tests)); }

@@ -81,7 +81,7 @@ BtStatus nn_data_open(BtContext *ctx, const NnDataOptions *options, NnData **out
   data->ops = kinds[options->kind];
   data->info.label_deviation = 1;
   st = data->ops->open(ctx, options, data);
-  if (st < 0) {
+  if (st != BT_OK) {
     nn_data_close(data);
     return st;
   }

@@ -67,7 +67,10 @@ static BtStatus brackets_open(BtContext *ctx, const NnDataOptions *options, NnDa
     Speaker s = {.dice = nn_dice(options->seed, KIND, (size_t)split)};
     int32_t *token = t->token[split] = malloc((count[split] + 1) * sizeof *token);
     if (!token) return bt_fail_memory(ctx, "tokens", (double)(count[split] * sizeof *token));
-    for (size_t i = 0; i < count[split]; i++) token[i] = speak(&s);
+    for (size_t i = 0; i < count[split]; i++) {
+      if (bt_stop_requested(ctx)) return BT_STOPPED;
+      token[i] = speak(&s);
+    }
     t->count[split] = count[split];
   }
   nn_tokens_finish(options, data);

@@ -74,6 +74,7 @@ static BtStatus cifar_open(BtContext *ctx, const NnDataOptions *options, NnData 
   for (int k = 0; k < BATCHES; k++) {
     char name[32];
     snprintf(name, sizeof name, "data_batch_%d.bin", k + 1);
+    if (bt_stop_requested(ctx)) BT_COMPLETE(BT_STOPPED);
     BT_TRY(read_named(ctx, folder, name, &batch[k]));
     trained += batch[k].records;
   }

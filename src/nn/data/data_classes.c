@@ -24,11 +24,11 @@ static BtStatus classes_open(BtContext *ctx, const NnDataOptions *options, NnDat
   NnNumbers *t;
   BtStatus st = BT_OK;
   if (!options->path) return bt_fail(ctx, BT_ERR_ARG, "data: name a CSV or LIBSVM file");
-  BT_TRY(bt_dataset_read(ctx, options->path, &spec, &train, &spec.format));
+  BT_COMPLETE(bt_dataset_read(ctx, options->path, &spec, &train, &spec.format));
   BT_TRY(bt_dataset_classes(ctx, options->path, &train, &values, &classes));
   if (options->test_path) {
     spec.features = train.features;
-    BT_TRY(bt_dataset_read(ctx, options->test_path, &spec, &test, NULL));
+    BT_COMPLETE(bt_dataset_read(ctx, options->test_path, &spec, &test, NULL));
   }
   BT_TRY(nn_numbers_create(ctx, options->path, train.rows + test.rows, train.features, data, &t));
   BT_TRY(take(ctx, t, 0, options->path, &train, values, classes));

@@ -80,6 +80,7 @@ static BtStatus digits_open(BtContext *ctx, const NnDataOptions *options, NnData
   const BtStatus st = nn_bytes_create(ctx, "digits", trained + tested, NN_SHAPE(1, side, side), data, &b);
   if (st < 0) return st;
   for (size_t i = 0; i < trained + tested; i++) {
+    if (bt_stop_requested(ctx)) return BT_STOPPED;
     NnDice dice = nn_dice(options->seed, KIND, i);
     Strokes strokes;
     b->label[i] = (uint8_t)nn_dice_below(&dice, CLASSES);

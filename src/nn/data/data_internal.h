@@ -15,6 +15,7 @@ typedef struct {
 } NnExample;
 
 typedef struct {
+  /* BT_OK, BT_STOPPED (loops over rows look at the stop) or an error. */
   BtStatus (*open)(BtContext *ctx, const NnDataOptions *options, NnData *data);
   /* Any thread, any time. x, label: one row. */
   void (*example)(const NnData *data, const NnExample *e, NnReal *x, NnReal *label);

@@ -19,6 +19,7 @@ static BtStatus linear_open(BtContext *ctx, const NnDataOptions *options, NnData
   BtStatus st = nn_numbers_create(ctx, "linear data", trained + tested, features, data, &t);
   if (st < 0) return st;
   for (size_t i = 0; i < trained + tested; i++) {
+    if (bt_stop_requested(ctx)) return BT_STOPPED;
     NnDice dice = nn_dice(options->seed, KIND, FIRST_ROW + i);
     t->label[i] = noise * nn_dice_normal(&dice);
     for (size_t j = 0; j < features; j++) {

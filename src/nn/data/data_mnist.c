@@ -28,6 +28,7 @@ static BtStatus mnist_open(BtContext *ctx, const NnDataOptions *options, NnData 
   BtStatus st = BT_OK;
   if (!folder) return bt_fail(ctx, BT_ERR_ARG, "data: name the folder of idx files");
   for (int k = 0; k < 2; k++) {
+    if (bt_stop_requested(ctx)) BT_COMPLETE(BT_STOPPED);
     if (k == 1 && !bt_idx_has_part(folder, part[k])) {
       bt_warn(ctx, "%s: no t10k-images-idx3-ubyte: there are no test images", folder);
       continue;

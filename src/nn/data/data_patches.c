@@ -66,6 +66,7 @@ static BtStatus patches_open(BtContext *ctx, const NnDataOptions *options, NnDat
   BtStatus st = channels ? nn_data_channels(ctx, channels, data)
                          : bt_fail(ctx, BT_ERR_ARG, "data: images without channels");
   for (; st >= 0 && d->count < trained + tested; d->count += st >= 0) {
+    if (bt_stop_requested(ctx)) return BT_STOPPED;
     const NnPicture *from =
         d->count < trained ? &options->images[d->count] : &options->test_images[d->count - trained];
     st = copy(ctx, from, d->count + 1, side, channels, &d->picture[d->count]);

@@ -27,7 +27,7 @@ static BtStatus read_numbers(BtContext *ctx, const char *folder, const char *nam
   BtStatus st = BT_OK;
   char *path = bt_path_join(folder, name);
   if (!path) return bt_fail_memory(ctx, name, 0);
-  BT_TRY(bt_dataset_read_csv(ctx, path, BT_LABEL_NONE, &set));
+  BT_COMPLETE(bt_dataset_read_csv(ctx, path, BT_LABEL_NONE, &set));
   if (set.features != 1) BT_TRY(bt_fail(ctx, BT_ERR_FORMAT, "%s: one number a line is expected", path));
   list->number = malloc(set.rows * sizeof *list->number);
   if (!list->number) BT_TRY(bt_fail_memory(ctx, path, (double)set.rows * sizeof *list->number));
@@ -58,12 +58,12 @@ static BtStatus read_csv(BtContext *ctx, const NnDataOptions *options, NnData *d
   BtDataset set[2] = {{0}, {0}};
   NnNumbers *t;
   BtStatus st = BT_OK;
-  BT_TRY(bt_dataset_read_csv(ctx, options->path, BT_LABEL_NONE, &set[0]));
+  BT_COMPLETE(bt_dataset_read_csv(ctx, options->path, BT_LABEL_NONE, &set[0]));
   const size_t columns = set[0].features;
   if (columns < 2)
     BT_TRY(bt_fail(ctx, BT_ERR_FORMAT, "%s: one column; features and a target are expected", options->path));
   if (options->test_path) {
-    BT_TRY(bt_dataset_read_csv(ctx, options->test_path, BT_LABEL_NONE, &set[1]));
+    BT_COMPLETE(bt_dataset_read_csv(ctx, options->test_path, BT_LABEL_NONE, &set[1]));
     if (set[1].features != columns)
       BT_TRY(bt_fail(ctx, BT_ERR_FORMAT, "%s: %zu columns, but %s has %zu", options->test_path,
                      set[1].features, options->path, columns));
@@ -85,9 +85,9 @@ static BtStatus split_by_fold(BtContext *ctx, const NnDataOptions *options, size
   char name[40];
   BtStatus st = BT_OK;
   snprintf(name, sizeof name, "index_train_%d.txt", (int)options->fold);
-  BT_TRY(read_numbers(ctx, options->path, name, rows, &train));
+  BT_COMPLETE(read_numbers(ctx, options->path, name, rows, &train));
   snprintf(name, sizeof name, "index_test_%d.txt", (int)options->fold);
-  BT_TRY(read_numbers(ctx, options->path, name, rows, &test));
+  BT_COMPLETE(read_numbers(ctx, options->path, name, rows, &test));
   BT_TRY(nn_data_split(ctx, options, train.count, test.count, t->row, data->info.rows));
   for (int s = 0; s < NN_SPLITS; s++)
     for (size_t i = 0; i < data->info.rows[s]; i++) {
@@ -107,15 +107,15 @@ static BtStatus read_uci(BtContext *ctx, const NnDataOptions *options, NnData *d
   BtStatus st = BT_OK;
   char *path = bt_path_join(options->path, "data.txt");
   if (!path) return bt_fail_memory(ctx, "data.txt", 0);
-  BT_TRY(bt_dataset_read_csv(ctx, path, BT_LABEL_NONE, &set));
-  BT_TRY(read_numbers(ctx, options->path, "index_features.txt", set.features, &features));
-  BT_TRY(read_numbers(ctx, options->path, "index_target.txt", set.features, &target));
+  BT_COMPLETE(bt_dataset_read_csv(ctx, path, BT_LABEL_NONE, &set));
+  BT_COMPLETE(read_numbers(ctx, options->path, "index_features.txt", set.features, &features));
+  BT_COMPLETE(read_numbers(ctx, options->path, "index_target.txt", set.features, &target));
   if (target.count != 1)
     BT_TRY(bt_fail(ctx, BT_ERR_FORMAT, "%s/index_target.txt: %zu targets; one is expected", options->path,
                    target.count));
   BT_TRY(nn_numbers_create(ctx, path, set.rows, features.count, data, &t));
   fill(t, 0, &set, features.number, target.number[0]);
-  if (options->fold >= 0) BT_TRY(split_by_fold(ctx, options, set.rows, data));
+  if (options->fold >= 0) BT_COMPLETE(split_by_fold(ctx, options, set.rows, data));
   BT_TRY(nn_numbers_finish(ctx, options, set.rows, 0, 0, data));
 done:
   free(path);

@@ -56,6 +56,7 @@ static BtStatus parse(BtContext *ctx, NnTokens *t, int split, const char *path, 
   size_t count = 0;
   for (size_t line = 1; *text; line++) {
     BtStatus st;
+    if (bt_stop_requested(ctx)) return BT_STOPPED;
     for (text += strspn(text, blanks); *text && *text != '\n'; text += strspn(text, blanks)) {
       const size_t length = strcspn(text, " \t\r\v\f\n");
       st = number_of(ctx, t, split, path, line, text, length, &token[count++]);
@@ -85,7 +86,7 @@ static BtStatus read_split(BtContext *ctx, NnTokens *t, int split, const char *f
   BT_TRY(bt_gzip_read(ctx, path, largest_file, &text, &size));
   if (strlen(text) != size)
     BT_TRY(bt_fail(ctx, BT_ERR_FORMAT, "%s: not a text: byte %zu is zero", path, strlen(text)));
-  BT_TRY(parse(ctx, t, split, path, text));
+  BT_COMPLETE(parse(ctx, t, split, path, text));
   if (t->count[split] < 2) BT_TRY(bt_fail(ctx, BT_ERR_FORMAT, "%s: no words", path));
 done:
   free(text);
@@ -97,8 +98,9 @@ static BtStatus text_open(BtContext *ctx, const NnDataOptions *options, NnData *
   NnTokens *t;
   if (!options->path) return bt_fail(ctx, BT_ERR_ARG, "data: name the folder of train.txt and valid.txt");
   BtStatus st = nn_tokens_create(ctx, options, data, &t);
-  for (int split = 0; st >= 0 && split < NN_SPLITS; split++) st = read_split(ctx, t, split, options->path);
-  if (st >= 0) nn_tokens_finish(options, data);
+  for (int split = 0; st == BT_OK && split < NN_SPLITS; split++)
+    st = read_split(ctx, t, split, options->path);
+  if (st == BT_OK) nn_tokens_finish(options, data);
   return st;
 }
 

@@ -44,6 +44,7 @@ static BtStatus textures_open(BtContext *ctx, const NnDataOptions *options, NnDa
   const BtStatus st = nn_bytes_create(ctx, "textures", trained + tested, NN_SHAPE(3, side, side), data, &b);
   if (st < 0) return st;
   for (size_t i = 0; i < trained + tested; i++) {
+    if (bt_stop_requested(ctx)) return BT_STOPPED;
     NnDice dice = nn_dice(options->seed, KIND, i);
     b->label[i] = (uint8_t)nn_dice_below(&dice, CLASSES);
     paint(&dice, b->label[i], side, isnan(options->noise) ? 0.15 : options->noise, b->pixel + i * b->size);
