@@ -92,7 +92,7 @@ static BtStatus load(BtApp *app, const Compare *set, BtCompare *all) {
   all->output = set->output ? absolute_output(set->output) : bt_copy_text("DIR");
   if (!all->output) BT_TRY(bt_fail_memory(ctx, "the output", 0));
   all->jobs = pool_size(app, &all->spec, all->size);
-  BT_TRY(bt_compare_expand(ctx, all));
+  BT_COMPLETE(bt_compare_expand(ctx, all));
   if (!set->plan) BT_TRY(bt_make_folder(ctx, all->output));
 done:
   app->usage_error = st == BT_ERR_ARG;
@@ -205,7 +205,7 @@ static BtStatus compare_run(BtApp *app, void *settings) {
   if (all.rank >= all.size) all.size = all.rank + 1;
   /* One process of a launcher speaks for all. */
   if (all.rank > 0) app->common.quiet = 1, app->common.json = 0;
-  BT_TRY(load(app, set, &all));
+  BT_COMPLETE(load(app, set, &all));
   if (set->plan) {
     st = all.rank == 0 ? print_plan(app, &all) : BT_OK;
     goto done;

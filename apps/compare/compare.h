@@ -79,8 +79,10 @@ const BtOption *bt_compare_probe_find(const BtCompareProbe *probe, const char *n
 BtStatus bt_compare_probe_set(BtCompareProbe *probe, BtContext *ctx, const char *name, const char *text);
 /* What the command line has to say about an unknown option. */
 void bt_compare_probe_unknown(BtCompareProbe *probe, const char *name, char *text, size_t size);
-/* Parses and checks a whole command line, argv[0] being the program's name. */
-BtStatus bt_compare_probe_line(BtContext *ctx, char *const *argv, size_t count);
+/* Parses and checks a whole command line, argv[0] being the program's name, and what the form can tell from its
+ * settings; known: as of BtCompareForm.check. */
+BtStatus bt_compare_probe_line(BtContext *ctx, char *const *argv, size_t count, const BtCompareForm *form,
+                               json_t *known);
 
 typedef enum {
   BT_RUN_WAITING,     /* not begun, or begun and interrupted           */

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "compare/compare_check.h"
-#include "compare/compare_network.h"
 #include "core/file.h"
+#include "nn/nn.h"
 
 static const char *const keeps_model[][2] = {
     {"output", "model.json"}, {"log", "log.csv"}, {"checkpoint", "checkpoint"}, {NULL, NULL}};
@@ -22,7 +22,7 @@ static const BtCompareForm forms[] = {
      .has_last = 1,
      .resume_brings = "task|hdet",
      .shared_files = "schedule|replica-log|print-task",
-     .check = bt_network_check},
+     .check = bt_nn_train_foresee},
     {.words = "nn search",
      .kind = &bt_compare_network,
      .files = keeps_folder,
@@ -31,7 +31,7 @@ static const BtCompareForm forms[] = {
      .seconds_add_up = 1,
      .goes_on = 1,
      .shared_files = "schedule|replica-log|print-task",
-     .check = bt_network_check},
+     .check = bt_nn_search_foresee},
     {.kind = &bt_compare_bilevel,
      .files = keeps_model,
      .course = "log.csv",

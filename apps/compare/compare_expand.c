@@ -227,22 +227,22 @@ static json_t *gather(const BtCompare *all, const BtCompareRun *run) {
   return NULL;
 }
 
-static BtStatus check_lines(BtContext *ctx, const BtCompare *all, const BtCompareRun *run) {
+static BtStatus check_lines(BtContext *ctx, const BtCompare *all, const BtCompareRun *run, json_t *known) {
   BtContext said;
   size_t n = 0;
   bt_context_init(&said);
+  said.stop = ctx->stop;
   char **words = bt_compare_run_words(all, run);
   BtStatus st = words ? BT_OK : bt_fail_memory(ctx, "a command line", 0);
   while (words && words[n]) n++;
-  const BtCompareForm *form = bt_compare_form(all, run);
-  if (words &&
-      (bt_compare_probe_line(&said, words, n) < 0 || (form->check && form->check(&said, run->options) < 0)))
+  if (words) st = bt_compare_probe_line(&said, words, n, bt_compare_form(all, run), known);
+  if (words && st < 0)
     st = bt_fail(ctx, BT_ERR_FORMAT, "%s: run \"%.200s\": %.600s", all->spec.path, run->name, said.error);
   bt_compare_words_free(words);
   return st;
 }
 
-static BtStatus make_run(BtContext *ctx, BtCompare *all, BtCompareRun *run) {
+static BtStatus make_run(BtContext *ctx, BtCompare *all, BtCompareRun *run, json_t *known) {
   const BtCompareSpec *s = &all->spec;
   run->lock = -1;
   run->has_seed = s->seed_count > 0;
@@ -252,7 +252,7 @@ static BtStatus make_run(BtContext *ctx, BtCompare *all, BtCompareRun *run) {
       run->options ? make_words(all, s->methods[run->method].command, run->options, 0, &run->argc) : NULL;
   run->folder = run->argv ? make_folder(all, run) : NULL;
   if (!run->folder) return bt_fail_memory(ctx, "a run", 0);
-  return check_lines(ctx, all, run);
+  return check_lines(ctx, all, run, known);
 }
 
 static int same_deed(const BtCompareRun *a, const BtCompareRun *b) {
@@ -262,8 +262,23 @@ static int same_deed(const BtCompareRun *a, const BtCompareRun *b) {
   return i == a->argc;
 }
 
+/* One more, which must do something that none before it does. */
+static BtStatus add_run(BtContext *ctx, BtCompare *all, BtCompareRun begun, json_t *known) {
+  BtCompareRun *run = &all->runs[all->run_count];
+  *run = begun;
+  run->index = all->run_count++;
+  const BtStatus st = make_run(ctx, all, run, known);
+  if (st != BT_OK) return st;
+  for (size_t i = 0; i < run->index; i++)
+    if (same_deed(&all->runs[i], run))
+      return bt_fail(ctx, BT_ERR_FORMAT, "%s: the runs \"%.200s\" and \"%.200s\" do the same; leave one out",
+                     all->spec.path, all->runs[i].name, run->name);
+  return BT_OK;
+}
+
 BtStatus bt_compare_expand(BtContext *ctx, BtCompare *all) {
   const BtCompareSpec *s = &all->spec;
+  BtStatus st = BT_OK;
   const size_t seeds = s->seed_count ? s->seed_count : 1;
   size_t most_points = 0, count = 0;
   for (size_t m = 0; m < s->method_count; m++) {
@@ -274,26 +289,21 @@ BtStatus bt_compare_expand(BtContext *ctx, BtCompare *all) {
   if (seeds * s->start_count > BT_COMPARE_MOST_RUNS || count * seeds * s->start_count > BT_COMPARE_MOST_RUNS)
     return bt_fail(ctx, BT_ERR_FORMAT, "%s: more than %d runs; take fewer seeds, starts or swept values",
                    s->path, BT_COMPARE_MOST_RUNS);
+  json_t *known = json_object();
   all->runs = calloc(count * seeds * s->start_count, sizeof *all->runs);
-  if (!all->runs) return bt_fail_memory(ctx, "runs", (double)count * sizeof *all->runs);
+  if (!all->runs || !known) BT_TRY(bt_fail_memory(ctx, "runs", (double)count * sizeof *all->runs));
   for (size_t seed = 0; seed < seeds; seed++)
     for (size_t start = 0; start < s->start_count; start++)
       for (size_t point = 0; point < most_points; point++)
         for (size_t m = 0; m < s->method_count; m++) {
           if (point >= json_array_size(s->methods[m].points)) continue;
-          BtCompareRun *run = &all->runs[all->run_count];
-          *run = (BtCompareRun){.index = all->run_count, .method = m, .start = start, .point = point};
-          run->seed = s->seed_count ? s->seeds[seed] : 0;
-          all->run_count++;
-          const BtStatus st = make_run(ctx, all, run);
-          if (st < 0) return st;
-          for (size_t i = 0; i < run->index; i++)
-            if (same_deed(&all->runs[i], run))
-              return bt_fail(ctx, BT_ERR_FORMAT,
-                             "%s: the runs \"%.200s\" and \"%.200s\" do the same; leave one out", s->path,
-                             all->runs[i].name, run->name);
+          const int64_t number = s->seed_count ? s->seeds[seed] : 0;
+          BT_COMPLETE(add_run(
+              ctx, all, (BtCompareRun){.method = m, .start = start, .point = point, .seed = number}, known));
         }
-  return BT_OK;
+done:
+  json_decref(known);
+  return st;
 }
 
 void bt_compare_runs_clear(BtCompare *all) {

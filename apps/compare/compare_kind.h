@@ -62,8 +62,9 @@ typedef struct {
   int goes_on;                   /* the same command goes on with what is in its folder              */
   const char *resume_brings;     /* options that --resume brings, "a|b"; NULL: there is no --resume  */
   const char *shared_files;      /* options by which all runs would write to one file, "a|b"         */
-  /* What else can be told of a run's options before it runs; NULL: nothing. */
-  BtStatus (*check)(BtContext *ctx, const json_t *options);
+  /* What else can be told of a run before it runs, from its command's settings; NULL: nothing. known: an object
+   * in which it may keep what holds for other runs of the comparison, too. BT_STOPPED if a stop is asked for. */
+  BtStatus (*check)(BtContext *ctx, const void *settings, json_t *known);
 } BtCompareForm;
 
 /* A command of this program. */

@@ -6,7 +6,6 @@
 
 #include "compare/compare_network.h"
 #include "core/json.h"
-#include "nn/task.h"
 
 #define NAME_SIZE 160 /* of a setting's name on the terminal */
 
@@ -22,14 +21,6 @@ static const BtCompareFigure figures[] = {
     {"valid_psnr", "Validation<br>PSNR, dB", {"valid_psnr", "final_valid_psnr"}, 0},
     {"test_psnr", "Test<br>PSNR, dB", {"test_psnr", "final_test_psnr"}, 0},
     {NULL, NULL, {NULL, NULL}, 0}};
-
-BtStatus bt_network_check(BtContext *ctx, const json_t *options) {
-  const char *name = json_string_value(json_object_get(options, "task"));
-  NnTask *task = NULL;
-  const BtStatus st = name ? nn_task_load(ctx, name, &task) : BT_OK;
-  if (st >= 0) nn_task_free(task);
-  return st;
-}
 
 static void take(const BtCompare *all, BtCompareRun *run) {
   const int last = all->spec.last_weights;

@@ -11,9 +11,6 @@ enum { BT_NETWORK_TEST_LOSS };
 /* From where on a distance is told by its magnitude: columns have no room for it. */
 #define BT_NETWORK_FAR 99.0
 
-/* Whether there is such a task. Errors as of nn_task_load. */
-BtStatus bt_network_check(BtContext *ctx, const json_t *options);
-
 /* compare_network_tables.c: trajectories.csv, summary.csv, methods.csv. */
 BtStatus bt_network_tables(BtContext *ctx, const BtCompare *all);
 

@@ -61,7 +61,8 @@ void bt_compare_probe_unknown(BtCompareProbe *probe, const char *name, char *tex
   snprintf(text, size, "%s", *ctx.error ? ctx.error : "unknown option");
 }
 
-BtStatus bt_compare_probe_line(BtContext *ctx, char *const *argv, size_t count) {
+BtStatus bt_compare_probe_line(BtContext *ctx, char *const *argv, size_t count, const BtCompareForm *form,
+                               json_t *known) {
   BtApp app;
   /* Parsing moves words. */
   char **copy = calloc(count + 1, sizeof *copy);
@@ -70,6 +71,7 @@ BtStatus bt_compare_probe_line(BtContext *ctx, char *const *argv, size_t count) 
   bt_app_init(&app);
   BtStatus st = bt_app_parse(&app, (int)count, copy);
   if (st < 0) st = bt_fail(ctx, st == BT_ERR_ARG ? BT_ERR_FORMAT : st, "%s", app.ctx.error);
+  if (st >= 0 && form->check) st = form->check(ctx, app.settings, known);
   forget(&app);
   free(copy);
   return st;

@@ -72,6 +72,8 @@ typedef struct {
 /* The task's data at --data with the seed of their split, on --device. The session owns the task, from here
  * on even after an error, or BT_STOPPED without data: clear it. */
 BtStatus bt_nn_session_open(BtApp *app, const BtNn *set, NnTask *task, BtNnSession *session);
+/* Rows and text of the task's data at --data (see nn_data_foresee), read only where they must be. */
+BtStatus bt_nn_session_foresee(BtContext *ctx, const BtNn *set, const NnTask *task, NnDataInfo *info);
 void bt_nn_session_clear(BtNnSession *session);
 int bt_nn_threads(const BtNn *set);
 
@@ -87,10 +89,18 @@ BtStatus bt_nn_train(BtApp *app, const BtNn *set);
 BtStatus bt_nn_eval(BtApp *app, const BtNn *set);
 BtStatus bt_nn_check(BtApp *app, const BtNn *set);
 
+/* nn_foresee.c: what can be told of a training, or of a search, before it begins: that the budget is too
+ * small, or the task lacks what is asked for. For BtCompareForm.check; settings: the BtNn. */
+BtStatus bt_nn_train_foresee(BtContext *ctx, const void *settings, json_t *known);
+BtStatus bt_nn_search_foresee(BtContext *ctx, const void *settings, json_t *known);
+
 /* nn_search.c: searches over complete trainings. Collective. */
 BtStatus bt_nn_search(BtApp *app, const BtNn *set);
 /* Demands on its options; processes that can share the work. */
 BtStatus bt_nn_search_check(BtApp *app, const BtNn *set);
 size_t bt_nn_search_items(const BtNn *set);
+/* Whether the task has hyperparameters and the options allow a grid of them and, if the work of an epoch is
+ * not 0, an epoch of all trials. */
+BtStatus bt_nn_search_plan(BtContext *ctx, const BtNn *set, NnTask *task, int64_t epoch_work);
 
 #endif

@@ -206,6 +206,13 @@ static BtStatus parse_list(BtContext *ctx, BtNnEnsemble *e, NnHdetTrainingOption
   return BT_OK;
 }
 
+BtStatus bt_nn_hdet_foresee(BtContext *ctx, const BtNnHdet *set, const NnTask *task) {
+  BtNnEnsemble e = {.set = *set};
+  NnHdetTrainingOptions o = {0};
+  const BtStatus st = parse_list(ctx, &e, &o);
+  return st < 0 ? st : nn_hdet_choices_check(ctx, &o, task);
+}
+
 static void observe(void *user, const NnHdetSync *sync) {
   BtNnEnsemble *e = user;
   if (e->log) bt_nn_hdet_log_sync(e->log, sync);

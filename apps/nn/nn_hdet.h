@@ -19,6 +19,8 @@ extern const BtOption bt_nn_hdet_options[];
 
 /* Demands that the table cannot express. */
 BtStatus bt_nn_hdet_check(BtApp *app, const BtNnHdet *set, const char *resume);
+/* Whether the task has what --hdet names. */
+BtStatus bt_nn_hdet_foresee(BtContext *ctx, const BtNnHdet *set, const NnTask *task);
 /* Replicas to deal over processes; 0 where there is no ensemble, here or in the checkpoint to resume. */
 size_t bt_nn_hdet_items(BtApp *app, const BtNnHdet *set, const char *resume);
 

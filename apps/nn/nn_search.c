@@ -120,8 +120,7 @@ static BtStatus open_folder(BtNnSearch *s) {
 }
 
 /* Number of trials; the grid's points of each axis. */
-static BtStatus count_trials(BtNnSearch *s) {
-  BtContext *ctx = &s->app->ctx;
+static BtStatus count_trials(BtContext *ctx, BtNnSearch *s) {
   const BtNnSearchOptions *o = &s->set->search;
   const double n = (double)s->session.task->hyper.count;
   s->count = (size_t)o->trials;
@@ -185,13 +184,10 @@ static int64_t most_epochs(BtNnSearch *s, int64_t most, int64_t limit) {
 }
 
 /* Epochs of a trial that is trained to its end: by --epochs or the task, or as many as --max-work allows. */
-static BtStatus plan_epochs(BtNnSearch *s) {
-  BtContext *ctx = &s->app->ctx;
+static BtStatus plan_epochs(BtContext *ctx, BtNnSearch *s) {
   const BtNnSearchOptions *o = &s->set->search;
   const NnTask *task = s->session.task;
   const int64_t work = s->set->work, epochs = s->set->epochs;
-  const BtStatus st = nn_epoch_work(ctx, task, s->session.data, &s->epoch_work);
-  if (st < 0) return st;
   s->epochs = epochs > 0 ? epochs : task->epochs;
   if (work > 0) {
     const int64_t limit = work / s->epoch_work;
@@ -206,6 +202,12 @@ static BtStatus plan_epochs(BtNnSearch *s) {
                  task->file, s->count, (long long)s->count * (long long)s->epoch_work, (long long)work);
 }
 
+BtStatus bt_nn_search_plan(BtContext *ctx, const BtNn *set, NnTask *task, int64_t epoch_work) {
+  BtNnSearch s = {.set = set, .session = {.task = task}, .epoch_work = epoch_work};
+  const BtStatus st = count_trials(ctx, &s);
+  return st < 0 || epoch_work == 0 ? st : plan_epochs(ctx, &s);
+}
+
 static BtStatus prepare(BtNnSearch *s) {
   BtApp *app = s->app;
   const BtNnSearchOptions *o = &s->set->search;
@@ -218,9 +220,10 @@ static BtStatus prepare(BtNnSearch *s) {
   if (nn_data_info(s->session.data)->rows[NN_VALID] == 0)
     return bt_fail(&app->ctx, BT_ERR_ARG, "%s: a search needs validation data; set \"valid_share\"",
                    task->file);
-  BT_TRY(count_trials(s));
+  BT_TRY(count_trials(&app->ctx, s));
   BT_TRY(bt_nn_space_create(&app->ctx, &task->hyper, o->space, o->width, &s->space));
-  BT_TRY(plan_epochs(s));
+  BT_TRY(nn_epoch_work(&app->ctx, task, NN_TUNER_NONE, nn_data_info(s->session.data), &s->epoch_work));
+  BT_TRY(plan_epochs(&app->ctx, s));
   s->deadline = limit > 0 ? bt_app_clock() + limit : (double)INFINITY;
   s->theta = calloc(s->count * task->hyper.count, sizeof *s->theta);
   s->trial = calloc(s->count, sizeof *s->trial);

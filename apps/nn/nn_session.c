@@ -28,14 +28,33 @@ done:
   return st;
 }
 
+static BtStatus choose_data(BtContext *ctx, const BtNn *set, const NnTask *task, NnDataOptions *o) {
+  *o = task->data;
+  if (set->data) o->path = set->data;
+  if (!needs_path(o) || o->path) return BT_OK;
+  return bt_fail(ctx, BT_ERR_ARG, "--data is required: the folder of the data of %s", task->file);
+}
+
+BtStatus bt_nn_session_foresee(BtContext *ctx, const BtNn *set, const NnTask *task, NnDataInfo *info) {
+  NnDataOptions o;
+  NnData *data = NULL;
+  BtStatus st = choose_data(ctx, set, task, &o);
+  if (st < 0 || nn_data_foresee(&o, info)) return st;
+  BT_COMPLETE(open_data(ctx, &o, &data));
+  *info = *nn_data_info(data);
+  info->mean = info->deviation = NULL;
+done:
+  nn_data_close(data);
+  return st;
+}
+
 BtStatus bt_nn_session_open(BtApp *app, const BtNn *set, NnTask *task, BtNnSession *s) {
   BtContext *ctx = &app->ctx;
   BtStatus st = BT_OK;
   *s = (BtNnSession){.task = task};
-  NnDataOptions o = task->data;
-  if (set->data) o.path = set->data;
-  if (needs_path(&o) && !o.path)
-    return bt_fail(ctx, BT_ERR_ARG, "--data is required: the folder of the data of %s", task->file);
+  NnDataOptions o;
+  st = choose_data(ctx, set, task, &o);
+  if (st < 0) return st;
   const int threads = bt_nn_threads(set) / app->team.size;
   /* Ranks that are to use "cuda" have a device each. */
   char device[32];

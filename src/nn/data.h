@@ -104,10 +104,14 @@ typedef struct {
 
 typedef struct NnData NnData;
 
+/* What the options of a generated set tell without generating it: rows and text of info; of text also x and
+ * label. 0 for sets that must be opened to know. */
+int nn_data_foresee(const NnDataOptions *options, NnDataInfo *info);
+
 /* options: fields that its kind does not use are ignored. A set without a test file has an empty test split,
  * and a warning tells so (bt_warn). BT_STOPPED, with *data NULL, if a stop is asked for meanwhile. Errors:
- * BT_ERR_ARG (options), BT_ERR_IO naming the file that is missing, BT_ERR_FORMAT naming file, record and cause,
- * BT_ERR_MEMORY. */
+ * BT_ERR_ARG (options), BT_ERR_IO naming the file that is missing, BT_ERR_FORMAT naming file, record and
+ * cause, BT_ERR_MEMORY. */
 BtStatus nn_data_open(BtContext *ctx, const NnDataOptions *options, NnData **data);
 /* NULL is allowed. Loaders on it must be destroyed before. */
 void nn_data_close(NnData *data);

@@ -42,6 +42,9 @@ typedef struct {
 } NnHdetPlan;
 NnHdetPlan nn_hdet_plan(const NnTraining *training, int replicas);
 
+/* Whether the task has what the choices name, each once: BT_ERR_ARG as of nn_hdet_training_create. */
+BtStatus nn_hdet_choices_check(BtContext *ctx, const NnHdetTrainingOptions *options, const NnTask *task);
+
 typedef struct NnHdetTraining NnHdetTraining;
 
 /* The training (tuner none, not started; loaded from a checkpoint afterwards, if at all), the team and the

@@ -41,6 +41,10 @@ typedef struct NnLoader NnLoader;
  * a text too short for its streams; BT_ERR_MEMORY; BT_ERR_LIBRARY (threads). */
 BtStatus nn_loader_create(BtContext *ctx, const NnData *data, const NnLoaderOptions *options,
                           NnLoader **loader);
+/* Batches of an epoch of such a loader, as nn_loader_batches; of info, rows, text and x count. Errors:
+ * BT_ERR_ARG as above. */
+BtStatus nn_loader_count(BtContext *ctx, const NnDataInfo *info, const NnLoaderOptions *options,
+                         size_t *batches);
 /* Waits for its threads. NULL is allowed. */
 void nn_loader_destroy(NnLoader *loader);
 

@@ -11,8 +11,8 @@
 #include "nn/task.h"
 #include "nn/tuner.h"
 
-/* Gradients that a run can be planned to take: up to here doubles, in which work is planned and told, hold all whole
- * numbers. */
+/* Gradients that a run can be planned to take: up to here doubles, in which work is planned and told, hold
+ * all whole numbers. */
 #define NN_MOST_WORK 0x1p53
 
 /* Hyperparameters over steps, as an earlier run found them. */
@@ -69,13 +69,15 @@ typedef struct NnTraining NnTraining;
 /* What a model has to know of its data, whose statistics are borrowed. */
 NnProblem nn_problem(const NnDataInfo *info);
 
-/* The work of an epoch with the tuner none. Errors: BT_ERR_ARG (fewer rows than a batch), BT_ERR_MEMORY. */
-BtStatus nn_epoch_work(BtContext *ctx, const NnTask *task, const NnData *data, int64_t *work);
+/* The work of the first epoch, NN_MOST_WORK at most; of info, rows, text, x and label count. BT_ERR_ARG:
+ * fewer rows than a batch. */
+BtStatus nn_epoch_work(BtContext *ctx, const NnTask *task, NnTunerKind tuner, const NnDataInfo *info,
+                       int64_t *work);
 
 /* All but the options is borrowed and must outlive the training; the replay and `initial` for this call and
  * that of nn_training_run. Errors: BT_ERR_ARG (a tuner without hyperparameters or validation data, values
- * outside of their ranges, work that is less than an epoch's, epochs that take more than NN_MOST_WORK), BT_ERR_FORMAT
- * (the task's model), BT_ERR_MEMORY with the size that was needed. */
+ * outside of their ranges, work that is less than an epoch's, epochs that take more than NN_MOST_WORK),
+ * BT_ERR_FORMAT (the task's model), BT_ERR_MEMORY with the size that was needed. */
 BtStatus nn_training_create(BtContext *ctx, const NnTask *task, const NnTrainOptions *options,
                             const NnData *data, NnBackend *backend, NnTraining **training);
 /* NULL is allowed. */

@@ -73,10 +73,12 @@ run 0 "$bitune" compare spec.json -o late --json task.options.task=late.json 'me
 equal "$(field out settings.0.diverged)" 1
 exists "$(field late/runs/*/run.json result.error | sed -n 's/.*the last good state is in //p')"
 
+"$bitune" nn train --task tiny-mlp --print-task >early.json
+
 # Columns of the terminal's table stay where they are for huge losses and failures.
 run 1 "$bitune" compare spec.json -o columns seeds=[1] 'methods=[{"name":"best"},
   {"name":"huge","options":{"hdet":"lr","replicas":2,"sync":2,"fixed":true,"spread":0,"gradients":"shared","base-rate":1e7}},
-  {"name":"failed","options":{"hdet":"nothing"}}]'
+  {"name":"failed","options":{"hdet":"lr","replicas":1000}}]'
 equal "$(grep -c '^huge  .* +[1-9]e+[0-9]* %  [0-9]' out)" 1
 at=$(awk '/^method and/ { print index($0, "gradients") }' out)
 equal "$(awk -v at="$at" '/^(best|huge|failed)  / { print substr($0, at - 1) }' out | grep -cE '^ ([0-9.e+]+|none)$')" 3
@@ -176,6 +178,25 @@ wrong 'run "A": --tuner is for nn train' "$one,\"command\":\"nn search\",\"optio
 wrong 'run "A": --hdet and a tuner cannot steer one training' "$one,\"options\":{\"hdet\":\"lr\",\"tuner\":\"stn\"}}]" seeds=[1]
 wrong 'run "A": nothing: ' "$one}]" seeds=[1] task.options.task=nothing
 wrong 'run "A": ./nothing.json: ' "$one}]" seeds=[1] task.options.task=./nothing.json
+wrong 'run "A": tiny-mlp: there is no "nothing" to spread; it is lr, weight-decay, momentum or one of' \
+  "$one,\"options\":{\"hdet\":\"lr,nothing\"}}]" seeds=[1]
+wrong 'run "A": mnist-mlp: there is no "nothing" to spread' "$one,\"options\":{\"hdet\":\"nothing\"}}]" seeds=[1] \
+  task.options.task=mnist-mlp task.options.data=nowhere
+wrong 'run "A seed=1": dropout_1 is to be spread twice' "$one,\"options\":{\"hdet\":\"dropout_1,dropout_1\"}}]"
+wrong 'run "A": tiny-mlp: weight-decay cannot be spread around 0' "$one,\"options\":{\"hdet\":\"weight-decay\"}}]" seeds=[1]
+wrong 'run "A": tiny-mlp: an epoch takes 1000 gradients, more than the 999 of --max-work' "$one}]" seeds=[1] budget.work=999
+wrong 'run "A": tiny-mlp: an epoch takes 2000 gradients, more than the 1999 of --max-work' \
+  "$one,\"options\":{\"tuner\":\"dstn\"}}]" seeds=[1] budget.work=1999
+wrong 'run "A": tiny-mlp: an epoch of 4 trials takes 4000 gradients, more than the 3999 of --max-work' \
+  "$one,\"command\":\"nn search\",\"options\":{\"trials\":4}}]" seeds=[1] budget.work=3999
+refuses 1 'spec.json: run "one-cycle base-rate=0.1 seed=1": tiny-mlp: an epoch takes 1000' \
+  "$bitune" compare spec.json --plan budget.work=999
+seq 40 | awk '{ print $1 "," 40 - $1 "," $1 % 2 }' >rows.csv
+sed 's/{"kind": "digits".*"valid_share": 0.33}/{"kind": "classes", "valid_share": 0.25}/; s/"batch": 50/"batch": 10/' \
+  early.json >rows.json
+wrong 'rows.json: an epoch takes 30 gradients, more than the 29 of --max-work' "$one}]" seeds=[1] \
+  task.options.task=./rows.json task.options.data=rows.csv budget.work=29
+run 0 "$bitune" compare spec.json --plan task.options.task=./rows.json task.options.data=rows.csv budget.work=30 "$one}]"
 wrong 'methods[0].options.replica-log: all runs would write to the same place' "$one,\"options\":{\"replica-log\":\"x\"}}]"
 wrong '"budget_factor" must be a positive number' "$one,\"budget_factor\":0}]"
 wrong 'methods[0]: "budget_factor" makes of budget.work 6000 a budget of 0.6' "$one,\"budget_factor\":0.0001}]" budget.work=6000

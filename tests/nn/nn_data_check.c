@@ -27,11 +27,22 @@ void nn_data_stopped(const NnDataOptions *o, const BtStop *stop) {
   nn_data_close(data);
 }
 
+/* What is foreseen of a generated set is what comes. */
+static void check_foreseen(const NnDataOptions *o, const NnDataInfo *info) {
+  NnDataInfo foreseen;
+  BT_CHECK(nn_data_foresee(o, &foreseen) == (o->kind >= NN_DATA_DIGITS));
+  if (o->kind < NN_DATA_DIGITS) return;
+  BT_CHECK(memcmp(foreseen.rows, info->rows, sizeof info->rows) == 0 && foreseen.text == info->text);
+  BT_CHECK(nn_shape_size(foreseen.label) == nn_shape_size(info->label));
+  if (info->text) BT_CHECK(nn_shape_size(foreseen.x) == nn_shape_size(info->x));
+}
+
 NnData *nn_data_opened(const NnDataOptions *o) {
   NnData *data;
   nn_data_stopped(o, NULL);
   bt_context_init(&nn_data_ctx);
   BT_CHECK_STATUS(nn_data_open(&nn_data_ctx, o, &data), BT_OK, &nn_data_ctx);
+  if (data) check_foreseen(o, nn_data_info(data));
   return data;
 }
 

@@ -351,7 +351,8 @@ static void working(void) {
       }
       nn_training_destroy(t);
       int64_t each = 0;
-      BT_CHECK_STATUS(nn_epoch_work(&s.ctx, s.task, s.data, &each), BT_OK, &s.ctx);
+      BT_CHECK_STATUS(nn_epoch_work(&s.ctx, s.task, cases[i].kind, nn_data_info(s.data), &each), BT_OK,
+                      &s.ctx);
       o.work = each - 1;
       BT_CHECK_STATUS(nn_training_create(&s.ctx, s.task, &o, s.data, s.backend, &t), BT_ERR_ARG, &s.ctx);
     }

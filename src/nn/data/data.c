@@ -72,6 +72,18 @@ static BtStatus check_options(BtContext *ctx, const NnDataOptions *options) {
   return BT_OK;
 }
 
+int nn_data_foresee(const NnDataOptions *options, NnDataInfo *info) {
+  const int tokens = options->kind == NN_DATA_TOKENS;
+  const size_t trained = (size_t)options->count, tested = (size_t)options->test_count;
+  *info = (NnDataInfo){.text = tokens, .label_deviation = 1};
+  if (options->kind < NN_DATA_DIGITS) return 0;
+  const size_t held = tokens ? nn_tokens_held(options) : nn_data_held(options, trained);
+  const size_t count[NN_SPLITS] = {held < trained ? trained - held : 0, held, tested};
+  for (int s = 0; s < NN_SPLITS; s++) info->rows[s] = nn_data_limited(options, s, count[s]);
+  info->x = info->label = NN_SHAPE(tokens ? (size_t)options->length : 1);
+  return 1;
+}
+
 BtStatus nn_data_open(BtContext *ctx, const NnDataOptions *options, NnData **out) {
   *out = NULL;
   BtStatus st = check_options(ctx, options);
@@ -128,11 +140,19 @@ size_t nn_dice_below(NnDice *dice, size_t n) {
 
 uint8_t nn_byte(double x) { return (uint8_t)lround(255 * fmin(fmax(x, 0), 1)); }
 
+size_t nn_data_limited(const NnDataOptions *options, int split, size_t count) {
+  const int64_t limit[NN_SPLITS] = {options->train_limit, options->valid_limit, options->test_limit};
+  return limit[split] > 0 && (size_t)limit[split] < count ? (size_t)limit[split] : count;
+}
+
+size_t nn_data_held(const NnDataOptions *options, size_t trained) {
+  const size_t held = (size_t)lround(options->valid_share * (double)trained);
+  return options->valid_share > 0 && held == 0 ? 1 : held;
+}
+
 BtStatus nn_data_split(BtContext *ctx, const NnDataOptions *options, size_t trained, size_t tested,
                        size_t *row[NN_SPLITS], size_t rows[NN_SPLITS]) {
-  const int64_t limit[NN_SPLITS] = {options->train_limit, options->valid_limit, options->test_limit};
-  size_t held = (size_t)lround(options->valid_share * (double)trained);
-  if (options->valid_share > 0 && held == 0) held = 1;
+  const size_t held = nn_data_held(options, trained);
   if (trained == 0 || held >= trained)
     return bt_fail(ctx, BT_ERR_ARG, "%s: %zu training rows are too few for a \"valid_share\" of %g",
                    options->path ? options->path : "generated data", trained, options->valid_share);
@@ -146,7 +166,7 @@ BtStatus nn_data_split(BtContext *ctx, const NnDataOptions *options, size_t trai
   const size_t first[NN_SPLITS] = {last ? 0 : held, last ? trained - held : 0, 0}, count[NN_SPLITS] = {trained - held, held, tested};
   BtStatus st = BT_OK;
   for (int s = 0; s < NN_SPLITS; s++) {
-    rows[s] = limit[s] > 0 && (size_t)limit[s] < count[s] ? (size_t)limit[s] : count[s];
+    rows[s] = nn_data_limited(options, s, count[s]);
     row[s] = malloc((rows[s] + 1) * sizeof *row[s]);
     if (!row[s]) {
       st = bt_fail_memory(ctx, "data", (double)(rows[s] * sizeof *row[s]));

@@ -61,7 +61,7 @@ static BtStatus brackets_open(BtContext *ctx, const NnDataOptions *options, NnDa
   BtStatus st = nn_tokens_create(ctx, options, data, &t);
   if (st >= 0) st = name_tokens(ctx, &t->vocabulary);
   if (st < 0) return st;
-  const size_t trained = (size_t)options->count, held = (size_t)(options->valid_share * (double)trained);
+  const size_t trained = (size_t)options->count, held = nn_tokens_held(options);
   const size_t count[NN_SPLITS] = {trained - held, held, (size_t)options->test_count};
   for (int split = 0; split < NN_SPLITS; split++) {
     Speaker s = {.dice = nn_dice(options->seed, KIND, (size_t)split)};

@@ -1,5 +1,5 @@
-/* nn/data/data_internal.h: how a kind of data is written: open() reads a set into a store of its own and fills in
- * info; example() delivers one row. */
+/* nn/data/data_internal.h: how a kind of data is written: open() reads a set into a store of its own and
+ * fills in info; example() delivers one row. */
 #ifndef BITUNE_NN_DATA_INTERNAL_H
 #define BITUNE_NN_DATA_INTERNAL_H
 
@@ -34,12 +34,16 @@ extern const NnDataOps nn_data_mnist, nn_data_cifar10, nn_data_text, nn_data_ima
 
 /* data.c */
 
+/* A split of `count` rows, cut to its limit. */
+size_t nn_data_limited(const NnDataOptions *options, int split, size_t count);
+/* How many rows of `trained` are held out for validation; they may be too many. */
+size_t nn_data_held(const NnDataOptions *options, size_t trained);
 /* Rows of the splits: of `trained` rows (valid_share of them held out, drawn by seed) and of `tested` rows
  * that follow them, cut to the limits. row[split] (owned by the caller) and rows[split]. */
 BtStatus nn_data_split(BtContext *ctx, const NnDataOptions *options, size_t trained, size_t tested,
                        size_t *row[NN_SPLITS], size_t rows[NN_SPLITS]);
-/* BT_ERR_MEMORY if that many bytes are more than the machine has: some systems promise them, and end the process
- * when they are used. */
+/* BT_ERR_MEMORY if that many bytes are more than the machine has: some systems promise them, and end the
+ * process when they are used. */
 BtStatus nn_data_fits(BtContext *ctx, const char *what, double bytes);
 /* Room for mean and deviation; sets info.channels. */
 BtStatus nn_data_channels(BtContext *ctx, size_t channels, NnData *data);
@@ -101,6 +105,8 @@ typedef struct {
 } NnTokens;
 
 BtStatus nn_tokens_create(BtContext *ctx, const NnDataOptions *options, NnData *data, NnTokens **tokens);
+/* Of generated tokens: how many are held out for validation. */
+size_t nn_tokens_held(const NnDataOptions *options);
 /* When all tokens are there. */
 void nn_tokens_finish(const NnDataOptions *options, NnData *data);
 void nn_tokens_example(const NnData *data, const NnExample *e, NnReal *x, NnReal *label);

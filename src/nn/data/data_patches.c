@@ -77,11 +77,8 @@ static BtStatus patches_open(BtContext *ctx, const NnDataOptions *options, NnDat
   if (st < 0) return st;
   statistics(data);
   data->info.x = data->info.label = NN_SHAPE(channels, side, side);
-  const int64_t limit[NN_SPLITS] = {options->train_limit, options->valid_limit, options->test_limit};
-  for (int s = 0; s < NN_SPLITS; s++) {
-    data->info.rows[s] *= d->patches;
-    if (limit[s] > 0 && (size_t)limit[s] < data->info.rows[s]) data->info.rows[s] = (size_t)limit[s];
-  }
+  for (int s = 0; s < NN_SPLITS; s++)
+    data->info.rows[s] = nn_data_limited(options, s, data->info.rows[s] * d->patches);
   return BT_OK;
 }
 

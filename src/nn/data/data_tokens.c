@@ -11,14 +11,14 @@ BtStatus nn_tokens_create(BtContext *ctx, const NnDataOptions *options, NnData *
   return BT_OK;
 }
 
+size_t nn_tokens_held(const NnDataOptions *options) {
+  return (size_t)(options->valid_share * (double)options->count);
+}
+
 void nn_tokens_finish(const NnDataOptions *options, NnData *data) {
-  const int64_t limit[NN_SPLITS] = {options->train_limit, options->valid_limit, options->test_limit};
   const NnTokens *t = data->store;
   data->info.classes = t->vocabulary.count;
-  for (int s = 0; s < NN_SPLITS; s++) {
-    data->info.rows[s] = t->count[s];
-    if (limit[s] > 0 && (size_t)limit[s] < t->count[s]) data->info.rows[s] = (size_t)limit[s];
-  }
+  for (int s = 0; s < NN_SPLITS; s++) data->info.rows[s] = nn_data_limited(options, s, t->count[s]);
 }
 
 void nn_tokens_example(const NnData *data, const NnExample *e, NnReal *x, NnReal *label) {

@@ -52,8 +52,8 @@ static size_t permuted(uint64_t seed, uint32_t stream, uint64_t epoch, size_t n,
   return (size_t)x;
 }
 
-static size_t stream_length(const NnData *data, const NnLoaderOptions *o) {
-  return data->info.rows[o->split] / o->batch;
+static size_t stream_length(const NnDataInfo *info, const NnLoaderOptions *o) {
+  return info->rows[o->split] / o->batch;
 }
 
 static size_t rows_of(const NnLoader *l, size_t index) {
@@ -109,22 +109,22 @@ static void *prefetch(void *argument) {
   return NULL;
 }
 
-static BtStatus count_batches(BtContext *ctx, NnLoader *l) {
-  const NnDataInfo *info = &l->data->info;
-  const size_t rows = info->rows[l->options.split], batch = l->options.batch;
-  const char *split = nn_split_name(l->options.split);
+BtStatus nn_loader_count(BtContext *ctx, const NnDataInfo *info, const NnLoaderOptions *o, size_t *batches) {
+  const size_t rows = info->rows[o->split], batch = o->batch;
+  const char *split = nn_split_name(o->split);
+  *batches = 0;
   if (rows == 0) return bt_fail(ctx, BT_ERR_ARG, "loader: the data have no split \"%s\"", split);
   size_t places = rows, each = batch;
   if (info->text) {
-    places = stream_length(l->data, &l->options);
+    places = stream_length(info, o);
     places -= places > 0; /* the last token is a label alone */
     each = nn_shape_size(info->x);
   }
-  l->batches = l->options.shuffle ? places / each : (places + each - 1) / each;
-  if (l->batches > 0) return BT_OK;
+  *batches = o->shuffle ? places / each : (places + each - 1) / each;
+  if (*batches > 0) return BT_OK;
   if (info->text)
     return bt_fail(ctx, BT_ERR_ARG, "loader: %zu tokens of split \"%s\" are too few for %zu streams of %zu",
-                   rows, split, batch, l->options.shuffle ? each + 1 : 2);
+                   rows, split, batch, o->shuffle ? each + 1 : 2);
   return bt_fail(ctx, BT_ERR_ARG, "loader: split \"%s\" has %zu rows, fewer than a batch of %zu", split, rows,
                  batch);
 }
@@ -157,7 +157,7 @@ BtStatus nn_loader_create(BtContext *ctx, const NnData *data, const NnLoaderOpti
   l->data = data;
   l->options = *options;
   l->started = -1;
-  BT_TRY(count_batches(ctx, l));
+  BT_TRY(nn_loader_count(ctx, &data->info, options, &l->batches));
   l->x_size = nn_shape_size(data->info.x);
   l->label_size = nn_shape_size(data->info.label);
   l->slots = calloc((size_t)options->threads + 1, sizeof *l->slots);
@@ -251,7 +251,7 @@ BtStatus nn_loader_get(BtContext *ctx, NnLoader *l, uint64_t epoch, size_t index
   const size_t length = info->text ? nn_shape_size(info->x) : 1;
   size_t steps = length;
   if (info->text) {
-    const size_t left = stream_length(l->data, &l->options) - 1 - index * length;
+    const size_t left = stream_length(&l->data->info, &l->options) - 1 - index * length;
     if (left < steps) steps = left;
   }
   *batch = (NnBatch){.rows = rows_of(l, index),

@@ -44,8 +44,9 @@ static double in_range(const NnHyper *h, double lambda) {
 }
 
 /* An entry of the ensemble's hyperparameters for a choice by name. */
-static BtStatus choose(BtContext *ctx, NnHdetTraining *e, const NnHdetChoice *c, NnHdetOptions *o) {
-  const NnOptimizerOptions *weights = &e->t->task->weights.options;
+static BtStatus choose(BtContext *ctx, const NnTask *task, const NnHdetChoice *c, NnHdetOptions *o,
+                       int *columns) {
+  const NnOptimizerOptions *weights = &task->weights.options;
   const int adam = weights->kind == NN_ADAM || weights->kind == NN_ADAMW;
   BtStatus st = BT_OK;
   if (o->hypers == NN_HDET_MAX_HYPERS)
@@ -54,7 +55,7 @@ static BtStatus choose(BtContext *ctx, NnHdetTraining *e, const NnHdetChoice *c,
   *h = (NnHdetHyper){
       .role = NN_HDET_OTHER, .space = {NN_SPREAD_FREE, 0, 0}, .spread = c->spread, .steered = c->steered};
   snprintf(h->name, sizeof h->name, "%s", c->name);
-  e->column[o->hypers] = -1;
+  columns[o->hypers] = -1;
   if (strcmp(c->name, "lr") == 0) {
     h->role = NN_HDET_RATE;
     h->space.spread = c->space;
@@ -64,24 +65,24 @@ static BtStatus choose(BtContext *ctx, NnHdetTraining *e, const NnHdetChoice *c,
     h->initial = weights->decay;
     if (!(weights->decay > 0))
       return bt_fail(ctx, BT_ERR_ARG, "%s: weight-decay cannot be spread around 0; the task must set one",
-                     e->t->task->file);
+                     task->file);
   } else if (strcmp(c->name, "momentum") == 0) {
     h->role = NN_HDET_MOMENTUM;
     h->space = (NnSpreadSpace){NN_SPREAD_LOGIT, 0, 1};
     h->initial = adam ? weights->beta1 : weights->momentum;
     if (!(h->initial > 0))
       return bt_fail(ctx, BT_ERR_ARG, "%s: momentum cannot be spread around 0; the task must set one",
-                     e->t->task->file);
+                     task->file);
   } else {
-    const NnHyperSet *set = &e->t->task->hyper;
+    const NnHyperSet *set = &task->hyper;
     const long column = nn_hyper_find(set, c->name);
     if (column < 0)
       return bt_fail(
           ctx, BT_ERR_ARG,
           "%s: there is no \"%s\" to spread; it is lr, weight-decay, momentum or one of the task's "
           "hyperparameters",
-          e->t->task->file, c->name);
-    e->column[o->hypers] = (int)column;
+          task->file, c->name);
+    columns[o->hypers] = (int)column;
     st = nn_hyper_unconstrained(ctx, &set->item[column], set->item[column].initial, &h->initial);
   }
   for (int i = 0; i < o->hypers; i++)
@@ -91,16 +92,19 @@ static BtStatus choose(BtContext *ctx, NnHdetTraining *e, const NnHdetChoice *c,
   return st;
 }
 
-static BtStatus choose_all(BtContext *ctx, NnHdetTraining *e, NnHdetOptions *o) {
+/* All of them in o->hyper; columns [NN_HDET_MAX_HYPERS] of the task's hyperparameters, −1: of the optimizer.
+ */
+static BtStatus choose_all(BtContext *ctx, const NnTask *task, const NnHdetTrainingOptions *options,
+                           NnHdetOptions *o, int *columns) {
   const NnHdetChoice still = {.name = "lr"};
   BtStatus st = BT_OK;
   int rate = 0;
   o->hypers = 0;
-  for (int i = 0; i < e->o.choices; i++) {
-    BT_TRY(choose(ctx, e, &e->o.choice[i], o));
-    rate |= strcmp(e->o.choice[i].name, "lr") == 0;
+  for (int i = 0; i < options->choices; i++) {
+    BT_TRY(choose(ctx, task, &options->choice[i], o, columns));
+    rate |= strcmp(options->choice[i].name, "lr") == 0;
   }
-  if (!rate) BT_TRY(choose(ctx, e, &still, o));
+  if (!rate) BT_TRY(choose(ctx, task, &still, o, columns));
 done:
   return st;
 }
@@ -250,7 +254,7 @@ static BtStatus create(BtContext *ctx, NnHdetTraining *e) {
         ctx, BT_ERR_ARG,
         "an ensemble (--hdet) and a tuner cannot steer one training: use --tuner none and name what the "
         "tuner would tune in --hdet, or leave --hdet out; `bitune compare` runs both side by side");
-  BT_TRY(choose_all(ctx, e, o));
+  BT_TRY(choose_all(ctx, t->task, &e->o, o, e->column));
   BT_TRY(create_loaders(ctx, e));
   o->total = nn_hdet_plan(t, o->replicas).steps;
   if (o->total < 1)
@@ -276,6 +280,12 @@ static BtStatus create(BtContext *ctx, NnHdetTraining *e) {
   t->extra = &e->extra;
 done:
   return st;
+}
+
+BtStatus nn_hdet_choices_check(BtContext *ctx, const NnHdetTrainingOptions *options, const NnTask *task) {
+  NnHdetOptions o = options->ensemble;
+  int columns[NN_HDET_MAX_HYPERS];
+  return choose_all(ctx, task, options, &o, columns);
 }
 
 BtStatus nn_hdet_training_create(BtContext *ctx, const NnHdetTrainingOptions *options, NnTraining *training,
@@ -449,7 +459,8 @@ static BtStatus leave(BtContext *ctx, NnHdetTraining *e, BtStatus failed) {
   return others == BT_STOPPED ? bt_team_agree(e->team, ctx, failed) : failed;
 }
 
-/* Ranks' clocks differ: a stop that nobody has asked for is that of the time, whichever rank's was up first. */
+/* Ranks' clocks differ: a stop that nobody has asked for is that of the time, whichever rank's was up first.
+ */
 static BtStatus why_stopped(BtContext *ctx, const NnHdetTraining *e) {
   return bt_team_agree(e->team, ctx, e->stopped ? BT_STOPPED : BT_MAX_ITERS);
 }
