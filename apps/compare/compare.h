@@ -179,16 +179,39 @@ struct BtCompare {
   const BtCompareSetting *best_setting; /* NULL: none has a loss */
 };
 
+/* compare_words.c: what a run is told. */
+/* What a run's command leaves. */
+const BtCompareForm *bt_compare_form(const BtCompare *all, const BtCompareRun *run);
+/* The budget of a run of this method, 0: none. */
+int64_t bt_compare_work_budget(const BtCompareSpec *spec, size_t method);
+double bt_compare_seconds_budget(const BtCompareSpec *spec, size_t method);
+/* The run's command line without its outputs: `count` words and NULL; free with bt_compare_words_free(). NULL if
+ * out of memory. */
+char **bt_compare_deed_words(const BtCompare *all, const BtCompareRun *run, size_t *count);
+/* The whole one, outputs included. */
+char **bt_compare_run_words(const BtCompare *all, const BtCompareRun *run);
+/* The same of the process that judges its result. */
+char **bt_compare_judge_words(const BtCompare *all, const BtCompareRun *run);
+void bt_compare_words_free(char **words);
+/* Command line for a POSIX shell, malloc'ed: words quoted where needed. */
+char *bt_compare_shell_line(const char *const *argv);
+
 /* compare_expand.c: all runs, in the order seeds, starts, sweep, methods. Each command line is checked. */
 BtStatus bt_compare_expand(BtContext *ctx, BtCompare *all);
 void bt_compare_runs_clear(BtCompare *all);
-/* Command line for a POSIX shell, malloc'ed: words quoted where needed. */
-char *bt_compare_shell_line(const char *const *argv);
-/* The run's whole command line, outputs included, NULL-terminated; free with bt_compare_words_free(). */
-char **bt_compare_run_words(const BtCompare *all, const BtCompareRun *run);
-void bt_compare_words_free(char **words);
-/* The same of the process that judges its result. */
-char **bt_compare_judge_words(const BtCompare *all, const BtCompareRun *run);
+
+/* compare_process.c: one child process. */
+/* Starts a process: argv[0] is the program's path; stdin is empty, stdout and stderr go to files, the
+ * environment of an MPI launcher is taken out. `keep` (or -1) is a descriptor that the child inherits. */
+BtStatus bt_compare_spawn(BtContext *ctx, char *const *argv, const char *out, const char *err, int keep,
+                          pid_t *pid);
+/* Runs a process to its end, output in `out` and `err`; its exit code, or 128 + signal. */
+BtStatus bt_compare_call(BtContext *ctx, char *const *argv, const char *out, const char *err, int *code);
+/* The last line of a process's messages that tells an error, without "bitune: "; malloc'ed, NULL if none. */
+char *bt_compare_last_error(const char *err);
+/* Waits; BT_COMPARE_TICK is the time between two looks at the children. */
+#define BT_COMPARE_TICK 0.02
+void bt_compare_nap(double seconds);
 
 /* compare_run.c: one run. */
 /* Looks for a finished run's record. */
@@ -202,11 +225,6 @@ BtStatus bt_compare_run_ended(BtContext *ctx, const BtCompare *all, BtCompareRun
                               int stopped);
 /* Share of its budget that a running run has used, 0 to 1; 0 if there is no telling. */
 double bt_compare_run_share(const BtCompare *all, const BtCompareRun *run);
-/* The budget of a run of this method, 0: none. */
-int64_t bt_compare_work_budget(const BtCompareSpec *spec, size_t method);
-double bt_compare_seconds_budget(const BtCompareSpec *spec, size_t method);
-/* What a run's command leaves. */
-const BtCompareForm *bt_compare_form(const BtCompare *all, const BtCompareRun *run);
 /* DIR/runs/…/NAME, malloc'ed. */
 char *bt_compare_run_file(const BtCompareRun *run, const char *name);
 
@@ -215,15 +233,6 @@ char *bt_compare_run_file(const BtCompareRun *run, const char *name);
  * BT_RUN_ELSEWHERE unless they have ended by then. BT_STOPPED, or an error of the system; a run's own failure is in
  * its state. */
 BtStatus bt_compare_pool(BtContext *ctx, BtCompare *all);
-/* Starts a process: argv[0] is the program's path; stdin is empty, stdout and stderr go to files, the
- * environment of an MPI launcher is taken out. `keep` (or -1) is a descriptor that the child inherits. */
-BtStatus bt_compare_spawn(BtContext *ctx, char *const *argv, const char *out, const char *err, int keep,
-                          pid_t *pid);
-/* Runs a process to its end, output in `out` and `err`; its exit code, or 128 + signal. */
-BtStatus bt_compare_call(BtContext *ctx, char *const *argv, const char *out, const char *err, int *code);
-/* The last line of a process's messages that tells an error, without "bitune: "; malloc'ed, NULL if none. */
-char *bt_compare_last_error(const char *err);
-
 /* The runs in a state. */
 size_t bt_compare_count(const BtCompare *all, BtRunState state);
 

@@ -16,6 +16,7 @@ int bt_bilevel_draw(BtDraw *p, int plot);
 
 enum { BT_AT_EPS = 2, BT_AT_DELTA = 3, BT_AT_WORK = 4, BT_AT_SECONDS = 5 }; /* columns of a course */
 
+/* compare_bilevel_axes.c */
 /* A distance, or NAN; not below what can be told apart. */
 double bt_draw_clipped(const BtDraw *p, double distance);
 /* That of a row of a run's course. */

@@ -44,10 +44,6 @@ static json_t *words_json(char *const *words) {
   return list;
 }
 
-const BtCompareForm *bt_compare_form(const BtCompare *all, const BtCompareRun *run) {
-  return all->spec.methods[run->method].command->form;
-}
-
 static int exists(const BtCompareRun *run, const char *name) {
   struct stat info;
   char *path = bt_compare_run_file(run, name);
