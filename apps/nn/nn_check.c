@@ -48,6 +48,7 @@ static void clear(Net *n) {
   nn_backend_close(n->backend);
 }
 
+/* The caller clears the net, even after an error or a stop. */
 static BtStatus open_net(BtContext *ctx, const BtNn *set, const char *device, const NnTask *task, Net *n) {
   BtStatus st = BT_OK;
   NnBatch batch;
@@ -67,7 +68,6 @@ static BtStatus open_net(BtContext *ctx, const BtNn *set, const char *device, co
   BT_TRY(
       nn_graph_set(ctx, n->model->graph, n->model->label, batch.label, ROWS * nn_shape_size(problem.label)));
 done:
-  if (st != BT_OK) clear(n);
   return st;
 }
 

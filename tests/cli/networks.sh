@@ -51,6 +51,15 @@ run 130 timeout --preserve-status --kill-after=20 1 "$bitune" nn train --hdet lr
 says "stopped before the training began"
 absent many
 
+# Nor do those of the checks, which are few.
+for seconds in 0.04 0.08 0.12 0.16 0.2 0.25 0.3; do
+  timeout --preserve-status $seconds "$bitune" nn check --threads 1 >out 2>err
+  case $? in
+    0 | 130 | 143) passed ;; # done before, stopped, or not begun
+    *) failed "a check that was stopped after $seconds s: $(tail -n 1 err)" ;;
+  esac
+done
+
 # A budget that no run can use up is none; epochs whose work cannot be counted are refused.
 run 0 "$bitune" nn train --task tiny-mlp --tuner dstn --threads 1 --max-work 9223372036854775807 --max-seconds 0.05 --json
 equal "$(field out reason)" "time used up"
