@@ -151,10 +151,9 @@ BtStatus bt_compare_pool(BtContext *ctx, BtCompare *all) {
     pool.done += all->runs[i].state == BT_RUN_FINISHED;
   }
   while (next < all->run_count || pool.running > 0) {
-    while (pool.running < all->jobs && next < all->run_count) {
+    while (pool.running < all->jobs && next < all->run_count && !bt_stop_requested(ctx)) {
       BtCompareRun *run = &all->runs[next++];
       if (is_own(all, run) && run->state == BT_RUN_WAITING) begin(ctx, &pool, run);
-      if (bt_stop_requested(ctx)) break;
     }
     for (size_t i = 0; i < next; i++)
       if (all->runs[i].pid > 0) look_after(ctx, &pool, &all->runs[i], 0);

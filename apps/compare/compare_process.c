@@ -40,9 +40,22 @@ static char **child_environment(void) {
   return list;
 }
 
-static void become(char *const *argv, char **environment, const int *files, int keep, pid_t parent) {
+/* What stops a run. */
+static const int stops[] = {SIGINT, SIGTERM, SIGHUP};
+enum { STOPS = sizeof stops / sizeof *stops };
+
+static void become(char *const *argv, char **environment, const int *files, int keep, pid_t parent,
+                   const sigset_t *mask) {
   /* Ctrl-C reaches the pool alone, which then asks its children to stop. */
   (void)setpgid(0, 0);
+  /* The pool's handler would swallow a stop that comes before the child is another program. What was to be
+   * ignored stays so. */
+  for (int i = 0; i < STOPS; i++) {
+    struct sigaction before;
+    if (sigaction(stops[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+      (void)signal(stops[i], SIG_DFL);
+  }
+  (void)sigprocmask(SIG_SETMASK, mask, NULL);
 #ifdef __linux__
   (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
 #endif
@@ -72,12 +85,17 @@ BtStatus bt_compare_spawn(BtContext *ctx, char *const *argv, const char *out, co
                               : err,
                      strerror(errno)));
   (void)fflush(stdout);
+  sigset_t held, mask;
+  (void)sigemptyset(&held);
+  for (int i = 0; i < STOPS; i++) (void)sigaddset(&held, stops[i]);
+  (void)sigprocmask(SIG_BLOCK, &held, &mask);
   *pid = fork();
-  if (*pid == 0) become(argv, environment, files, keep, parent);
+  if (*pid == 0) become(argv, environment, files, keep, parent, &mask);
   if (*pid < 0) {
     *pid = 0;
     st = bt_fail(ctx, BT_ERR_LIBRARY, "a process could not be started: %s", strerror(errno));
   }
+  (void)sigprocmask(SIG_SETMASK, &mask, NULL);
 done:
   for (int i = 0; i < 3; i++)
     if (files[i] >= 0) (void)close(files[i]);

@@ -118,6 +118,17 @@ sed 's/"[^"]*"/text/g' whole/summary.csv >summary
 awk -F, '$2 == "STN"' summary >line
 equal "$(value summary loss)" "$(field "whole/runs/$(value summary folder)/run.json" result.final_valid_loss)"
 
+# Stopped before the first runs begin, or as they begin: none is left behind that does not hear of it.
+for seconds in 0.1 0.15 0.2 0.25 0.3 0.4; do
+  timeout --preserve-status --kill-after=10 $seconds "$bitune" compare spec.json -o early --quiet --jobs 2 \
+    "seeds=[$(seq -s, 300)]" budget={} task.options.epochs=1000000 'methods=[{"name":"A"},{"name":"B","options":{"tuner":"stn"}}]' \
+    >out 2>err </dev/null
+  case $? in
+    130 | 143) passed ;; # 143: before the program has begun
+    *) failed "stopped after $seconds s, it had to be killed" ;;
+  esac
+done
+
 # Interrupted in the middle of a run, of an ensemble, of a search: the same courses as unbroken ones.
 interrupted() { # interrupted NAME OPTIONS FILE COMMAND: FILE appears where the run can go on
   cat >long.json <<END
