@@ -44,7 +44,8 @@ typedef struct {
   int scales;              /* EPOCHS: perturbations have columns                                           */
 } BtNnLogOptions;
 
-/* resume_step < 0 replaces the file; otherwise rows up to that training step are kept. */
+/* resume_step < 0 replaces the file; otherwise rows up to that training step are kept, and scales are left out
+ * where the file has no columns for them. */
 BtStatus bt_nn_log_open(BtContext *ctx, const char *path, const BtNnLogOptions *options, int64_t resume_step,
                         BtNnLog **log);
 /* Observer (user: the BtNnLog). */

@@ -94,9 +94,11 @@ static BtStatus find_end(BtContext *ctx, BtNnLog *log, int64_t step, size_t *end
   BtStatus st = bt_csv_read(ctx, log->path, &csv);
   if (st < 0) return st;
   const long column = bt_csv_column(&csv, "step");
-  const size_t fixed = log->o.kind == BT_NN_EPOCHS ? 11 : 3;
+  const size_t unscaled = (log->o.kind == BT_NN_EPOCHS ? 11 : 3) + log->o.hyper->count;
   *end = csv.header_end;
-  if (column < 0 || csv.columns != fixed + log->o.hyper->count * (log->o.scales ? 2 : 1))
+  /* A log that was begun before there were scales in it goes on without. */
+  if (csv.columns == unscaled) log->o.scales = 0;
+  if (column < 0 || csv.columns != unscaled + (log->o.scales ? log->o.hyper->count : 0))
     st = bt_fail(ctx, BT_ERR_FORMAT,
                  "%s: its columns are not those of this run; name another file to resume with", log->path);
   for (size_t row = 0; st >= 0 && row < csv.rows; row++) {

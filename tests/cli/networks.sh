@@ -36,6 +36,14 @@ without_seconds part.csv >b.csv
 same a.csv b.csv
 same found.csv part-found.csv
 
+# A log without scales, as earlier versions wrote it, goes on without.
+run 0 "$bitune" nn train --task tiny-mlp --tuner dstn --epochs 3 --threads 1 --log full.csv --checkpoint old.st --quiet
+cut -d, -f1-13 full.csv >old.csv
+run 0 "$bitune" nn train --resume old.st --epochs 5 --threads 1 --log old.csv --quiet
+without_seconds old.csv >b.csv
+without_seconds whole.csv | cut -d, -f1-12 >a.csv
+same a.csv b.csv
+
 # A time limit ends a run well, and it can go on.
 run 0 "$bitune" nn train --task tiny-mlp --tuner stn --threads 1 --max-seconds 0.05 --checkpoint limit.st --json
 equal "$(field out reason)" "time used up"
