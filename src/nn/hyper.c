@@ -27,6 +27,8 @@ static BtStatus parse_one(BtContext *ctx, const char *place, const json_t *objec
     nn_fields_fail(&f, "\"name\" must have at most %d characters, and no blanks, commas or quotes",
                    LONGEST_NAME);
   if (strcmp(name, "step") == 0) nn_fields_fail(&f, "\"step\" is the training step, no hyperparameter");
+  if (strncmp(name, "scale(", 6) == 0)
+    nn_fields_fail(&f, "\"%s\" is the name of a column of scales, no hyperparameter", name);
   if (isnan(h->initial)) nn_fields_fail(&f, "%s needs an \"initial\" value", name);
   if (!(h->range.low < h->range.high))
     nn_fields_fail(&f, "%s: the range from %g to %g is empty", name, h->range.low, h->range.high);

@@ -150,6 +150,8 @@ sed 's/"kind": "linear", "count": 400/"kind": "table", "data": "one.csv"/' line.
 echo 1,2 >one.csv
 sed 's/"name": "dropout_1"/"name": "step"/' tiny-mlp.json >step.json
 refuses 1 'hyperparameter 2: "step" is the training step' "$bitune" nn train --task step.json
+sed 's/"name": "dropout_1"/"name": "scale(dropout_input)"/' tiny-mlp.json >scale.json
+refuses 1 'hyperparameter 2: "scale(dropout_input)" is the name of a column' "$bitune" nn train --task scale.json
 sed 's/"batch": 40/"batch": 4000/' line.json >large.json
 refuses 1 'large.json: loader: split "train" has 320 rows, fewer than a batch of 4000' "$bitune" nn train --task large.json
 refuses 1 'one.csv: 1 training rows are too few for a "valid_share" of 0.2' "$bitune" nn train --task one.json
