@@ -104,7 +104,7 @@ int bt_plot_ensemble(FILE *out, const BtCsv *log, BtPictureFormat format, const 
   Band bands[MOST_HYPERS + 1];
   if (log->rows == 0 || !bt_plot_is_ensemble(log)) return 0;
   const int count = bands_of(log, bands), rows = (count + 1) / 2;
-  bt_plot_style(out, format);
+  bt_plot_style(out, format, 1);
   put_data(out, log, bands, count);
   (void)fputs("set xlabel 'step of each replica'\nset xrange [*:*]\nset title font ',14' offset 0, 0.6\n",
               out);

@@ -41,19 +41,27 @@ void bt_plot_x_axis(FILE *out, BtPlotRange r) {
   if (r.hi - r.lo < FEW_ROWS) (void)fputs("set xtics 1\n", out);
 }
 
-void bt_plot_style(FILE *out, BtPictureFormat format) {
-  static const char *const terminals[] = {
-      "pngcairo size 1500,1100 font 'sans,15' linewidth 1.6",
-      "svg size 1100,800 dynamic font 'DejaVu Sans,Helvetica,Arial,sans-serif,13' background rgb 'white'",
-      "pdfcairo size 25cm,18.3cm font 'sans,13' linewidth 1.6"};
+void bt_plot_style(FILE *out, BtPictureFormat format, double height) {
+  static const struct {
+    const char *name;
+    double width, height;
+    const char *unit, *look;
+  } terminals[] = {
+      {"pngcairo", 1500, 1100, "", "font 'sans,15' linewidth 1.6"},
+      {"svg", 1100, 800, "",
+       "dynamic font 'DejaVu Sans,Helvetica,Arial,sans-serif,13' background rgb 'white'"},
+      {"pdfcairo", 25, 18.3, "cm", "font 'sans,13' linewidth 1.6"}};
+  (void)fprintf(out, "set encoding utf8\nset terminal %s size %g%s,%.5g%s %s\n", terminals[format].name,
+                terminals[format].width, terminals[format].unit, terminals[format].height * height,
+                terminals[format].unit, terminals[format].look);
   (void)fprintf(
       out,
-      "set encoding utf8\nset terminal %s\nset termoption enhanced\n"
+      "set termoption enhanced\n"
       "set style line 9 linecolor rgb '#E3E3E3' linewidth 0.6\nset grid linestyle 9\n"
       "set border 3 linecolor rgb '#444444'\nset tics nomirror out scale 0.6 textcolor rgb '#222222'\n"
       "set key at graph 0, 1.01 bottom left horizontal Left reverse maxrows 1 samplen 1.2 font ',%d'\n"
       "set style fill solid 1.0 noborder\nset format x '%%g'\n",
-      terminals[format], format == BT_PICTURE_PNG ? 14 : 12);
+      format == BT_PICTURE_PNG ? 14 : 12);
 }
 
 void bt_plot_begin(FILE *out, int rows, int columns, int right, const char *title) {

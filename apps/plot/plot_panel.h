@@ -32,8 +32,8 @@ void bt_plot_axis(FILE *out, const char *axis, BtPlotRange range);
 /* The x axis of all panels; whole numbers have each their tic if there are few. */
 void bt_plot_x_axis(FILE *out, BtPlotRange range);
 
-/* Terminal, grid, borders, tics and key. */
-void bt_plot_style(FILE *out, BtPictureFormat format);
+/* Terminal, grid, borders, tics and key. height: of the picture, in those of one with two rows of panels. */
+void bt_plot_style(FILE *out, BtPictureFormat format, double height);
 /* Panels in rows × columns with `right` characters beside the last, and a title above (NULL: none). */
 void bt_plot_begin(FILE *out, int rows, int columns, int right, const char *title);
 void bt_plot_end(FILE *out);

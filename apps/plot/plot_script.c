@@ -216,7 +216,7 @@ int bt_plot_script(FILE *script, const BtCsv *log, BtPictureFormat format, const
     for (int c = ITERATION + 1; c < COLUMNS; c++) known |= isfinite(value(&plot, row, (Column)c)) != 0;
   if (!known) return 0;
 
-  bt_plot_style(script, format);
+  bt_plot_style(script, format, 1);
   (void)fputs("set xlabel 'outer iteration'\n", script);
   put_data(&plot);
   put_x_range(&plot);

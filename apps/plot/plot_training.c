@@ -8,8 +8,10 @@
 
 #define MANY_ROWS 80 /* beyond, curves have no points                          */
 #define HUGE_NUMBER 1e120
-#define MANY_NAMES 4    /* beyond, a legend stands beside its panel      */
-#define RIGHT_MARGIN 14 /* characters, for such a legend                 */
+#define MANY_NAMES 4    /* beyond, a legend stands beside its panel        */
+#define RIGHT_MARGIN 14 /* characters, for such a legend                   */
+#define NAMES_BESIDE 15 /* names that have room beside a panel of two rows */
+#define MOST_BESIDE 60  /* names for which the picture grows               */
 
 typedef enum { EPOCHS, SCHEDULE, TRIALS, KINDS } Kind;
 /* The columns that tell a kind; the first is the x axis, hyperparameters follow the last and that of the
@@ -145,8 +147,10 @@ static void hyper_panel(const Plot *p, Group group) {
     bt_plot_axis(p->out, "y", values);
   }
   if (members(p, group) > MANY_NAMES) /* beside the panel */
-    (void)fputs("set key at graph 1.01, 1 top left vertical Left reverse maxrows 40 samplen 1 font ',10'\n",
-                p->out);
+    (void)fprintf(p->out,
+                  "set key at graph 1.01, 1 top left vertical Left reverse maxrows %d samplen 1 spacing 0.9 "
+                  "font ',10'\n",
+                  MOST_BESIDE);
   for (size_t c = p->first; c < p->log->columns; c++) {
     if (group_of(p, c) != group) continue;
     (void)fprintf(p->out, "%s$run using ", drawn ? ", " : "plot ");
@@ -229,6 +233,13 @@ static void first_panels(const Plot *p) {
   }
 }
 
+/* Of the picture, so that panels of more than two rows, and names beside them, have room. */
+static double height_of(int rows, size_t names) {
+  const double panel = 16, between = 7, ends = 7.5; /* characters, see bt_plot_begin */
+  const double grown = panel * fmax(1, fmin((double)names, MOST_BESIDE) / NAMES_BESIDE);
+  return fmax(1, (ends + (rows - 1) * between + rows * grown) / (ends + between + 2 * panel));
+}
+
 int bt_plot_training(FILE *script, const BtCsv *log, BtPictureFormat format, const char *title) {
   static const Curve rates[] = {{"rate", BT_GREEN, "rate"}};
   const int kind = kind_of(log);
@@ -246,13 +257,13 @@ int bt_plot_training(FILE *script, const BtCsv *log, BtPictureFormat format, con
     if (n > most) most = n;
   }
   const int rate = kind == EPOCHS && panels % 2; /* fills the last row */
+  const int rows = panels > 2 ? (panels + 1) / 2 : panels;
 
-  bt_plot_style(script, format);
+  bt_plot_style(script, format, height_of(rows, most));
   (void)fprintf(script, "set xlabel '%s'\n", x_labels[kind]);
   put_data(&plot);
   bt_plot_x_axis(script, (BtPlotRange){x.lo, x.hi, 0});
-  bt_plot_begin(script, panels > 2 ? (panels + 1) / 2 : panels, panels > 2 ? 2 : 1,
-                most > MANY_NAMES ? RIGHT_MARGIN : 8, title);
+  bt_plot_begin(script, rows, panels > 2 ? 2 : 1, most > MANY_NAMES ? RIGHT_MARGIN : 8, title);
   first_panels(&plot);
   for (Group g = 0; g < GROUPS; g++)
     if (members(&plot, g) > 0) hyper_panel(&plot, g);

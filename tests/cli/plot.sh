@@ -42,6 +42,20 @@ for text in Accuracy strength_5 "beyond 1"; do check "\"$text\" is missing" grep
 run 0 "$bitune" plot scales.csv -o scales.svg
 check "no panel of scales" grep -q "Scales of perturbations" scales.svg
 check "a scale is no hyperparameter" sh -c '! grep -q "beyond 1\|scale(rate_1)" scales.svg'
+# Three rows of panels, and many names: they stay beside their panels.
+awk 'BEGIN {
+  printf "epoch,step,rate,train_loss,valid_loss,test_loss,valid_accuracy,test_accuracy,best,seconds,work,length_1"
+  for (i = 1; i <= 25; i++) printf ",rate_%d", i
+  for (i = 1; i <= 25; i++) printf ",scale(rate_%d)", i
+  for (e = 1; e <= 3; e++) {
+    printf "\n%d,%d,0.1,1.1,1.1,1.2,0.3,nan,1,%d,900,%d", e, e, e, 10 * e
+    for (i = 1; i <= 50; i++) printf ",%g", 0.01 * i
+  }
+  print ""
+}' >many.csv
+run 0 "$bitune" plot many.csv -o many.svg
+grep -B 1 'text>.*rate_' many.svg | sed -n 's/.*translate(\([0-9.]*\),.*/\1/p' | sort -u >columns
+equal "$(wc -l <columns)" 1
 printf 'step,epoch,tuning_loss,rate_1\n2,0,1.5,0.3\n4,0,1.4,0.2\n' >schedule.csv
 run 0 "$bitune" plot schedule.csv -o schedule.svg
 check "no hyperparameter" grep -q rate_1 schedule.svg
