@@ -54,7 +54,8 @@ typedef enum {
 /* Which training rows are held out for validation. */
 typedef enum {
   NN_HELD_DRAWN, /* drawn by the seed                                                            */
-  NN_HELD_LAST   /* the last ones of the file, which makes figures comparable with published ones */
+  NN_HELD_LAST   /* the last ones of the file (of a UCI set's list of training rows), which makes figures
+                  * comparable with published ones                                              */
 } NnHeldOut;
 #define NN_HELD_OUT_CHOICES "drawn|last"
 
@@ -71,11 +72,11 @@ typedef struct {
   const char *test_path; /* test rows of CSV and LIBSVM data, or NULL                       */
   int64_t seed;          /* of the split and of generated sets                              */
   double valid_share;    /* of the training rows held out; texts have files of their own    */
-  int held_out;          /* NnHeldOut: which; UCI sets with split files and texts ignore it   */
+  int held_out;          /* NnHeldOut: which; texts ignore it                               */
   int64_t train_limit, valid_limit, test_limit; /* rows (tokens) used at most, 0: all       */
   int normalise;                                /* NnNormalise                              */
   int64_t length;            /* T: words of one row of text                                 */
-  int64_t fold;              /* of a UCI set: its split number, −1: hold out by seed        */
+  int64_t fold;              /* of a UCI set: its split number, −1: all rows are trained on  */
   int64_t count, test_count; /* rows (tokens) generated; validation is held out of count    */
   int64_t size;              /* side of generated images, features of LINEAR; 0: the usual  */
   double noise;              /* deviation: of the pixels in IMAGES, DIGITS, TEXTURES; of the

@@ -316,6 +316,16 @@ static void tables(void) {
   for (int i = 0; i < 20; i++) BT_CHECK(seen[i] == (i % 10 >= 5 || i == 0 || i == 11 || i == 3));
   nn_data_close(data);
 
+  /* The last rows are those of the training list. */
+  o.held_out = NN_HELD_LAST;
+  data = nn_data_opened(&o);
+  BT_NEED(data);
+  BT_CHECK(nn_data_rows(data, NN_VALID, &x, &y) == 2 && (double)y[0] == 1600 && (double)y[1] == 1500);
+  free(x);
+  free(y);
+  nn_data_close(data);
+
+  o.held_out = NN_HELD_DRAWN;
   o.fold = -1;
   o.normalise = NN_STANDARD;
   data = nn_data_opened(&o);

@@ -163,7 +163,8 @@ BtStatus nn_data_split(BtContext *ctx, const NnDataOptions *options, size_t trai
     for (size_t i = 0; i < trained; i++) order[i] = i;
   else
     bt_shuffle((uint64_t)options->seed, trained, order);
-  const size_t first[NN_SPLITS] = {last ? 0 : held, last ? trained - held : 0, 0}, count[NN_SPLITS] = {trained - held, held, tested};
+  const size_t first[NN_SPLITS] = {last ? 0 : held, last ? trained - held : 0, 0},
+               count[NN_SPLITS] = {trained - held, held, tested};
   BtStatus st = BT_OK;
   for (int s = 0; s < NN_SPLITS; s++) {
     rows[s] = nn_data_limited(options, s, count[s]);

@@ -38,8 +38,8 @@ extern const NnDataOps nn_data_mnist, nn_data_cifar10, nn_data_text, nn_data_ima
 size_t nn_data_limited(const NnDataOptions *options, int split, size_t count);
 /* How many rows of `trained` are held out for validation; they may be too many. */
 size_t nn_data_held(const NnDataOptions *options, size_t trained);
-/* Rows of the splits: of `trained` rows (valid_share of them held out, drawn by seed) and of `tested` rows
- * that follow them, cut to the limits. row[split] (owned by the caller) and rows[split]. */
+/* Rows of the splits: of `trained` rows (valid_share of them held out, as options->held_out says) and of
+ * `tested` rows that follow them, cut to the limits. row[split] (owned by the caller) and rows[split]. */
 BtStatus nn_data_split(BtContext *ctx, const NnDataOptions *options, size_t trained, size_t tested,
                        size_t *row[NN_SPLITS], size_t rows[NN_SPLITS]);
 /* BT_ERR_MEMORY if that many bytes are more than the machine has: some systems promise them, and end the
