@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "core/file.h"
 #include "nn/nn.h"
 
 /* "TASK\nDATA", malloc'ed. */

@@ -15,7 +15,7 @@
 
 enum { RANDOM, BAYES, GRID };
 #define METHODS "random|bayes|grid"
-#define MOST_EPOCHS INT64_C(1000000000) /* that a budget of work is turned into */
+#define MOST_EPOCHS 1e9 /* that a budget of work is turned into */
 
 const BtOption bt_nn_search_options[] = {
     BT_OPT_CHOICE("method", BtNnSearchOptions, method, RANDOM, METHODS, "how the trials' points are chosen"),
@@ -188,10 +188,15 @@ static BtStatus plan_epochs(BtContext *ctx, BtNnSearch *s) {
   const BtNnSearchOptions *o = &s->set->search;
   const NnTask *task = s->session.task;
   const int64_t work = s->set->work, epochs = s->set->epochs;
+  const double countable = NN_MOST_WORK / (double)s->epoch_work;
   s->epochs = epochs > 0 ? epochs : task->epochs;
+  if (work == 0 && (double)s->epochs > countable)
+    return bt_fail(ctx, BT_ERR_ARG,
+                   "%s: %lld epochs of a trial are more than the %.3g that are counted; take fewer",
+                   task->file, (long long)s->epochs, countable);
   if (work > 0) {
     const int64_t limit = work / s->epoch_work;
-    int64_t most = limit < MOST_EPOCHS ? limit : MOST_EPOCHS;
+    int64_t most = (int64_t)fmin(fmin((double)limit, countable), MOST_EPOCHS);
     if (epochs > 0 && epochs < most) most = epochs;
     s->epochs = most_epochs(s, most, limit);
   }

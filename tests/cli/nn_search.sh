@@ -118,6 +118,9 @@ says "trial-0001 failed: diverged in step 22 (epoch 2)" "try a smaller step size
 check "a checkpoint is named or left" sh -c '! grep -l safetensors err late/trial-*.json && ! ls late/*.safetensors 2>/dev/null'
 
 # Broken input.
+refuses 1 "tiny-mlp: 9223372036854775807 epochs of a trial are more than" \
+  "$bitune" nn search --task tiny-mlp --epochs 9223372036854775807 -o endless
+absent endless
 refuses 2 "--output is required" search --trials 2
 refuses 2 "--log is for nn train, not for nn search" search --trials 2 --log log.csv -o never
 refuses 2 "--max-work is for nn train and nn search, not for nn eval" "$bitune" nn eval random/best.safetensors --max-work 5
