@@ -85,6 +85,7 @@ size_t nn_data_rows(const NnData *data, NnSplit split, NnReal **x, NnReal **labe
 const char *nn_data_path(const char *name) {
   static char kept[32][512];
   const char *path = bt_test_path(name);
+  if (!path) abort();
   for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
     if (!kept[i][0]) snprintf(kept[i], sizeof kept[i], "%s", path);
     if (strcmp(kept[i], path) == 0) return kept[i];

@@ -359,8 +359,7 @@ static void working(void) {
   close_set(&s);
 }
 
-/* Work beyond all that can be counted is as much as can be, to the last epoch; epochs beyond it are refused.
- */
+/* Work beyond all that can be counted is as much as can be, to the last epoch; epochs beyond it are refused. */
 static void overflowing(void) {
   static const int64_t much[] = {INT64_C(1) << 53, INT64_C(1) << 62, INT64_MAX};
   Set s;

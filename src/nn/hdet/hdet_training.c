@@ -92,8 +92,7 @@ static BtStatus choose(BtContext *ctx, const NnTask *task, const NnHdetChoice *c
   return st;
 }
 
-/* All of them in o->hyper; columns [NN_HDET_MAX_HYPERS] of the task's hyperparameters, −1: of the optimizer.
- */
+/* All of them in o->hyper; columns [NN_HDET_MAX_HYPERS] of the task's hyperparameters, −1: the optimizer's. */
 static BtStatus choose_all(BtContext *ctx, const NnTask *task, const NnHdetTrainingOptions *options,
                            NnHdetOptions *o, int *columns) {
   const NnHdetChoice still = {.name = "lr"};
@@ -459,8 +458,7 @@ static BtStatus leave(BtContext *ctx, NnHdetTraining *e, BtStatus failed) {
   return others == BT_STOPPED ? bt_team_agree(e->team, ctx, failed) : failed;
 }
 
-/* Ranks' clocks differ: a stop that nobody has asked for is that of the time, whichever rank's was up first.
- */
+/* Ranks' clocks differ: a stop that nobody has asked for is that of the time, whichever rank's was up first. */
 static BtStatus why_stopped(BtContext *ctx, const NnHdetTraining *e) {
   return bt_team_agree(e->team, ctx, e->stopped ? BT_STOPPED : BT_MAX_ITERS);
 }
