@@ -8,6 +8,7 @@
 #include "compare/compare_draw.h"
 #include "core/file.h"
 #include "plot/gnuplot.h"
+#include "plot/log_axis.h"
 
 #define LEGEND_ROW 22  /* height of a row of the legend, px                */
 #define LEGEND_BASE 70 /* room for an axis below a panel, px               */
@@ -15,11 +16,7 @@
 #define LEGEND_GAP 8
 #define LEGEND_SPACE 26 /* between two entries                              */
 #define LEGEND_TAG ((size_t)1000)
-#define EVEN_SPAN 2.5     /* greatest / least value of an axis below which tics are evenly spaced   */
-#define FEW_DECADES 100.0 /* likewise below which powers of ten alone might be fewer than two       */
-#define LEAST_PANEL 0.4   /* width of the narrowest panel as a share of the picture's               */
-#define TIC_SPACE 10      /* between two labels, px                                                 */
-#define MOST_TICS 24
+#define LEAST_PANEL 0.4 /* width of the narrowest panel as a share of the picture's */
 
 /* Okabe and Ito's colours that stand out on white and on black, told apart by colour-blind readers. */
 static const char *const colors[] = {"#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"};
@@ -154,60 +151,9 @@ void bt_draw_panel(const BtDraw *p, double left, double right) {
                 left, right, p->bottom, 1 - 40.0 / p->height);
 }
 
-/* Multiples of 1, 2 or 5 times a power of ten, three to seven of them. */
-static void put_even_tics(FILE *out, double lo, double hi) {
-  static const double steps[] = {1, 2, 5, 10};
-  const double power = pow(10, floor(log10((hi - lo) / 4)));
-  double step = power;
-  for (int k = 0; k < 4 && (hi - lo) / step > 7; k++) step = steps[k] * power;
-  int count = 0;
-  for (double k = ceil(lo / step); k * step <= hi; k++)
-    (void)fprintf(out, "%s%.10g", count++ ? ", " : "", k * step);
-}
-
-/* Width of a tic's label in px. */
-static double label_width(double x) {
-  char text[32];
-  return BT_DRAW_LETTER * snprintf(text, sizeof text, "%g", x);
-}
-
-/* Whether a label fits between those there; `decades` the length of the axis. */
-static int has_room(const double *tics, int count, double x, double decades) {
-  for (int i = 0; i < count; i++) {
-    const double apart = fabs(log10(x / tics[i])) / decades * LEAST_PANEL * BT_DRAW_WIDTH;
-    if (apart < 0.5 * (label_width(x) + label_width(tics[i])) + TIC_SPACE) return 0;
-  }
-  return 1;
-}
-
-/* Tics at powers of ten and, as far as their labels have room, at multiples of these, round ones first. */
-static void put_log_tics(FILE *out, double lo, double hi) {
-  static const double steps[] = {1, 2, 5, 3, 7, 1.5, 6, 4, 8, 9};
-  double tics[MOST_TICS];
-  int count = 0;
-  for (size_t k = 0; k < sizeof steps / sizeof *steps; k++)
-    for (int power = (int)floor(log10(lo)); power <= (int)ceil(log10(hi)); power++) {
-      const double x = steps[k] * pow(10, power);
-      if (x < lo || x > hi || count == MOST_TICS || !has_room(tics, count, x, log10(hi / lo))) continue;
-      (void)fprintf(out, "%s%.10g", count ? ", " : "", x);
-      tics[count++] = x;
-    }
-}
-
 void bt_draw_log_axis(FILE *out, const char *axis, double lo, double hi) {
   const double air = fmax(1.12, pow(hi / lo, 0.03));
-  lo /= air, hi *= air;
-  (void)fprintf(out, "set logscale %s\nset %srange [%.6g:%.6g]\n", axis, axis, lo, hi);
-  if (hi / lo > FEW_DECADES) {
-    (void)fprintf(out, "set %stics autofreq\nset format %s '10^{%%T}'\n", axis, axis);
-    return;
-  }
-  (void)fprintf(out, "set format %s '%%g'\nset %stics (", axis, axis);
-  if (hi / lo < EVEN_SPAN)
-    put_even_tics(out, lo, hi);
-  else
-    put_log_tics(out, lo, hi);
-  (void)fputs(")\n", out);
+  bt_plot_log_axis(out, axis, lo / air, hi * air, LEAST_PANEL * BT_DRAW_WIDTH / BT_DRAW_LETTER);
 }
 
 void bt_draw_x_label(FILE *out, const char *text) {

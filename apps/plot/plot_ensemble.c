@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "plot/gnuplot.h"
+#include "plot/log_axis.h"
 #include "plot/plot_panel.h"
 
 #define LOG_SPAN 20.0 /* largest / smallest value above which an axis is logarithmic */
@@ -87,11 +88,10 @@ static void put_panel(FILE *out, const Band *b, int index) {
   const int logarithmic = b->lo > 0 && b->hi > LOG_SPAN * b->lo;
   const double air = b->hi > b->lo ? 0.06 * (b->hi - b->lo) : 0.1 * fabs(b->hi) + (b->hi == 0);
   if (logarithmic)
-    (void)fprintf(out, "set logscale y\nset format y '10^{%%T}'\nset yrange [%.12g:%.12g]\n", b->lo / 1.2,
-                  b->hi * 1.2);
+    bt_plot_log_axis(out, "y", b->lo / 1.2, b->hi * 1.2, BT_PLOT_LETTERS);
   else
-    (void)fprintf(out, "unset logscale y\nset format y '%%.4g'\nset yrange [%.12g:%.12g]\n", b->lo - air,
-                  b->hi + air);
+    (void)fprintf(out, "unset logscale y\nset ytics autofreq\nset format y '%%.4g'\nset yrange [%.12g:%.12g]\n",
+                  b->lo - air, b->hi + air);
   (void)fprintf(out,
                 "plot $run using 1:%d:%d with filledcurves linecolor rgb '%s' title '%s', "
                 "$run using 1:%d with linespoints pointtype 7 pointsize 0.4 linewidth 2 linecolor rgb '%s' "

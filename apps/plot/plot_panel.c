@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "plot/gnuplot.h"
+#include "plot/log_axis.h"
 
 #define LOG_SPAN 20.0  /* largest / smallest value above which an axis is logarithmic */
 #define FEW_ROWS 10    /* below, every whole number has its tic                       */
@@ -23,15 +24,15 @@ void bt_plot_axis(FILE *out, const char *axis, BtPlotRange r) {
   const double lo = r.lo, hi = r.hi;
   if (r.log) {
     const double air = pow(hi / lo, 0.06);
-    (void)fprintf(
-        out, "set logscale %s\nset %srange [%.12g:%.12g]\nset format %s '10^{%%T}'\nset m%stics %s\n", axis,
-        axis, lo / air, hi * air, axis, axis, log10(hi / lo) > MANY_DECADES ? "1" : "default");
+    bt_plot_log_axis(out, axis, lo / air, hi * air, BT_PLOT_LETTERS);
+    (void)fprintf(out, "set m%stics %s\n", axis, log10(hi / lo) > MANY_DECADES ? "1" : "default");
     return;
   }
   const double air = hi > lo ? 0.06 * (hi - lo) : 0.1 * fabs(hi) + (hi == 0);
   const double bottom = lo >= 0 && lo <= 0.3 * hi + (hi == 0) ? 0 : lo - air;
-  (void)fprintf(out, "unset logscale %s\nset %srange [%.12g:%.12g]\nset format %s '%%.4g'\n", axis, axis,
-                bottom, hi + air, axis);
+  (void)fprintf(out,
+                "unset logscale %s\nset %stics autofreq\nset %srange [%.12g:%.12g]\nset format %s '%%.4g'\n",
+                axis, axis, axis, bottom, hi + air, axis);
 }
 
 void bt_plot_x_axis(FILE *out, BtPlotRange r) {
