@@ -20,6 +20,12 @@ BtPlotRange bt_plot_choose(BtPlotRange all, BtPlotRange positive) {
   return all.lo >= 0 && positive.hi > LOG_SPAN * positive.lo ? positive : all;
 }
 
+/* Of the tics' numbers, so that these differ. */
+static int digits(double lo, double hi) {
+  const double needed = 2 + ceil(log10(fmax(fabs(lo), fabs(hi)) / (hi - lo)));
+  return (int)fmin(fmax(needed, 4), 12);
+}
+
 void bt_plot_axis(FILE *out, const char *axis, BtPlotRange r) {
   const double lo = r.lo, hi = r.hi;
   if (r.log) {
@@ -31,8 +37,8 @@ void bt_plot_axis(FILE *out, const char *axis, BtPlotRange r) {
   const double air = hi > lo ? 0.06 * (hi - lo) : 0.1 * fabs(hi) + (hi == 0);
   const double bottom = lo >= 0 && lo <= 0.3 * hi + (hi == 0) ? 0 : lo - air;
   (void)fprintf(out,
-                "unset logscale %s\nset %stics autofreq\nset %srange [%.12g:%.12g]\nset format %s '%%.4g'\n",
-                axis, axis, axis, bottom, hi + air, axis);
+                "unset logscale %s\nset %stics autofreq\nset %srange [%.12g:%.12g]\nset format %s '%%.%dg'\n",
+                axis, axis, axis, bottom, hi + air, axis, digits(bottom, hi + air));
 }
 
 void bt_plot_x_axis(FILE *out, BtPlotRange r) {
