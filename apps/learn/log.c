@@ -97,19 +97,13 @@ static BtStatus check_columns(BtContext *ctx, const BtLog *log, const BtCsv *csv
                  log->path);
 }
 
-/* Finds where the rows of iterations up to `from` end; a damaged row and all after it count as later ones. */
+/* Finds where the rows of iterations up to `from` end. */
 static BtStatus find_end(BtContext *ctx, BtLog *log, int64_t from, size_t *end) {
   BtCsv csv;
   BtStatus st = bt_csv_read(ctx, log->path, &csv);
   if (st < 0) return st;
   st = check_columns(ctx, log, &csv);
-  *end = csv.header_end;
-  for (size_t row = 0; st >= 0 && row < csv.rows; row++) {
-    const double iteration = bt_csv_cell(&csv, row, 0);
-    if (!(iteration > (double)log->last) || iteration > (double)from) break;
-    log->last = (int64_t)iteration;
-    *end = csv.ends[row];
-  }
+  if (st >= 0) *end = bt_csv_end(&csv, 0, from, &log->last);
   bt_csv_clear(&csv);
   return st;
 }
@@ -136,10 +130,8 @@ static BtStatus resume(BtContext *ctx, BtLog *log, int64_t from) {
   size_t end = 0;
   const BtStatus st = find_end(ctx, log, from, &end);
   if (st < 0) return st;
-  log->fd = open(log->path, O_WRONLY | O_CLOEXEC);
-  if (log->fd < 0 || ftruncate(log->fd, (off_t)end) != 0 || lseek(log->fd, 0, SEEK_END) < 0)
-    return fail_errno(ctx, log, errno);
-  return BT_OK;
+  log->fd = bt_csv_go_on(log->path, end);
+  return log->fd < 0 ? fail_errno(ctx, log, errno) : BT_OK;
 }
 
 BtStatus bt_log_open(BtContext *ctx, const char *path, const BtLogSpec *spec, int64_t resume_from,

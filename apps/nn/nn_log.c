@@ -88,25 +88,19 @@ static BtStatus start(BtContext *ctx, BtNnLog *log) {
   return log->error ? fail_errno(ctx, log, log->error) : BT_OK;
 }
 
-/* Where the rows up to `step` end; a damaged row and all after it count as later ones. */
+/* Where the rows up to `step` end. */
 static BtStatus find_end(BtContext *ctx, BtNnLog *log, int64_t step, size_t *end) {
   BtCsv csv;
   BtStatus st = bt_csv_read(ctx, log->path, &csv);
   if (st < 0) return st;
   const long column = bt_csv_column(&csv, "step");
   const size_t unscaled = (log->o.kind == BT_NN_EPOCHS ? 11 : 3) + log->o.hyper->count;
-  *end = csv.header_end;
   /* A log that was begun before there were scales in it goes on without. */
   if (csv.columns == unscaled) log->o.scales = 0;
   if (column < 0 || csv.columns != unscaled + (log->o.scales ? log->o.hyper->count : 0))
     st = bt_fail(ctx, BT_ERR_FORMAT,
                  "%s: its columns are not those of this run; name another file to resume with", log->path);
-  for (size_t row = 0; st >= 0 && row < csv.rows; row++) {
-    const double at = bt_csv_cell(&csv, row, column);
-    if (!(at > (double)log->last) || at > (double)step) break;
-    log->last = (int64_t)at;
-    *end = csv.ends[row];
-  }
+  if (st >= 0) *end = bt_csv_end(&csv, column, step, &log->last);
   bt_csv_clear(&csv);
   return st;
 }
@@ -115,10 +109,8 @@ static BtStatus resume(BtContext *ctx, BtNnLog *log, int64_t step) {
   size_t end = 0;
   const BtStatus st = find_end(ctx, log, step, &end);
   if (st < 0) return st;
-  log->fd = open(log->path, O_WRONLY | O_CLOEXEC);
-  if (log->fd < 0 || ftruncate(log->fd, (off_t)end) != 0 || lseek(log->fd, 0, SEEK_END) < 0)
-    return fail_errno(ctx, log, errno);
-  return BT_OK;
+  log->fd = bt_csv_go_on(log->path, end);
+  return log->fd < 0 ? fail_errno(ctx, log, errno) : BT_OK;
 }
 
 BtStatus bt_nn_log_open(BtContext *ctx, const char *path, const BtNnLogOptions *options, int64_t resume_step,

@@ -4,10 +4,8 @@
 #include <string.h>
 
 #include "plot/gnuplot.h"
-#include "plot/log_axis.h"
 #include "plot/plot_panel.h"
 
-#define LOG_SPAN 20.0 /* largest / smallest value above which an axis is logarithmic */
 #define MOST_HYPERS 7
 #define NAME_SIZE 128
 #define HUGE_NUMBER 1e120
@@ -85,13 +83,8 @@ static void put_panel(FILE *out, const Band *b, int index) {
     (void)fputs("unset logscale y\nset yrange [0:1]\nplot NaN notitle\n", out);
     return;
   }
-  const int logarithmic = b->lo > 0 && b->hi > LOG_SPAN * b->lo;
-  const double air = b->hi > b->lo ? 0.06 * (b->hi - b->lo) : 0.1 * fabs(b->hi) + (b->hi == 0);
-  if (logarithmic)
-    bt_plot_log_axis(out, "y", b->lo / 1.2, b->hi * 1.2, BT_PLOT_LETTERS);
-  else
-    (void)fprintf(out, "unset logscale y\nset ytics autofreq\nset format y '%%.4g'\nset yrange [%.12g:%.12g]\n",
-                  b->lo - air, b->hi + air);
+  const BtPlotRange all = {b->lo, b->hi, 0}, none = BT_PLOT_NOTHING;
+  bt_plot_axis(out, "y", bt_plot_choose(all, b->lo > 0 ? all : none));
   (void)fprintf(out,
                 "plot $run using 1:%d:%d with filledcurves linecolor rgb '%s' title '%s', "
                 "$run using 1:%d with linespoints pointtype 7 pointsize 0.4 linewidth 2 linecolor rgb '%s' "

@@ -5,9 +5,10 @@
 #include "plot/gnuplot.h"
 #include "plot/log_axis.h"
 
-#define LOG_SPAN 20.0  /* largest / smallest value above which an axis is logarithmic */
-#define FEW_ROWS 10    /* below, every whole number has its tic                       */
-#define MANY_DECADES 6 /* beyond, a logarithmic axis has no small tics                */
+#define LOG_SPAN 20.0   /* largest / smallest value above which an axis is logarithmic */
+#define FEW_ROWS 10     /* below, every whole number has its tic                       */
+#define AXIS_LETTERS 30 /* that an axis of a panel is long, at least                  */
+#define MANY_DECADES 6  /* beyond, a logarithmic axis has no small tics                */
 
 void bt_plot_widen(BtPlotRange *r, double x) {
   if (!isfinite(x)) return;
@@ -30,7 +31,7 @@ void bt_plot_axis(FILE *out, const char *axis, BtPlotRange r) {
   const double lo = r.lo, hi = r.hi;
   if (r.log) {
     const double air = pow(hi / lo, 0.06);
-    bt_plot_log_axis(out, axis, lo / air, hi * air, BT_PLOT_LETTERS);
+    bt_plot_log_axis(out, axis, lo / air, hi * air, AXIS_LETTERS);
     (void)fprintf(out, "set m%stics %s\n", axis, log10(hi / lo) > MANY_DECADES ? "1" : "default");
     return;
   }

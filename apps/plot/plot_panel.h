@@ -14,9 +14,6 @@
 #define BT_LIGHT_BLUE "#C6DDEE"
 #define BT_LIGHT_ORANGE "#F6D5BF"
 
-/* How many letters long an axis of a panel is, at least (plot/log_axis.h). */
-#define BT_PLOT_LETTERS 30
-
 /* Of finite values, of the positive ones on a logarithmic axis; lo and hi are NAN if there are none. */
 typedef struct {
   double lo, hi;

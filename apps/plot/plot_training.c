@@ -116,11 +116,14 @@ static size_t members(const Plot *p, Group group) {
 
 /* Whose curve it is: of scales the hyperparameter, which the heading does not name. */
 static void put_title(const Plot *p, Group group, const char *name) {
-  char title[128];
-  const int skip = group == SCALES ? (int)strlen(scale_of) : 0;
-  (void)snprintf(title, sizeof title, "%s", name + skip);
-  if (skip && *title) title[strlen(title) - 1] = '\0';
-  bt_gnuplot_quote(p->out, title);
+  char of[128];
+  if (group == SCALES) {
+    (void)snprintf(of, sizeof of, "%s", name + strlen(scale_of));
+    char *end = strrchr(of, ')');
+    if (end) *end = '\0';
+    name = of;
+  }
+  bt_gnuplot_quote(p->out, name);
   (void)fputs(" noenhanced", p->out);
 }
 

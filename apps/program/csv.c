@@ -1,8 +1,11 @@
 #include "program/csv.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/file.h"
 
@@ -124,4 +127,24 @@ void bt_csv_text(FILE *out, const char *text) {
     (void)fputc(*text, out);
   }
   (void)fputc('"', out);
+}
+
+size_t bt_csv_end(const BtCsv *csv, long column, int64_t until, int64_t *last) {
+  size_t end = csv->header_end;
+  for (size_t row = 0; row < csv->rows; row++) {
+    const double at = bt_csv_cell(csv, row, column);
+    if (!(at > (double)*last) || at > (double)until) break;
+    *last = (int64_t)at;
+    end = csv->ends[row];
+  }
+  return end;
+}
+
+int bt_csv_go_on(const char *path, size_t end) {
+  const int fd = open(path, O_WRONLY | O_CLOEXEC);
+  if (fd < 0 || (ftruncate(fd, (off_t)end) == 0 && lseek(fd, 0, SEEK_END) >= 0)) return fd;
+  const int error = errno;
+  (void)close(fd);
+  errno = error;
+  return -1;
 }

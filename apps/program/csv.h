@@ -3,6 +3,7 @@
 #define BITUNE_APPS_CSV_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "core/context.h"
@@ -25,6 +26,12 @@ void bt_csv_text(FILE *out, const char *text);
 
 /* Index of a column, -1 if there is none. */
 long bt_csv_column(const BtCsv *csv, const char *name);
+
+/* Where the rows end whose `column` rises from beyond *last to at most `until`: a damaged row and all after it count
+ * as later ones. *last becomes the number of the last of them; without any the end is the header's. */
+size_t bt_csv_end(const BtCsv *csv, long column, int64_t until, int64_t *last);
+/* Opens a file to write on from offset `end`, and cuts off what follows. −1 and errno if that fails. */
+int bt_csv_go_on(const char *path, size_t end);
 
 static inline double bt_csv_cell(const BtCsv *csv, size_t row, long column) {
   return csv->cells[row * csv->columns + (size_t)column];
